@@ -1,0 +1,177 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// Flags of every Swift target of ours (ARCHITECTURE.md, "Rules the build enforces").
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+func target(
+    _ name: String, _ own: [String] = [], _ external: [Target.Dependency] = []
+) -> Target {
+    .target(
+        name: name, dependencies: own.map { .target(name: $0) } + external,
+        swiftSettings: strict)
+}
+
+func program(
+    _ name: String, _ own: [String] = [], _ external: [Target.Dependency] = []
+) -> Target {
+    .executableTarget(
+        name: name, dependencies: own.map { .target(name: $0) } + external,
+        swiftSettings: strict)
+}
+
+func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: own.map { .target(name: $0) } + external, path: "Tests/\(name)",
+        exclude: testFixtures[name] ?? [], swiftSettings: strict)
+}
+
+/// Files beside test code that are read by path at run time. SwiftPM resources are not used: the
+/// accessor they generate imports Foundation.
+let testFixtures: [String: [String]] = [:]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency =
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let arguments: Target.Dependency =
+    .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// The rings of the tree. Arrows point inward only; ArchitectureTests hold the imports to them.
+var targets: [Target] = [
+    // Model
+    target("MidwatchModel"),
+    // Core: pure, no I/O, no clock, no Foundation, no logging
+    target("JSONText"),
+    target("ReadingRing", ["MidwatchModel", "CLinux"]),
+    target("TelemetryWire", ["MidwatchModel", "JSONText"]),
+    target("AlarmEngine", ["MidwatchModel", "JSONText"]),
+    target("OperatorViews", ["MidwatchModel", "JSONText"]),
+    // Logs
+    target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
+    // Edges: one outside technology each
+    target(
+        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "CLinux"],
+        [nioCore, nioPosix, log]),
+    target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
+    target(
+        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore"],
+        [crypto, http, nioCore, log]),
+    target(
+        "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"], [hummingbird, nioCore, log]),
+    target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
+    target("Vitals", ["MidwatchModel", "CLinux"]),
+    target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
+    // Support
+    target("EmbeddedStore", ["CSQLite"]),
+    target("FleetSimulation", ["MidwatchModel", "TelemetryWire", "CLinux"]),
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    // Programs: the only place where edges meet
+    program(
+        "midwatchd",
+        [
+            "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
+            "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
+            "Vitals", "MidwatchConfiguration", "CLinux",
+        ], [nioCore, nioPosix, log, lifecycle, arguments, crypto]),
+    program("midwatch-watchdog", ["MidwatchModel", "Vitals", "CLinux"]),
+    program(
+        "midwatch",
+        [
+            "MidwatchModel", "JSONText", "AlarmEngine", "OperatorViews", "Journal", "Historian",
+            "OperatorConsole", "MidwatchConfiguration", "FleetSimulation", "CLinux",
+        ], [arguments]),
+    // Tests
+    tests("MidwatchModelTests", ["MidwatchModel"]),
+    tests("JSONTextTests", ["JSONText"]),
+    tests("ReadingRingTests", ["ReadingRing", "MidwatchModel"]),
+    tests("TelemetryWireTests", ["TelemetryWire", "MidwatchModel", "JSONText"]),
+    tests("AlarmEngineTests", ["AlarmEngine", "MidwatchModel", "JSONText"]),
+    tests("OperatorViewsTests", ["OperatorViews", "MidwatchModel", "JSONText"]),
+    tests("JournalTests", ["Journal", "MidwatchModel", "JSONText", "CLinux"], [crypto]),
+    tests(
+        "IngestTests", ["Ingest", "ReadingRing", "TelemetryWire", "MidwatchModel", "CLinux"],
+        [nioCore, nioPosix, nioEmbedded, log]),
+    tests("HistorianTests", ["Historian", "EmbeddedStore", "MidwatchModel"], [log]),
+    tests(
+        "AlertDeliveryTests",
+        ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel"],
+        [crypto, http, nioCore, nioPosix, log]),
+    tests(
+        "OperatorAPITests", ["OperatorAPI", "OperatorViews", "JSONText", "MidwatchModel"],
+        [hummingbird, .product(name: "HummingbirdTesting", package: "hummingbird"), log]),
+    tests(
+        "OperatorConsoleTests", ["OperatorConsole", "OperatorViews", "MidwatchModel", "JSONText"]),
+    tests("VitalsTests", ["Vitals", "MidwatchModel", "CLinux"]),
+    tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
+    tests("EmbeddedStoreTests", ["EmbeddedStore"]),
+    tests("FleetSimulationTests", ["FleetSimulation", "MidwatchModel", "TelemetryWire"]),
+    tests("ArchitectureTests", []),
+    tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
+]
+
+var dependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+    .package(
+        url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    .package(
+        url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+]
+
+// `MIDWATCH_TARGETS=AlarmEngineTests,JournalTests swift test` builds these targets and what they
+// need, nothing else: seconds for the core instead of minutes for every edge.
+if let wanted = Context.environment["MIDWATCH_TARGETS"], !wanted.isEmpty {
+    var reached = Set(wanted.split(separator: ",").map(String.init))
+    var packages: Set<String> = []
+    var grows = true
+    while grows {
+        grows = false
+        for target in targets where reached.contains(target.name) {
+            for dependency in target.dependencies {
+                switch dependency {
+                case .targetItem(let name, _), .byNameItem(let name, _):
+                    grows = reached.insert(name).inserted || grows
+                case .productItem(_, let package, _, _):
+                    if let package { packages.insert(package) }
+                @unknown default: break
+                }
+            }
+        }
+    }
+    targets = targets.filter { reached.contains($0.name) }
+    dependencies = dependencies.filter { dependency in
+        guard case .sourceControl(_, let location, _) = dependency.kind else { return true }
+        return packages.contains { location.hasSuffix("/\($0)") }
+    }
+}
+
+let package = Package(
+    name: "midwatch",
+    products: targets.filter { $0.type == .executable }.map {
+        .executable(name: $0.name, targets: [$0.name])
+    },
+    dependencies: dependencies,
+    targets: targets
+)

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One limit of a sensor: what sets it, what clears it, how urgent it is.
+package struct LimitSetting: Equatable, Sendable {
+    package var setpoint: Double
+    /// Distance back from the setpoint before the condition clears; 0 or more, in the unit.
+    package var deadband: Double
+    package var onDelayNanoseconds: UInt64
+    package var offDelayNanoseconds: UInt64
+    package var priority: AlarmPriority
+
+    package init(
+        setpoint: Double, deadband: Double = 0, onDelayNanoseconds: UInt64 = 0,
+        offDelayNanoseconds: UInt64 = 0, priority: AlarmPriority = .medium
+    ) {
+        self.setpoint = setpoint
+        self.deadband = deadband
+        self.onDelayNanoseconds = onDelayNanoseconds
+        self.offDelayNanoseconds = offDelayNanoseconds
+        self.priority = priority
+    }
+}
+
+/// What people wrote about a sensor's alarms: the rationalization fields of ISA-18.2.
+package struct Rationalization: Equatable, Sendable {
+    package var consequence = ""
+    package var operatorAction = ""
+    package var firstChecks: [String] = []
+    package var timeToRespondSeconds: UInt32 = 0
+    package var runbook = ""
+    package var owner = ""
+
+    package init() {}
+}
+
+/// How one sensor, or every sensor whose path fits a template, is watched.
+///
+/// `pattern` is a path, or a template in which `+` stands for one level and a trailing `#` for all
+/// that follows (the wildcards of MQTT). A pattern without wildcards declares a sensor: it has a
+/// deadline from the moment it is declared, also if it never speaks.
+package struct SensorDeclaration: Equatable, Sendable {
+    package var pattern: String
+    package var unit = ""
+    package var title = ""
+    package var supervision = SupervisionMode.periodic
+    /// Silence after which the sensor is stale. More than 0.
+    package var deadlineNanoseconds: UInt64
+    package var stalePriority = AlarmPriority.medium
+    /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).
+    package var criticality: SensorCriticality?
+    package var lowLow: LimitSetting?
+    package var low: LimitSetting?
+    package var high: LimitSetting?
+    package var highHigh: LimitSetting?
+    package var unknownGraceNanoseconds = SystemLimits.unknownGraceMaxNanoseconds
+    package var rationalization = Rationalization()
+
+    package init(pattern: String, deadlineNanoseconds: UInt64) {
+        self.pattern = pattern
+        self.deadlineNanoseconds = deadlineNanoseconds
+    }
+
+    /// Whether the pattern is a template rather than the path of one sensor.
+    package var isTemplate: Bool { PathTemplate.hasWildcard(self.pattern) }
+
+    /// The highest priority among the alarms of this sensor.
+    package var highestPriority: AlarmPriority {
+        var highest = self.stalePriority
+        for limit in [self.lowLow, self.low, self.high, self.highHigh] {
+            if let limit { highest = max(highest, limit.priority) }
+        }
+        return highest
+    }
+
+    /// The admission class: as declared, else from the highest priority among the alarms.
+    package var effectiveCriticality: SensorCriticality {
+        if let declared = self.criticality { return declared }
+        return switch self.highestPriority {
+        case .low: .low
+        case .medium: .normal
+        case .high, .critical: .critical
+        }
+    }
+}
+
+/// Matching of sensor paths against templates with the wildcards of MQTT (OASIS MQTT 5.0, 4.7.1).
+package enum PathTemplate {
+    /// Whether `pattern` has a level `+` or `#`.
+    package static func hasWildcard(_ pattern: String) -> Bool {
+        pattern.utf8.contains { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }
+    }
+
+    /// Whether `pattern` is a path or a template: `+` alone in its level, `#` alone and last.
+    package static func isWellFormed(_ pattern: String) -> Bool {
+        let levels = pattern.split(separator: "/", omittingEmptySubsequences: false)
+        guard !pattern.isEmpty, pattern.utf8.count <= SystemLimits.sensorPathBytesMax else {
+            return false
+        }
+        for (index, level) in levels.enumerated() {
+            if level.isEmpty { return false }
+            if level == "#" { return index == levels.count - 1 }
+            if level != "+", level.contains("+") || level.contains("#") { return false }
+            if level.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return false }
+        }
+        return true
+    }
+
+    /// Whether `path` fits `pattern`.
+    package static func matches(_ pattern: String, _ path: String) -> Bool {
+        let wanted = pattern.split(separator: "/", omittingEmptySubsequences: false)
+        let levels = path.split(separator: "/", omittingEmptySubsequences: false)
+        var index = 0
+        for level in wanted {
+            if level == "#" { return true }
+            guard index < levels.count else { return false }
+            if level != "+", level != levels[index] { return false }
+            index += 1
+        }
+        return index == levels.count
+    }
+}
