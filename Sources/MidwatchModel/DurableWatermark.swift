@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Synchronization
+internal import Synchronization
 
 /// How far the journal is on stable storage, for those who wait for it.
 ///
