@@ -104,8 +104,9 @@ extension AlarmEngine {
     private mutating func raise(_ alarm: Int, at time: MonotonicInstant, cause: Decision.Cause) {
         let from = self.alarms[alarm].machine.state
         let isLatching = self.alarms[alarm].rule.isLatching
-        guard case .annunciate = self.alarms[alarm].machine.handle(
-            .conditionRaised, isLatching: isLatching)
+        guard
+            case .annunciate = self.alarms[alarm].machine.handle(
+                .conditionRaised, isLatching: isLatching)
         else { return }
         let index = Int(self.alarms[alarm].sensor.rawValue)
         self.alarms[alarm].activation = self.nextDecisionID
@@ -122,8 +123,9 @@ extension AlarmEngine {
     mutating func clear(_ alarm: Int, at time: MonotonicInstant, cause: Decision.Cause) {
         let from = self.alarms[alarm].machine.state
         let isLatching = self.alarms[alarm].rule.isLatching
-        guard case .record = self.alarms[alarm].machine.handle(
-            .conditionCleared, isLatching: isLatching)
+        guard
+            case .record = self.alarms[alarm].machine.handle(
+                .conditionCleared, isLatching: isLatching)
         else { return }
         self.counters.alarmsReturned &+= 1
         self.record(.alarmReturned, alarm, from: from, at: time, cause: cause)

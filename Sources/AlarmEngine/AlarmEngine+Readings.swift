@@ -148,7 +148,8 @@ extension AlarmEngine {
                 let result: ConditionResult = isUnknown ? .met : .notMet
                 if self.alarms[alarm].result != result || self.alarms[alarm].isRaised {
                     self.settle(
-                        alarm, result, at: time, cause: isUnknown ? .notVerifiable : .verifiableAgain)
+                        alarm, result, at: time,
+                        cause: isUnknown ? .notVerifiable : .verifiableAgain)
                 }
             case .stale: break
             }

@@ -105,7 +105,9 @@ package struct AlarmEngine: ~Copyable {
         precondition(self.pendingTick == nil, "decisions were not taken")
         self.position = Position(epoch: self.epoch, n: n)
         self.ordinal = 0
-        guard slot.kindRaw != SlotKind.reading.rawValue else { return self.applyReading(slot, n: n) }
+        guard slot.kindRaw != SlotKind.reading.rawValue else {
+            return self.applyReading(slot, n: n)
+        }
         switch slot.kind {
         case .tick: self.advance(to: slot.arrival)
         case .registerSensor, .registerSource, .command, .configuration, .continuation:
@@ -185,9 +187,10 @@ package struct AlarmEngine: ~Copyable {
         self.wheel.takeExpired(upTo: now, into: &self.expired)
         for index in 0..<self.expired.count {
             let timer = self.expired[index]
-            guard let due = self.dueTime(of: timer) else { continue }
+            let owner = self.timerOwners[Int(timer)]
+            guard let due = self.dueTime(of: owner) else { continue }
             if due <= now {
-                self.due.push(DueHeap.Entry(due: due, timer: timer))
+                self.due.push(DueHeap.Entry(due: due, owner: owner))
             } else {
                 self.wheel.arm(timer, due: due)
             }
@@ -195,9 +198,8 @@ package struct AlarmEngine: ~Copyable {
         self.expired.removeAll()
     }
 
-    /// The true deadline of a timer; nil if it has none any more.
-    private func dueTime(of timer: UInt32) -> MonotonicInstant? {
-        let owner = self.timerOwners[Int(timer)]
+    /// The true deadline of a sensor or alarm; nil if it has none any more.
+    private func dueTime(of owner: UInt32) -> MonotonicInstant? {
         if owner & 1 == 1 {
             let alarm = self.alarms[Int(owner >> 1)]
             return alarm.pending == .none ? nil : alarm.pendingDue
@@ -219,17 +221,19 @@ package struct AlarmEngine: ~Copyable {
 
     /// Acts on a timer that came out of the heap, if it is still due.
     private mutating func fire(_ entry: DueHeap.Entry) {
-        let owner = self.timerOwners[Int(entry.timer)]
-        guard let due = self.dueTime(of: entry.timer) else { return }
+        let index = Int(entry.owner >> 1)
+        let isAlarm = entry.owner & 1 == 1
+        guard let due = self.dueTime(of: entry.owner) else { return }
         guard due <= entry.due else {
             // The deadline moved on after the timer was collected.
-            return self.wheel.arm(entry.timer, due: due)
+            let timer = isAlarm ? self.alarms[index].timer : self.sensors[index].timer
+            return self.wheel.arm(timer, due: due)
         }
         self.moveTime(to: due)
-        if owner & 1 == 1 {
-            self.fireAlarm(Int(owner >> 1), due: due)
+        if isAlarm {
+            self.fireAlarm(index, due: due)
         } else {
-            self.becomeStale(Int(owner >> 1), at: due)
+            self.becomeStale(index, at: due)
         }
     }
 

@@ -4,7 +4,8 @@ package import MidwatchModel
 
 /// Identity of a decision, and of the activation that a raise begins: the input it rests on and
 /// its number among the decisions of that input. Never used twice.
-package struct DecisionID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomStringConvertible {
+package struct DecisionID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomStringConvertible
+{
     package var position: Position
     package var ordinal: UInt32
 

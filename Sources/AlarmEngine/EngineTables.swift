@@ -100,16 +100,19 @@ struct SourceClock: BitwiseCopyable {
     }
 }
 
-/// Timers that are due, in the order in which they fire: by deadline, then by timer number.
+/// Timers that are due, in the order in which they fire: by deadline, then by owner.
+///
+/// The owner, not the timer, breaks ties: timers are numbered anew after a restart.
 ///
 /// A binary heap over flat memory.
 struct DueHeap: ~Copyable {
     struct Entry: BitwiseCopyable {
         var due: MonotonicInstant
-        var timer: UInt32
+        /// Index of a sensor (even) or of an alarm (odd): index << 1 | isAlarm.
+        var owner: UInt32
 
         static func < (lhs: Entry, rhs: Entry) -> Bool {
-            (lhs.due, lhs.timer) < (rhs.due, rhs.timer)
+            (lhs.due, lhs.owner) < (rhs.due, rhs.owner)
         }
     }
 
