@@ -93,6 +93,14 @@ extension AlarmEngine {
         return first..<first + Int(self.sensors[index].alarmCount)
     }
 
+    /// The alarm of `kind` of sensor `index`, as a number of the alarm table.
+    package borrowing func alarmIndex(_ kind: AlarmKind, of index: Int) -> Int? {
+        self.alarm(kind, of: index)
+    }
+
+    /// The rules in force.
+    package var ruleBook: RuleBook { self.rules }
+
     /// Freshness of the sensor at `path`; nil if none was registered there.
     package borrowing func freshness(ofPath path: String) -> Freshness? {
         self.index(ofPath: path).map { self.sensors[$0].freshness }

@@ -93,6 +93,9 @@ package struct AlarmEngine: ~Copyable {
     /// Whether the caller must take decisions before `apply` is called again.
     package var isFull: Bool { self.pendingTick != nil }
 
+    /// Whether decisions wait to be taken.
+    package var hasDecisions: Bool { self.decisions.count > 0 }
+
     /// When to look at `needsTick` again; nil if nothing is armed.
     package func nextWake() -> MonotonicInstant? { self.wheel.nextWake() }
 

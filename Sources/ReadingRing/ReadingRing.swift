@@ -186,6 +186,28 @@ package final class ReadingRing: @unchecked Sendable {
         }
     }
 
+    /// Sleeps until a slot is published for `role`, `wake` is called, or the time is over.
+    ///
+    /// May return early. A slot that is claimed but not published is not spun on. One thread at a
+    /// time may park for a role.
+    package func park(_ role: Role, timeoutNanoseconds: UInt64) {
+        let word = unsafe self.sleepers[role.rawValue]
+        unsafe word.pointee.store(1, ordering: .relaxed)
+        // Pairs with the fence in `wakeReaders`.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        if !self.isPublished(self.position(of: role)) {
+            unsafe _ = clinux_futex_wait(
+                UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 1, timeoutNanoseconds)
+        }
+        unsafe word.pointee.store(0, ordering: .relaxed)
+    }
+
+    private func isPublished(_ sequence: UInt64) -> Bool {
+        let place = unsafe self.slots + Int(truncatingIfNeeded: sequence & self.mask) &* 64
+        return unsafe place.assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+            .load(ordering: .acquiring) == sequence &+ 1
+    }
+
     // MARK: Queries
 
     /// The sequence after the last claimed slot. Any thread.
