@@ -57,7 +57,8 @@ final class EngineLoop: Sendable {
         var lastTickCheck = MonotonicInstant.zero
         /// A tick stands in the ring and has not come back.
         var tickInFlight = false
-        var plannedWake = MonotonicInstant.distantFuture
+        /// When the next turn should begin at the latest, if this thread gets its time.
+        var expectedBy = MonotonicInstant.distantFuture
         var namesChanged = true
         var epoch: UInt32 = 0
     }
@@ -92,31 +93,27 @@ final class EngineLoop: Sendable {
             if self.stop.isSet, reader.next == self.ring.head { break }
             let wake = min(
                 engine.nextWake() ?? .distantFuture, now.advanced(byNanoseconds: 250_000_000))
-            turn.plannedWake = wake
+            turn.expectedBy = max(wake, now)
             self.ring.park(.engine, timeoutNanoseconds: max(wake.nanosecondsSince(now), 1_000))
         }
         let position = Position(epoch: epoch, n: reader.next - 1)
         self.checkpoints.submit(engine.checkpoint(after: position), position: position)
     }
 
-    /// Offers a tick when one would do anything; tells the engine when the loop itself was late.
+    /// Tells the engine when this loop itself was late, then offers a tick if one would do anything.
     private func tick(_ engine: inout AlarmEngine, _ turn: inout Turn, now: MonotonicInstant) {
+        let lateness = now.nanosecondsSince(turn.expectedBy)
+        turn.expectedBy = now
+        if lateness >= Self.lagMinNanoseconds {
+            self.slips.wrappingAdd(1, ordering: .relaxed)
+            var lag = Slot(kind: .lagObserved, arrival: now)
+            lag.valueBits = lateness
+            _ = self.ring.offer(lag, criticality: .own)
+        }
         guard !turn.tickInFlight, now.nanosecondsSince(turn.lastTickCheck) >= 500_000 else {
             return
         }
-        let lateness = now.nanosecondsSince(
-            max(turn.lastTickCheck, min(turn.plannedWake, now)))
-        turn.plannedWake = .distantFuture
-        let since = turn.lastTickCheck == .zero ? 0 : now.nanosecondsSince(turn.lastTickCheck)
         turn.lastTickCheck = now
-        // The loop parks 250 ms at most: whatever is longer is lateness of our own.
-        let late = since > 250_000_000 ? max(lateness, since - 250_000_000) : lateness
-        if late >= Self.lagMinNanoseconds {
-            self.slips.wrappingAdd(1, ordering: .relaxed)
-            var lag = Slot(kind: .lagObserved, arrival: now)
-            lag.valueBits = late
-            _ = self.ring.offer(lag, criticality: .own)
-        }
         guard engine.needsTick(at: now) else { return }
         if case .accepted = self.ring.offer(Slot(kind: .tick, arrival: now), criticality: .own) {
             turn.tickInFlight = true
