@@ -105,8 +105,11 @@ func quoted(_ text: String) -> String {
         case "\t": shown += "\\t"
         case "\"", "\\": shown += "\\" + String(character)
         default:
-            let isControl = character.value < 0x20 || (0x7F...0x9F).contains(character.value)
-            shown.unicodeScalars.append(isControl ? "\u{FFFD}" : character)
+            // Control and format characters could rewrite the operator's terminal line.
+            switch character.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: shown += "\u{FFFD}"
+            default: shown.unicodeScalars.append(character)
+            }
         }
     }
     return "\"\(shown)\""

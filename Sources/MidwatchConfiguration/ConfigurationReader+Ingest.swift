@@ -175,7 +175,7 @@ extension ConfigurationReader {
             let number = Scalars.integer(String(name)) ?? 0
             guard name == "topic" || (1...max(1, wildcards)).contains(number) && wildcards > 0
             else {
-                let numbers = wildcards == 0 ? "" : " or {1} to {\(wildcards)}"
+                let numbers = (0..<wildcards).map { ", {\($0 + 1)}" }.joined()
                 return "expected {topic}\(numbers) (the wildcards of the filter), got "
                     + quoted("{\(name)}")
             }

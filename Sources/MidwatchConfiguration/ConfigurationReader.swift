@@ -122,9 +122,6 @@ struct ConfigurationReader {
                     "missing; give a libpq connection string such as \"host=/run/postgresql "
                         + "dbname=midwatch\"")
             }
-        } else if section.has("postgresql"), isPostgreSQL != nil || !section.has("store") {
-            section.report(
-                .advice, "postgresql", "not used: archive.store is sqlite; set it to postgresql")
         }
         return ArchiveConfiguration(
             store: store,
@@ -187,23 +184,11 @@ struct ConfigurationReader {
         let text = connection.lowercased()
         let bare = text.filter { $0 != " " }
         if bare.contains("password=") { return true }
-        guard text.hasPrefix("postgres"), let start = text.range(ofScheme: "://") else {
+        guard text.hasPrefix("postgres"), let start = text.firstRange(of: "://")?.upperBound else {
             return false
         }
         let authority = text[start...].prefix { $0 != "/" && $0 != "?" }
         guard let at = authority.lastIndex(of: "@") else { return false }
         return authority[..<at].contains(":")
-    }
-}
-
-extension String {
-    /// The index after the first `mark`, or nil.
-    fileprivate func range(ofScheme mark: String) -> String.Index? {
-        var index = self.startIndex
-        while index < self.endIndex {
-            if self[index...].hasPrefix(mark) { return self.index(index, offsetBy: mark.count) }
-            index = self.index(after: index)
-        }
-        return nil
     }
 }

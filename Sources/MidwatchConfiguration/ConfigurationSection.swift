@@ -241,7 +241,8 @@ final class ConfigurationSection {
         if case .scalar(let text, _) = node.content {
             if let match = choices.first(where: { $0.word == text }) { return match.value }
             if let near = Spelling.nearest(to: text, among: words) {
-                let message = "expected \(words.joined(separator: ", ")), got \(quoted(text))"
+                let message =
+                    "expected one of \(words.joined(separator: ", ")), got \(quoted(text))"
                 self.issues.add(
                     .invalid, "\(message), did you mean \"\(near)\"?", key: name, at: node.position)
                 return nil

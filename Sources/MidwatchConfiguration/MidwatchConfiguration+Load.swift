@@ -72,9 +72,17 @@ extension MidwatchConfiguration {
             "\($0.key): \($0.message)"
         }
         return ConfigurationResult(
-            configuration: configuration, revisionText: bytes, errors: issues.errors,
-            warnings: issues.warnings, suppressedErrorCount: issues.suppressedErrorCount,
+            configuration: configuration, revisionText: bytes, errors: self.sorted(issues.errors),
+            warnings: self.sorted(issues.warnings),
+            suppressedErrorCount: issues.suppressedErrorCount,
             suppressedWarningCount: issues.suppressedWarningCount)
+    }
+
+    private static func sorted(_ issues: [ConfigurationIssue]) -> [ConfigurationIssue] {
+        issues.enumerated().sorted { left, right in
+            (left.element.line, left.element.column, left.offset)
+                < (right.element.line, right.element.column, right.offset)
+        }.map(\.element)
     }
 
     // MARK: - File
