@@ -47,7 +47,7 @@ extension ConfigurationReader {
             precision: self.precision(section, "precision") ?? .nanoseconds,
             receiveBufferBytes: section.size("receiveBuffer", in: (64 << 10)...(1 << 30))
                 ?? ConfigurationDefaults.receiveBufferBytes,
-            pathTags: tags.map(\.text),
+            pathTags: pathTemplate.has("tags") ? tags.map(\.text) : nil,
             trustSource: section.boolean("trustSource", default: false),
             dualHomed: section.boolean("dualHomed", default: false))
         self.requireConsent(section, bind)
@@ -101,7 +101,7 @@ extension ConfigurationReader {
 
     /// Topics of a listener that lists none: the topic is the path, the payload a number.
     static let defaultTopic = MQTTTopicConfiguration(
-        filter: "#", path: "{topic}", format: .number, valueKeys: [], timeKeys: [],
+        filter: "#", path: "{topic}", format: .number, valuePath: "", timePath: nil,
         timeUnit: .milliseconds, unit: "")
 
     private func topic(_ section: ConfigurationSection) -> MQTTTopicConfiguration {
@@ -136,8 +136,8 @@ extension ConfigurationReader {
         }
         let topic = MQTTTopicConfiguration(
             filter: filter ?? "#", path: path, format: format,
-            valueKeys: format == .json ? Self.keys(value ?? "value") : [],
-            timeKeys: time.map(Self.keys) ?? [],
+            valuePath: format == .json ? value ?? "value" : "",
+            timePath: time,
             timeUnit: self.precision(section, "timeUnit") ?? .milliseconds,
             unit: section.text("unit") ?? "")
         section.finish()
@@ -145,10 +145,6 @@ extension ConfigurationReader {
     }
 
     // MARK: - Checks
-
-    private static func keys(_ text: String) -> [String] {
-        text.split(separator: ".").map(String.init)
-    }
 
     /// Whether `filter` obeys OASIS MQTT 5.0, 4.7.1; empty levels are allowed there.
     static func isTopicFilter(_ filter: String) -> Bool {

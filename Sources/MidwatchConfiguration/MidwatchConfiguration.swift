@@ -64,8 +64,10 @@ package struct UDPListenerConfiguration: Equatable, Sendable {
     package var bind: BindAddress
     package var precision: TimePrecision
     package var receiveBufferBytes: Int
-    /// Tag keys whose values become levels of the path: `measurement/tag…/field`.
-    package var pathTags: [String]
+    /// Tag keys whose values become levels of the path, in order: `measurement/tag…/field`.
+    ///
+    /// nil: every tag of a line, sorted by key.
+    package var pathTags: [String]?
     /// Whether traffic of this source is evidence for its sensors in `exception` mode.
     package var trustSource: Bool
     /// Whether two copies of a reading (sensor, source time, value) are one.
@@ -87,10 +89,12 @@ package struct MQTTTopicConfiguration: Equatable, Sendable {
     /// Sensor path; `{topic}` is the whole topic, `{1}` what the first wildcard stood for.
     package var path: String
     package var format: MQTTPayloadFormat
-    /// Keys from the root of the JSON object to the value; empty unless `format` is `json`.
-    package var valueKeys: [String]
-    /// Keys from the root of the JSON object to the source time; empty: none is read.
-    package var timeKeys: [String]
+    /// Names and indexes from the root of the JSON document to the value, `data.0.value`.
+    ///
+    /// Empty unless `format` is `json`.
+    package var valuePath: String
+    /// The same for the source time; nil: none is read.
+    package var timePath: String?
     package var timeUnit: TimePrecision
     /// Unit of undeclared sensors on these topics; empty if not set.
     package var unit: String

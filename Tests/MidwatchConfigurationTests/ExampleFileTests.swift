@@ -46,7 +46,7 @@ import Testing
                 == bare.ingest.undeclaredDeadlineNanoseconds)
         var udp = try #require(example.ingest.udp.first)
         udp.name = "udp:127.0.0.1:8094"
-        udp.pathTags = []
+        udp.pathTags = nil
         #expect([udp] == bare.ingest.udp)
         var mqtt = try #require(example.ingest.mqtt.first)
         mqtt.name = "mqtt:127.0.0.1:1883"
