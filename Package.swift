@@ -49,6 +49,8 @@ let lifecycle: Target.Dependency =
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency =
     .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -73,7 +75,8 @@ var targets: [Target] = [
         "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore"],
         [crypto, http, nioCore, log]),
     target(
-        "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"], [hummingbird, nioCore, log]),
+        "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
+        [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
     target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
@@ -117,9 +120,10 @@ var targets: [Target] = [
         [crypto, http, nioCore, nioPosix, log]),
     tests(
         "OperatorAPITests", ["OperatorAPI", "OperatorViews", "JSONText", "MidwatchModel"],
-        [hummingbird, .product(name: "HummingbirdTesting", package: "hummingbird"), log]),
+        [lifecycle, log]),
     tests(
-        "OperatorConsoleTests", ["OperatorConsole", "OperatorViews", "MidwatchModel", "JSONText"]),
+        "OperatorConsoleTests",
+        ["OperatorConsole", "OperatorViews", "MidwatchModel", "JSONText", "CLinux"]),
     tests("VitalsTests", ["Vitals", "MidwatchModel", "CLinux"]),
     tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
@@ -131,6 +135,7 @@ var targets: [Target] = [
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
