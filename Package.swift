@@ -95,7 +95,7 @@ var targets: [Target] = [
             "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
             "Vitals", "MidwatchConfiguration", "CLinux",
         ], [nioCore, nioPosix, log, lifecycle, arguments, crypto]),
-    program("midwatch-watchdog", ["MidwatchModel", "Vitals", "CLinux"]),
+    program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
     program(
         "midwatch",
         [
@@ -124,7 +124,9 @@ var targets: [Target] = [
     tests(
         "OperatorConsoleTests",
         ["OperatorConsole", "OperatorViews", "MidwatchModel", "JSONText", "CLinux"]),
-    tests("VitalsTests", ["Vitals", "MidwatchModel", "CLinux"]),
+    tests(
+        "VitalsTests",
+        ["Vitals", "midwatch-watchdog", "JSONText", "MidwatchModel", "CLinux"]),
     tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
     tests("FleetSimulationTests", ["FleetSimulation", "MidwatchModel", "TelemetryWire"]),
