@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "CLinuxWatch.h"
+#include "CLinuxFile.h"
 
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.
