@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import MidwatchModel
+
+/// What one socket thread remembers of series already resolved: bytes as sent → sensor.
+///
+/// Open addressing in flat memory; the bytes of every key are kept in an arena and compared, so
+/// that two series with the same hash are two sensors. Only resolved sensors are kept. When table
+/// or arena is full everything is forgotten and learnt again (counted): a sender with endless
+/// spellings of one path costs time, never memory.
+///
+/// Owned by one thread. Nothing is allocated after `init`.
+@safe
+struct SeriesCache: ~Copyable {
+    /// What a hit gives.
+    struct Hit: BitwiseCopyable {
+        var sensor: SensorIndex
+        var criticality: SensorCriticality
+    }
+
+    /// 24 bytes; `hash` 0 is an empty place.
+    private struct Entry: BitwiseCopyable {
+        var hash: UInt64
+        var keyOffset: UInt32
+        var seriesBytes: UInt16
+        var fieldBytes: UInt16
+        var sensor: SensorIndex
+        var criticality: SensorCriticality
+    }
+
+    /// Arena bytes per entry: series and field of usual length.
+    private static let keyBytesMean = 96
+
+    private let entries: UnsafeMutablePointer<Entry>
+    private let arena: UnsafeMutablePointer<UInt8>
+    private let mask: Int
+    private let countMax: Int
+    private let arenaBytes: Int
+    private var arenaUsed = 0
+    private(set) var count = 0
+    /// How often everything was forgotten because there was no room.
+    private(set) var overflowCount: UInt64 = 0
+
+    /// Makes room for at least `countMax` series.
+    init(countMax: Int) {
+        precondition(countMax > 0 && countMax <= SystemLimits.sensorCountMax, "series count")
+        var capacity = 64
+        while capacity * 3 < countMax * 4 { capacity *= 2 }
+        let empty = Entry(
+            hash: 0, keyOffset: 0, seriesBytes: 0, fieldBytes: 0, sensor: .none,
+            criticality: .low)
+        unsafe self.entries = .allocate(capacity: capacity)
+        unsafe self.entries.initialize(repeating: empty, count: capacity)
+        self.mask = capacity - 1
+        self.countMax = capacity * 3 / 4
+        self.arenaBytes = capacity * 3 / 4 * Self.keyBytesMean
+        unsafe self.arena = .allocate(capacity: self.arenaBytes)
+    }
+
+    deinit {
+        unsafe self.entries.deallocate()
+        unsafe self.arena.deallocate()
+    }
+
+    /// The sensor of a series and field, if known.
+    ///
+    /// - Parameters:
+    ///   - hash: Of both; any function will do, equal bytes must give equal hashes.
+    ///   - series: Measurement and tags as sent.
+    ///   - field: Field key as sent.
+    func find(
+        hash: UInt64, series: UnsafeRawBufferPointer, field: UnsafeRawBufferPointer
+    ) -> Hit? {
+        let wanted = hash | 1
+        var place = Int(truncatingIfNeeded: wanted &>> 8) & self.mask
+        while true {
+            let entry = unsafe self.entries[place]
+            if entry.hash == wanted, unsafe self.isKey(entry, series, field) {
+                return Hit(sensor: entry.sensor, criticality: entry.criticality)
+            }
+            if entry.hash == 0 { return nil }
+            place = (place &+ 1) & self.mask
+        }
+    }
+
+    /// Remembers a series that `find` did not know.
+    mutating func insert(
+        hash: UInt64, series: UnsafeRawBufferPointer, field: UnsafeRawBufferPointer, _ hit: Hit
+    ) {
+        let bytes = series.count + field.count
+        guard series.count <= Int(UInt16.max), field.count <= Int(UInt16.max),
+            bytes <= self.arenaBytes
+        else { return }
+        if self.count >= self.countMax || self.arenaUsed + bytes > self.arenaBytes {
+            self.overflowCount += 1
+            self.removeAll()
+        }
+        let key = unsafe UnsafeMutableRawPointer(self.arena + self.arenaUsed)
+        if let base = series.baseAddress {
+            unsafe key.copyMemory(from: base, byteCount: series.count)
+        }
+        if let base = field.baseAddress {
+            unsafe (key + series.count).copyMemory(from: base, byteCount: field.count)
+        }
+        let entry = Entry(
+            hash: hash | 1, keyOffset: UInt32(self.arenaUsed), seriesBytes: UInt16(series.count),
+            fieldBytes: UInt16(field.count), sensor: hit.sensor, criticality: hit.criticality)
+        self.arenaUsed += bytes
+        self.count += 1
+        var place = Int(truncatingIfNeeded: entry.hash &>> 8) & self.mask
+        while unsafe self.entries[place].hash != 0 { place = (place &+ 1) & self.mask }
+        unsafe self.entries[place] = entry
+    }
+
+    /// Forgets everything, because classes or indexes may have changed.
+    mutating func removeAll() {
+        for place in 0...self.mask { unsafe self.entries[place].hash = 0 }
+        self.arenaUsed = 0
+        self.count = 0
+    }
+
+    @inline(__always)
+    private func isKey(
+        _ entry: Entry, _ series: UnsafeRawBufferPointer, _ field: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard Int(entry.seriesBytes) == series.count,
+            Int(entry.fieldBytes) == field.count
+        else { return false }
+        let key = unsafe self.arena + Int(entry.keyOffset)
+        if let base = series.baseAddress, unsafe memcmp(key, base, series.count) != 0 {
+            return false
+        }
+        guard let base = field.baseAddress else { return true }
+        return unsafe memcmp(key + series.count, base, field.count) == 0
+    }
+}
