@@ -230,6 +230,11 @@ void clinux_wake_signal(int fd) {
     (void)ignored;
 }
 
+void clinux_nap(uint64_t nanoseconds) {
+    struct timespec pause = {.tv_nsec = nanoseconds < 1000000000u ? (long)nanoseconds : 999999999};
+    nanosleep(&pause, NULL);
+}
+
 void clinux_udp_address_text(uint64_t high, uint64_t low, char *text) {
     if (high == 0 && low >> 32 == 0xffff) {
         struct in_addr four = {.s_addr = htonl((uint32_t)low)};

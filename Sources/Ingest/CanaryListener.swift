@@ -44,9 +44,7 @@ package final class CanaryListener: Sendable {
 
     /// Binds to 127.0.0.1; port 0 takes a free one.
     ///
-    /// - Parameters:
-    ///   - sensor: The reserved sensor, already registered.
-    ///   - source: The source its readings carry, already registered.
+    /// `sensor` is the reserved sensor and `source` what its readings carry; both are registered.
     package init(
         port: UInt16, sensor: SensorIndex, source: SourceIndex, ring: ReadingRing,
         clock: IngestClock
@@ -63,7 +61,7 @@ package final class CanaryListener: Sendable {
     /// The port that is listened on.
     package var port: UInt16 { self.socket.port }
 
-    /// Starts the thread. Once.
+    /// Starts the thread; once.
     package func start() throws(SocketError) {
         guard let thread = IngestThread(name: "canary", run: { [self] in self.run() }) else {
             throw .exhausted(what: "thread")

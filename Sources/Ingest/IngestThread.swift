@@ -21,7 +21,7 @@ struct IngestThread {
 
     /// Starts the thread; nil if the system has none to give.
     ///
-    /// - Parameter name: As tools show it; the kernel keeps 15 bytes.
+    /// Of the name, which tools show, the kernel keeps 15 bytes.
     init?(name: String, run: @escaping @Sendable () -> Void) {
         let body = unsafe Unmanaged.passRetained(Body(name: name, run: run))
         var thread = pthread_t()

@@ -39,8 +39,9 @@ struct ReadingStage: ~Copyable {
 
     deinit { unsafe self.slots.deallocate() }
 
-    /// Puts a reading into the buffer of its class. Returns whether the buffer is now full and
-    /// must be emptied before the next reading.
+    /// Puts a reading into the buffer of its class.
+    ///
+    /// True: the buffer is now full and must be emptied before the next reading.
     @inline(__always)
     mutating func append(_ slot: Slot, _ criticality: SensorCriticality) -> Bool {
         let buffer = Int(criticality.rawValue)
@@ -53,9 +54,8 @@ struct ReadingStage: ~Copyable {
 
     /// Offers what the buffer of a class holds; what the ring refuses is shed.
     ///
-    /// A refused run is halved and offered again, so that the room there is gets used.
-    ///
-    /// - Parameter onShed: Called for each reading that was shed, in order.
+    /// A refused run is halved and offered again, so that the room there is gets used. The
+    /// closures are called for every reading, in order.
     mutating func empty(
         _ criticality: SensorCriticality, onAccepted: (Slot) -> Void, onShed: (Slot) -> Void
     ) -> Outcome {

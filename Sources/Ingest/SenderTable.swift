@@ -19,6 +19,8 @@ final class SenderTable: @unchecked Sendable {
         case accepted = 1
         case shed = 2
         case rejected = 3
+        /// Whole lines; how many readings were in them nobody knows.
+        case linesRejected = 4
 
         var word: String {
             switch self {
@@ -26,6 +28,7 @@ final class SenderTable: @unchecked Sendable {
             case .accepted: "accepted"
             case .shed: "shed"
             case .rejected: "rejected"
+            case .linesRejected: "linesRejected"
             }
         }
     }
@@ -37,7 +40,7 @@ final class SenderTable: @unchecked Sendable {
     }
 
     private static let textBytesMax = 46
-    private static let countsPerRow = 4
+    private static let countsPerRow = 8
 
     private let rows: UnsafeMutablePointer<Row>
     private let counts: UnsafeMutablePointer<Atomic<UInt64>>
@@ -54,10 +57,10 @@ final class SenderTable: @unchecked Sendable {
     /// Senders that got no row of their own.
     let beyondLimitCount = Atomic<UInt64>(0)
 
-    /// - Parameters:
-    ///   - listener: Source of the listener.
-    ///   - name: Source name of the listener; senders are named below it.
-    ///   - senderCountMax: Senders with a row of their own, 0 ... 4,096.
+    /// Makes the table of one listener.
+    ///
+    /// `listener` is its source and `name` the name of that source, below which senders are named.
+    /// `senderCountMax`, 0 ... 4,096, is how many have a row of their own.
     init(listener: SourceIndex, name: String, senderCountMax: Int, sources: SourceRegistry) {
         precondition(senderCountMax >= 0 && senderCountMax <= 4_096, "sender count")
         self.rowCountMax = senderCountMax + 1
@@ -67,6 +70,7 @@ final class SenderTable: @unchecked Sendable {
         let first = Row(high: 0, low: 0, source: listener)
         unsafe self.rows = .allocate(capacity: self.rowCountMax)
         unsafe self.rows.initialize(repeating: first, count: self.rowCountMax)
+        // A cache line a row.
         let cells = self.rowCountMax * Self.countsPerRow
         unsafe self.counts = .allocate(capacity: cells)
         for cell in 0..<cells { unsafe (self.counts + cell).initialize(to: Atomic(0)) }
@@ -83,7 +87,9 @@ final class SenderTable: @unchecked Sendable {
         unsafe self.index.deallocate()
     }
 
-    /// The row of a sender; makes one if it is new and there is room. Listener's thread.
+    /// The row of a sender; makes one if it is new and there is room.
+    ///
+    /// Listener's thread.
     func row(high: UInt64, low: UInt64) -> Int {
         var place = Self.place(high, low) & self.indexMask
         while true {
@@ -94,13 +100,17 @@ final class SenderTable: @unchecked Sendable {
         }
     }
 
-    /// The source that readings of this row carry. Listener's thread.
+    /// The source that readings of this row carry.
+    ///
+    /// Listener's thread.
     func source(of row: Int) -> SourceIndex {
         precondition(row < self.rowCount, "row not made")
         return unsafe self.rows[row].source
     }
 
-    /// Adds to a count of a row. Listener's thread.
+    /// Adds to a count of a row.
+    ///
+    /// Listener's thread.
     func add(_ count: Count, _ amount: UInt64, row: Int) {
         precondition(row < self.rowCount, "row not made")
         guard amount > 0 else { return }
@@ -110,7 +120,9 @@ final class SenderTable: @unchecked Sendable {
         unsafe cell.pointee.store(sum, ordering: .relaxed)
     }
 
-    /// One sample per sender and count. Any thread.
+    /// One sample per sender and count.
+    ///
+    /// Any thread.
     func metrics() -> [MetricSample] {
         var samples: [MetricSample] = []
         for (row, name) in self.names.withLock({ $0 }).enumerated() {

@@ -49,7 +49,7 @@ package final class SensorRegistry: Sendable {
         case known(SensorIndex, SensorCriticality)
         case rejected(Rejection)
         /// The registration record found no room: nothing was registered, try again.
-        case ringFull
+        case ringFull(SensorCriticality)
     }
 
     private struct Entry {
@@ -106,9 +106,7 @@ package final class SensorRegistry: Sendable {
 
     /// The index of a path, registering it if it is new and admitted.
     ///
-    /// - Parameters:
-    ///   - bytes: The path in UTF-8, any bytes.
-    ///   - source: Who named it; stands in the registration record.
+    /// `bytes` may be anything; `source`, who named the path, stands in the registration record.
     package func resolve(
         _ bytes: borrowing Span<UInt8>, from source: SourceIndex
     ) -> Resolution {
@@ -132,7 +130,9 @@ package final class SensorRegistry: Sendable {
                 return .rejected(.undeclaredLimit)
             }
             let index = SensorIndex(rawValue: UInt32(state.paths.count))
-            guard self.announce(sensor, index, from: source) else { return .ringFull }
+            guard self.announce(sensor, index, from: source) else {
+                return .ringFull(sensorClass.criticality)
+            }
             Self.append(sensor.path, to: &state, sensorClass)
             return .known(index, sensorClass.criticality)
         }

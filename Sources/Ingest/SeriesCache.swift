@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import MidwatchModel
+internal import TelemetryWire
 
 /// What one socket thread remembers of series already resolved: bytes as sent → sensor.
 ///
@@ -65,18 +66,15 @@ struct SeriesCache: ~Copyable {
 
     /// The sensor of a series and field, if known.
     ///
-    /// - Parameters:
-    ///   - hash: Of both; any function will do, equal bytes must give equal hashes.
-    ///   - series: Measurement and tags as sent.
-    ///   - field: Field key as sent.
+    /// `hash` is of both; any function will do, equal bytes must give equal hashes.
     func find(
-        hash: UInt64, series: UnsafeRawBufferPointer, field: UnsafeRawBufferPointer
+        hash: UInt64, _ bytes: borrowing Span<UInt8>, _ series: ByteRange, _ field: ByteRange
     ) -> Hit? {
         let wanted = hash | 1
         var place = Int(truncatingIfNeeded: wanted &>> 8) & self.mask
         while true {
             let entry = unsafe self.entries[place]
-            if entry.hash == wanted, unsafe self.isKey(entry, series, field) {
+            if entry.hash == wanted, self.isKey(entry, bytes, series, field) {
                 return Hit(sensor: entry.sensor, criticality: entry.criticality)
             }
             if entry.hash == 0 { return nil }
@@ -86,27 +84,25 @@ struct SeriesCache: ~Copyable {
 
     /// Remembers a series that `find` did not know.
     mutating func insert(
-        hash: UInt64, series: UnsafeRawBufferPointer, field: UnsafeRawBufferPointer, _ hit: Hit
+        hash: UInt64, _ bytes: borrowing Span<UInt8>, _ series: ByteRange, _ field: ByteRange,
+        _ hit: Hit
     ) {
-        let bytes = series.count + field.count
+        let keyBytes = series.count + field.count
         guard series.count <= Int(UInt16.max), field.count <= Int(UInt16.max),
-            bytes <= self.arenaBytes
+            keyBytes <= self.arenaBytes
         else { return }
-        if self.count >= self.countMax || self.arenaUsed + bytes > self.arenaBytes {
+        if self.count >= self.countMax || self.arenaUsed + keyBytes > self.arenaBytes {
             self.overflowCount += 1
             self.removeAll()
         }
-        let key = unsafe UnsafeMutableRawPointer(self.arena + self.arenaUsed)
-        if let base = series.baseAddress {
-            unsafe key.copyMemory(from: base, byteCount: series.count)
-        }
-        if let base = field.baseAddress {
-            unsafe (key + series.count).copyMemory(from: base, byteCount: field.count)
-        }
+        let key = unsafe self.arena + self.arenaUsed
+        for index in 0..<series.count { unsafe key[index] = bytes[series.lowerBound + index] }
+        let fieldKey = unsafe key + series.count
+        for index in 0..<field.count { unsafe fieldKey[index] = bytes[field.lowerBound + index] }
         let entry = Entry(
             hash: hash | 1, keyOffset: UInt32(self.arenaUsed), seriesBytes: UInt16(series.count),
             fieldBytes: UInt16(field.count), sensor: hit.sensor, criticality: hit.criticality)
-        self.arenaUsed += bytes
+        self.arenaUsed += keyBytes
         self.count += 1
         var place = Int(truncatingIfNeeded: entry.hash &>> 8) & self.mask
         while unsafe self.entries[place].hash != 0 { place = (place &+ 1) & self.mask }
@@ -122,16 +118,17 @@ struct SeriesCache: ~Copyable {
 
     @inline(__always)
     private func isKey(
-        _ entry: Entry, _ series: UnsafeRawBufferPointer, _ field: UnsafeRawBufferPointer
+        _ entry: Entry, _ bytes: borrowing Span<UInt8>, _ series: ByteRange, _ field: ByteRange
     ) -> Bool {
         guard Int(entry.seriesBytes) == series.count,
             Int(entry.fieldBytes) == field.count
         else { return false }
+        precondition(series.upperBound <= bytes.count && field.upperBound <= bytes.count)
         let key = unsafe self.arena + Int(entry.keyOffset)
-        if let base = series.baseAddress, unsafe memcmp(key, base, series.count) != 0 {
-            return false
+        return unsafe bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return true }
+            return unsafe memcmp(key, base + series.lowerBound, series.count) == 0
+                && memcmp(key + series.count, base + field.lowerBound, field.count) == 0
         }
-        guard let base = field.baseAddress else { return true }
-        return unsafe memcmp(key + series.count, base, field.count) == 0
     }
 }

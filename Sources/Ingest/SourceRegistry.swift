@@ -78,7 +78,7 @@ package final class SourceRegistry: Sendable {
 
     /// The index of a name, registering it if it is new and admitted.
     ///
-    /// - Parameter behind: The source this one is reached through; stands in the record.
+    /// `behind`, the source this one is reached through, stands in the registration record.
     package func resolve(
         _ name: String, behind: SourceIndex = .own, origin: Origin
     ) -> Resolution {

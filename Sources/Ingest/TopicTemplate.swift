@@ -43,7 +43,9 @@ struct TopicTemplate: Sendable {
         }
     }
 
-    /// The path a topic gives; nil if the filter does not match. It may not be a sensor path.
+    /// The path a topic gives; nil if the filter does not match.
+    ///
+    /// It need not be a well-formed sensor path.
     func path(for topic: String) -> String? {
         guard let matched = self.match(topic) else { return nil }
         var path = ""

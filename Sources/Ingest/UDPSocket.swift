@@ -97,6 +97,8 @@ final class UDPSocket: @unchecked Sendable {
         }
     }
 
-    /// Ends the wait of the owner now and every later one. Any thread.
+    /// Ends the wait of the owner now and every later one.
+    ///
+    /// Any thread.
     func wake() { clinux_wake_signal(self.wakeDescriptor) }
 }

@@ -62,6 +62,9 @@ int clinux_udp_wait(int fd, int wake_fd, int timeout_ms);
 int clinux_wake_new(void);
 void clinux_wake_signal(int fd);
 
+/// Sleeps, at most a second; may end early.
+void clinux_nap(uint64_t nanoseconds);
+
 /// Text form of an address as `clinux_udp_datagram` holds it; `text` takes 46 bytes.
 void clinux_udp_address_text(uint64_t high, uint64_t low, char *text);
 
