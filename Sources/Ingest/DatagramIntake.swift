@@ -26,7 +26,6 @@ struct DatagramIntake: ~Copyable {
 
     /// What is the same for every reading of one datagram.
     private struct Origin: BitwiseCopyable {
-        var row: Int
         var source: SourceIndex
         var arrival: MonotonicInstant
     }
@@ -103,7 +102,7 @@ struct DatagramIntake: ~Copyable {
         self.tally.queueDelayMax = max(self.tally.queueDelayMax, arrival.queueDelayNanoseconds)
         let row = unsafe self.row(high: datagram.address_high, low: datagram.address_low)
         let origin = Origin(
-            row: row, source: self.listener.senders.source(of: row), arrival: arrival.instant)
+            source: self.listener.senders.source(of: row), arrival: arrival.instant)
         let bytes = unsafe UnsafeBufferPointer(start: datagram.bytes, count: Int(datagram.length))
         self.tally.bytes &+= UInt64(bytes.count)
         unsafe self.decode(bytes.span, origin)
@@ -130,10 +129,10 @@ struct DatagramIntake: ~Copyable {
         self.tally.received &+= UInt64(received)
         self.tally.rejected &+= UInt64(rejected)
         self.tally.linesRejected &+= linesRejected
-        let senders = self.listener.senders
-        senders.add(.received, UInt64(received), row: origin.row)
-        senders.add(.rejected, UInt64(rejected), row: origin.row)
-        senders.add(.linesRejected, linesRejected, row: origin.row)
+        let tally = self.services.sources.tally
+        tally.add(.received, UInt64(received), of: origin.source)
+        tally.add(.rejected, UInt64(rejected), of: origin.source)
+        tally.add(.linesRejected, linesRejected, of: origin.source)
     }
 
     /// Stages the readings of a line; returns how many were rejected.
@@ -146,7 +145,6 @@ struct DatagramIntake: ~Copyable {
             self.reject(.duplicateField, UInt64(rejected), bytes, line.seriesKey, origin)
         }
         var slot = Slot(kind: .reading, arrival: origin.arrival, source: origin.source)
-        slot.link = UInt64(origin.row)
         if let timestamp = line.timestamp {
             let (time, overflow) = timestamp.multipliedReportingOverflow(
                 by: self.nanosecondsPerUnit)
@@ -218,7 +216,7 @@ struct DatagramIntake: ~Copyable {
             return 1
         case .ringFull(let criticality):
             self.listener.counters.add(UDPCounter.shed(criticality))
-            self.listener.senders.add(.shed, 1, row: origin.row)
+            self.services.sources.tally.add(.shed, 1, of: origin.source)
             self.shedLoss.note(1)
             return 0
         }
@@ -227,28 +225,28 @@ struct DatagramIntake: ~Copyable {
     // MARK: - Into the ring
 
     private mutating func offer(_ criticality: SensorCriticality) {
-        let senders = self.listener.senders
+        let tally = self.services.sources.tally
         // Readings of one sender stand in runs: one addition a run.
-        var accepted = (row: 0, count: UInt64(0))
-        var shed = (row: 0, count: UInt64(0))
+        var accepted = (source: SourceIndex.own, count: UInt64(0))
+        var shed = (source: SourceIndex.own, count: UInt64(0))
         let outcome = self.stage.empty(
             criticality,
             onAccepted: { slot in
-                if Int(slot.link) != accepted.row {
-                    senders.add(.accepted, accepted.count, row: accepted.row)
-                    accepted = (Int(slot.link), 0)
+                if slot.source != accepted.source {
+                    tally.add(.accepted, accepted.count, of: accepted.source)
+                    accepted = (slot.source, 0)
                 }
                 accepted.count &+= 1
             },
             onShed: { slot in
-                if Int(slot.link) != shed.row {
-                    senders.add(.shed, shed.count, row: shed.row)
-                    shed = (Int(slot.link), 0)
+                if slot.source != shed.source {
+                    tally.add(.shed, shed.count, of: shed.source)
+                    shed = (slot.source, 0)
                 }
                 shed.count &+= 1
             })
-        senders.add(.accepted, accepted.count, row: accepted.row)
-        senders.add(.shed, shed.count, row: shed.row)
+        tally.add(.accepted, accepted.count, of: accepted.source)
+        tally.add(.shed, shed.count, of: shed.source)
         self.listener.counters.add(.readingsAccepted, UInt64(outcome.acceptedCount))
         guard outcome.shedCount > 0 else { return }
         self.listener.counters.add(UDPCounter.shed(criticality), UInt64(outcome.shedCount))

@@ -6,8 +6,7 @@ internal import ReadingRing
 /// Readings on their way from a datagram batch into the ring, one buffer per admission class.
 ///
 /// A sensor has one class, so order per sensor is kept, although readings of different classes may
-/// pass each other within a batch. The most urgent class goes first. A slot in here carries the
-/// row of its sender in `link`, which the ring replaces.
+/// pass each other within a batch.
 ///
 /// Owned by one thread. Nothing is allocated after `init`.
 @safe

@@ -4,35 +4,15 @@ internal import CLinux
 internal import MidwatchModel
 internal import Synchronization
 
-/// The senders of one UDP listener: address → source and its counts.
+/// The senders of one UDP listener: address → source.
 ///
 /// Row 0 is the listener itself and takes every sender beyond the limit. A row is never given up,
 /// as a source never is.
 ///
-/// `@unchecked Sendable`: addresses, sources and the hash index belong to the listener's thread;
-/// counts are atomic; names are behind the lock, and their number says how many rows are made.
+/// `@unchecked Sendable`: everything belongs to the listener's thread, except the count beyond the
+/// limit, which is atomic.
 @safe
 final class SenderTable: @unchecked Sendable {
-    /// One of the counts of a sender.
-    enum Count: Int, CaseIterable {
-        case received = 0
-        case accepted = 1
-        case shed = 2
-        case rejected = 3
-        /// Whole lines; how many readings were in them nobody knows.
-        case linesRejected = 4
-
-        var word: String {
-            switch self {
-            case .received: "received"
-            case .accepted: "accepted"
-            case .shed: "shed"
-            case .rejected: "rejected"
-            case .linesRejected: "linesRejected"
-            }
-        }
-    }
-
     private struct Row: BitwiseCopyable {
         var high: UInt64
         var low: UInt64
@@ -40,17 +20,14 @@ final class SenderTable: @unchecked Sendable {
     }
 
     private static let textBytesMax = 46
-    private static let countsPerRow = 8
 
     private let rows: UnsafeMutablePointer<Row>
-    private let counts: UnsafeMutablePointer<Atomic<UInt64>>
     /// Row numbers by address, 0 for an empty place.
     private let index: UnsafeMutablePointer<UInt16>
     private let indexMask: Int
     private let rowCountMax: Int
     private var rowCount = 1
     private var isClosed = false
-    private let names: Mutex<[String]>
     private let sources: SourceRegistry
     private let listenerName: String
 
@@ -70,20 +47,14 @@ final class SenderTable: @unchecked Sendable {
         let first = Row(high: 0, low: 0, source: listener)
         unsafe self.rows = .allocate(capacity: self.rowCountMax)
         unsafe self.rows.initialize(repeating: first, count: self.rowCountMax)
-        // A cache line a row.
-        let cells = self.rowCountMax * Self.countsPerRow
-        unsafe self.counts = .allocate(capacity: cells)
-        for cell in 0..<cells { unsafe (self.counts + cell).initialize(to: Atomic(0)) }
         unsafe self.index = .allocate(capacity: places)
         unsafe self.index.initialize(repeating: 0, count: places)
-        self.names = Mutex([name])
         self.sources = sources
         self.listenerName = name
     }
 
     deinit {
         unsafe self.rows.deallocate()
-        unsafe self.counts.deallocate()
         unsafe self.index.deallocate()
     }
 
@@ -108,39 +79,6 @@ final class SenderTable: @unchecked Sendable {
         return unsafe self.rows[row].source
     }
 
-    /// Adds to a count of a row.
-    ///
-    /// Listener's thread.
-    func add(_ count: Count, _ amount: UInt64, row: Int) {
-        precondition(row < self.rowCount, "row not made")
-        guard amount > 0 else { return }
-        // One writer: a load and a store are enough, and cheaper than a locked addition.
-        let cell = unsafe self.counts + (row &* Self.countsPerRow &+ count.rawValue)
-        let sum = unsafe cell.pointee.load(ordering: .relaxed) &+ amount
-        unsafe cell.pointee.store(sum, ordering: .relaxed)
-    }
-
-    /// One sample per sender and count.
-    ///
-    /// Any thread.
-    func metrics() -> [MetricSample] {
-        var samples: [MetricSample] = []
-        for (row, name) in self.names.withLock({ $0 }).enumerated() {
-            for count in Count.allCases {
-                let cell = unsafe self.counts + (row * Self.countsPerRow + count.rawValue)
-                samples.append(
-                    MetricSample(
-                        "midwatch_source_readings_total",
-                        help: "Readings by source and outcome.", kind: .counter,
-                        labels: [
-                            (name: "source", value: name), (name: "outcome", value: count.word),
-                        ],
-                        value: Double(unsafe cell.pointee.load(ordering: .relaxed))))
-            }
-        }
-        return samples
-    }
-
     // MARK: - Helpers
 
     private func make(_ high: UInt64, _ low: UInt64, at place: Int) -> Int {
@@ -156,7 +94,6 @@ final class SenderTable: @unchecked Sendable {
             unsafe self.rows[row] = Row(high: high, low: low, source: source)
             unsafe self.index[place] = UInt16(row)
             self.rowCount += 1
-            self.names.withLock { $0.append(name) }
             return row
         case .rejected:
             // Sources are never given up: asking again would be a lock per datagram for nothing.

@@ -18,16 +18,21 @@ struct SeriesCache: ~Copyable {
     struct Hit: BitwiseCopyable {
         var sensor: SensorIndex
         var criticality: SensorCriticality
+        /// Topic rule that applies (MQTT).
+        var rule: UInt16 = 0
+        /// Number under which series below this one are kept (a topic with line protocol).
+        var scope: UInt32 = 0
     }
 
-    /// 24 bytes; `hash` 0 is an empty place.
+    /// 40 bytes; `hash` 0 is an empty place.
     private struct Entry: BitwiseCopyable {
         var hash: UInt64
         var keyOffset: UInt32
         var seriesBytes: UInt16
         var fieldBytes: UInt16
-        var sensor: SensorIndex
-        var criticality: SensorCriticality
+        /// What the series is told apart by beside its bytes: 0, or the scope of its topic.
+        var scope: UInt32
+        var hit: Hit
     }
 
     /// Arena bytes per entry: series and field of usual length.
@@ -49,8 +54,8 @@ struct SeriesCache: ~Copyable {
         var capacity = 64
         while capacity * 3 < countMax * 4 { capacity *= 2 }
         let empty = Entry(
-            hash: 0, keyOffset: 0, seriesBytes: 0, fieldBytes: 0, sensor: .none,
-            criticality: .low)
+            hash: 0, keyOffset: 0, seriesBytes: 0, fieldBytes: 0, scope: 0,
+            hit: Hit(sensor: .none, criticality: .low))
         unsafe self.entries = .allocate(capacity: capacity)
         unsafe self.entries.initialize(repeating: empty, count: capacity)
         self.mask = capacity - 1
@@ -68,14 +73,15 @@ struct SeriesCache: ~Copyable {
     ///
     /// `hash` is of both; any function will do, equal bytes must give equal hashes.
     func find(
-        hash: UInt64, _ bytes: borrowing Span<UInt8>, _ series: ByteRange, _ field: ByteRange
+        hash: UInt64, scope: UInt32 = 0, _ bytes: borrowing Span<UInt8>, _ series: ByteRange,
+        _ field: ByteRange
     ) -> Hit? {
         let wanted = hash | 1
         var place = Int(truncatingIfNeeded: wanted &>> 8) & self.mask
         while true {
             let entry = unsafe self.entries[place]
-            if entry.hash == wanted, self.isKey(entry, bytes, series, field) {
-                return Hit(sensor: entry.sensor, criticality: entry.criticality)
+            if entry.hash == wanted, entry.scope == scope, self.isKey(entry, bytes, series, field) {
+                return entry.hit
             }
             if entry.hash == 0 { return nil }
             place = (place &+ 1) & self.mask
@@ -84,8 +90,8 @@ struct SeriesCache: ~Copyable {
 
     /// Remembers a series that `find` did not know.
     mutating func insert(
-        hash: UInt64, _ bytes: borrowing Span<UInt8>, _ series: ByteRange, _ field: ByteRange,
-        _ hit: Hit
+        hash: UInt64, scope: UInt32 = 0, _ bytes: borrowing Span<UInt8>, _ series: ByteRange,
+        _ field: ByteRange, _ hit: Hit
     ) {
         let keyBytes = series.count + field.count
         guard series.count <= Int(UInt16.max), field.count <= Int(UInt16.max),
@@ -101,7 +107,7 @@ struct SeriesCache: ~Copyable {
         for index in 0..<field.count { unsafe fieldKey[index] = bytes[field.lowerBound + index] }
         let entry = Entry(
             hash: hash | 1, keyOffset: UInt32(self.arenaUsed), seriesBytes: UInt16(series.count),
-            fieldBytes: UInt16(field.count), sensor: hit.sensor, criticality: hit.criticality)
+            fieldBytes: UInt16(field.count), scope: scope, hit: hit)
         self.arenaUsed += keyBytes
         self.count += 1
         var place = Int(truncatingIfNeeded: entry.hash &>> 8) & self.mask

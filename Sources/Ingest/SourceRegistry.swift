@@ -47,6 +47,8 @@ package final class SourceRegistry: Sendable {
 
     private let state: Mutex<State>
     private let rejections = CounterBlock<Rejection>()
+    /// Readings of every source by outcome.
+    package let tally = SourceTally()
     private let ring: ReadingRing
     private let clock: IngestClock
 
@@ -119,6 +121,29 @@ package final class SourceRegistry: Sendable {
                     "midwatch_source_rejections_total", help: "Source names refused.",
                     kind: .counter, labels: [(name: "cause", value: cause.word)],
                     value: Double(self.rejections[cause])))
+        }
+        return samples + self.readingSamples()
+    }
+
+    private func readingSamples() -> [MetricSample] {
+        var samples: [MetricSample] = []
+        for (place, name) in self.state.withLock({ $0.names }).enumerated() {
+            let source = SourceIndex(rawValue: UInt32(place + 1))
+            // A source that has sent nothing since the start says nothing.
+            guard self.tally[.received, source] + self.tally[.linesRejected, source] > 0 else {
+                continue
+            }
+            for count in SourceTally.Count.allCases {
+                samples.append(
+                    MetricSample(
+                        "midwatch_source_readings_total",
+                        help: "Readings by source and outcome; linesRejected are whole lines.",
+                        kind: .counter,
+                        labels: [
+                            (name: "source", value: name), (name: "outcome", value: count.word),
+                        ],
+                        value: Double(self.tally[count, source])))
+            }
         }
         return samples
     }

@@ -4,13 +4,13 @@
 ///
 /// The filter has the wildcards of MQTT 5.0, 4.7.1: `+` for one level, a trailing `#` for all that
 /// follows (the parent level too); neither matches a first level that begins with `$`. In the path
-/// template `{1}`, `{2}`, … stand for what the wildcards matched, in order, and `{topic}` for the
-/// whole topic.
+/// template `{1}`, `{2}`, … stand for what the wildcards matched, in order, `{topic}` for the whole
+/// topic, and `{series}` for the path that a line of line protocol gives.
 ///
 ///     filter plant/+/raw/#   path site/{1}/{2}   topic plant/west/raw/fan/3 → site/west/fan/3
 struct TopicTemplate: Sendable {
     /// Why a filter or a path template cannot be used.
-    package enum Problem: Error, Equatable, Sendable {
+    enum Problem: Error, Equatable, Sendable {
         /// Empty, or a wildcard that does not stand alone in its level, or `#` not last.
         case malformedFilter
         /// Empty, or an unclosed or unknown `{…}`.
@@ -29,6 +29,7 @@ struct TopicTemplate: Sendable {
         case text(String)
         case wildcard(Int)
         case topic
+        case series
     }
 
     private let levels: [Level]
@@ -46,7 +47,7 @@ struct TopicTemplate: Sendable {
     /// The path a topic gives; nil if the filter does not match.
     ///
     /// It need not be a well-formed sensor path.
-    func path(for topic: String) -> String? {
+    func path(for topic: String, series: String = "") -> String? {
         guard let matched = self.match(topic) else { return nil }
         var path = ""
         for piece in self.pieces {
@@ -54,10 +55,14 @@ struct TopicTemplate: Sendable {
             case .text(let text): path += text
             case .wildcard(let number): path += matched[number - 1]
             case .topic: path += topic
+            case .series: path += series
             }
         }
         return path
     }
+
+    /// Whether the path has a place for what a line gives.
+    var hasSeries: Bool { self.pieces.contains(.series) }
 
     // MARK: - Helpers
 
@@ -120,6 +125,8 @@ struct TopicTemplate: Sendable {
             text = ""
             if name == "topic" {
                 pieces.append(.topic)
+            } else if name == "series" {
+                pieces.append(.series)
             } else if let number = Int(name), number > 0 {
                 pieces.append(.wildcard(number))
             } else {

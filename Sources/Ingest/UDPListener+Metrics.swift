@@ -5,11 +5,11 @@ internal import Synchronization
 internal import TelemetryWire
 
 extension UDPListener {
-    /// Counters of the listener, its causes of rejection, and its senders.
+    /// Counters of the listener and its causes of rejection; senders are with `SourceRegistry`.
     ///
     /// Any thread.
     package func metrics() -> [MetricSample] {
-        var samples = self.totals() + self.senders.metrics()
+        var samples = self.totals()
         for error in LineProtocolError.allCases where self.lineErrors[error] > 0 {
             samples.append(
                 self.sample(

@@ -81,7 +81,7 @@ private final class UDPWorld: Sendable {
             self.listener[.readingsReceived]
                 == self.listener[.readingsAccepted] + shed + self.listener[.readingsRejected])
         var sums: [String: Double] = [:]
-        for sample in self.listener.senders.metrics() {
+        for sample in self.sources.metrics() where sample.labels.first?.name == "source" {
             sums[sample.labels[1].value, default: 0] += sample.value
         }
         #expect(sums["received"] == Double(self.listener[.readingsReceived]))
