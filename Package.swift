@@ -43,6 +43,8 @@ let testFixtures: [String: [String]] = [:]
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency =
@@ -72,8 +74,8 @@ var targets: [Target] = [
         [nioCore, nioPosix, log]),
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
-        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore"],
-        [crypto, http, nioCore, log]),
+        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
+        [crypto, http, nioCore, nioHTTP, nioTLS, log]),
     target(
         "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
@@ -116,8 +118,8 @@ var targets: [Target] = [
     tests("HistorianTests", ["Historian", "EmbeddedStore", "MidwatchModel"], [log]),
     tests(
         "AlertDeliveryTests",
-        ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel"],
-        [crypto, http, nioCore, nioPosix, log]),
+        ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel", "CLinux"],
+        [crypto, http, nioCore, nioPosix, nioTLS, log]),
     tests(
         "OperatorAPITests", ["OperatorAPI", "OperatorViews", "JSONText", "MidwatchModel"],
         [lifecycle, log]),
@@ -140,6 +142,7 @@ var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     .package(
         url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
