@@ -98,7 +98,7 @@ package struct SupervisionMachine: Sendable {
     /// Looks that came too late to judge by.
     package internal(set) var lateTickCount: UInt64 = 0
 
-    package let policy: SupervisionPolicy
+    package private(set) var policy: SupervisionPolicy
     var judges: [StageJudge]
     var canary: CanaryJudge
     var starting: Starting = .idle
@@ -131,6 +131,15 @@ package struct SupervisionMachine: Sendable {
         self.phaseMovedAt = now.at
         self.lastTickAt = now.at
         if policy.supervisor == .own { self.starting = .wanted(at: now.at, isCounted: true) }
+    }
+
+    /// Takes other time limits from now on; what stands goes on standing.
+    package mutating func adopt(_ policy: SupervisionPolicy) {
+        precondition(policy.deadlines.count == Stage.allCases.count, "one deadline per stage")
+        self.policy = policy
+        self.ladder = RestartLadder(
+            restartCountMax: policy.restartCountMax, windowNanoseconds: policy.restartWindow,
+            rungs: self.ladder.rungs, totalCount: self.ladder.totalCount)
     }
 
     // MARK: Events
