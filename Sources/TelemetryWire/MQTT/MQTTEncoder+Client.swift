@@ -66,9 +66,8 @@ extension MQTTEncoder {
 
     /// PUBLISH.
     ///
-    /// - Parameters:
-    ///   - packetIdentifier: Not 0 with QoS above 0, ignored with QoS 0.
-    ///   - properties: 5.0 only.
+    /// The packet identifier is not 0 with QoS above 0 and ignored with QoS 0; properties are for
+    /// 5.0 only.
     package static func publish(
         topic: borrowing Span<UInt8>, payload: borrowing Span<UInt8>, qos: QoS = .atMostOnce,
         packetIdentifier: UInt16 = 0, isDuplicate: Bool = false, isRetained: Bool = false,

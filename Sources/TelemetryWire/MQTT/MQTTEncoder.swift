@@ -4,11 +4,7 @@
 package enum MQTTEncoder {
     // MARK: Server
 
-    /// CONNACK.
-    ///
-    /// - Parameters:
-    ///   - code: In 3.1.1 turned into the nearest return code.
-    ///   - properties: 5.0 only.
+    /// CONNACK; in 3.1.1 the code becomes the nearest return code and properties are left out.
     package static func connack(
         _ code: MQTTReasonCode, isSessionPresent: Bool = false, properties: [MQTTProperty] = [],
         version: MQTTVersion, into buffer: inout WireBuffer

@@ -183,6 +183,8 @@ package enum MQTTFault: Int, Error, CaseIterable, Sendable, BitwiseCopyable {
     case qosNotSupported
     /// DISCONNECT sets a session expiry after CONNECT had none [MQTT-3.14.2-2].
     case sessionExpiryRaised
+    /// Our answer would be longer than the client takes [MQTT-3.1.2-24].
+    case answerTooLarge
 
     /// The reason code that DISCONNECT or CONNACK gives for it.
     package var reasonCode: MQTTReasonCode {
@@ -200,6 +202,7 @@ package enum MQTTFault: Int, Error, CaseIterable, Sendable, BitwiseCopyable {
             .unknownReasonCode, .sessionExpiryRaised:
             .protocolError
         case .packetTooLarge: .packetTooLarge
+        case .answerTooLarge: .implementationSpecific
         case .unsupportedVersion: .unsupportedProtocolVersion
         case .clientIdentifierText, .clientIdentifierRejected: .clientIdentifierNotValid
         case .unsupportedAuthenticationMethod: .badAuthenticationMethod
