@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "CLinuxFleet.h"
+
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.
 int clinux_futex_wait(const uint32_t *word, uint32_t expected, uint64_t timeout_ns);
