@@ -11,6 +11,7 @@
 #include "CLinuxWatch.h"
 #include "CLinuxFile.h"
 #include "CLinuxUDP.h"
+#include "CLinuxFleet.h"
 
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.
