@@ -119,7 +119,8 @@ var targets: [Target] = [
         ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel"],
         [crypto, http, nioCore, nioPosix, log]),
     tests(
-        "OperatorAPITests", ["OperatorAPI", "OperatorViews", "JSONText", "MidwatchModel"],
+        "OperatorAPITests",
+        ["OperatorAPI", "OperatorConsole", "OperatorViews", "JSONText", "MidwatchModel"],
         [lifecycle, log]),
     tests(
         "OperatorConsoleTests",
