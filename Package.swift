@@ -121,7 +121,8 @@ var targets: [Target] = [
         ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel", "CLinux"],
         [crypto, http, nioCore, nioPosix, nioTLS, log]),
     tests(
-        "OperatorAPITests", ["OperatorAPI", "OperatorViews", "JSONText", "MidwatchModel"],
+        "OperatorAPITests",
+        ["OperatorAPI", "OperatorConsole", "OperatorViews", "JSONText", "MidwatchModel"],
         [lifecycle, log]),
     tests(
         "OperatorConsoleTests",

@@ -46,4 +46,6 @@ static inline int64_t clinux_realtime_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
 }
 
+#include "CLinuxTerminal.h"
+
 #endif
