@@ -60,7 +60,14 @@ extension MQTTConnectionMachine {
     }
 
     /// Every journal number up to `number` is on stable storage.
-    package mutating func durable(through number: UInt64) -> DurableAction {
+    ///
+    /// - Parameters:
+    ///   - number: The durable watermark; going back is ignored.
+    ///   - now: If the connection was stalled, its client's silence counts from here on.
+    /// - Returns: Whether there is something to write, and room to go on.
+    package mutating func durable(
+        through number: UInt64, now: MonotonicInstant
+    ) -> DurableAction {
         self.durableThrough = max(self.durableThrough, number)
         let session: Session
         switch self.state {
@@ -69,7 +76,9 @@ extension MQTTConnectionMachine {
         }
         let wasStalled = self.isStalled(session)
         guard self.releaseAcknowledgements(session.version) else { return .nothing }
-        return wasStalled && !self.isStalled(session) ? .writeAndContinue : .write
+        guard wasStalled, !self.isStalled(session) else { return .write }
+        self.heard(now: now)
+        return .writeAndContinue
     }
 
     /// Messages whose acknowledgement waits for the journal.

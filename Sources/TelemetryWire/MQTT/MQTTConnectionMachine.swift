@@ -258,6 +258,9 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
     }
 
     /// When `woke` must be called at the latest; `distantFuture` if never.
+    ///
+    /// It moves closer only with `connectAccepted`, `readingResumed` and `durable`; a shell that
+    /// reads it again after these, and after each `woke`, needs no other timer.
     package var wakeAt: MonotonicInstant {
         guard self.pausedSince == nil else { return .distantFuture }
         switch self.state {
