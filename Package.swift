@@ -123,7 +123,9 @@ var targets: [Target] = [
     tests("VitalsTests", ["Vitals", "MidwatchModel", "CLinux"]),
     tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
-    tests("FleetSimulationTests", ["FleetSimulation", "MidwatchModel", "TelemetryWire"]),
+    tests(
+        "FleetSimulationTests",
+        ["FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire"]),
     tests("ArchitectureTests", []),
     tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
 ]
