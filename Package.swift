@@ -132,7 +132,9 @@ var targets: [Target] = [
         ["Vitals", "midwatch-watchdog", "JSONText", "MidwatchModel", "CLinux"]),
     tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
-    tests("FleetSimulationTests", ["FleetSimulation", "MidwatchModel", "TelemetryWire"]),
+    tests(
+        "FleetSimulationTests",
+        ["FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire"]),
     tests("ArchitectureTests", []),
     tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
 ]

@@ -137,4 +137,16 @@ package struct SimulatedReading: Equatable, Sendable {
     package var sourceTime: Int64?
     /// The fault that shaped this reading; nil if it is as it should be.
     package var fault: FaultKind?
+
+    package init(
+        sensor: Int, at time: UInt64, value: Double, form: VirtualSensor.Form,
+        sourceTime: Int64? = nil, fault: FaultKind? = nil
+    ) {
+        self.sensor = sensor
+        self.at = time
+        self.value = value
+        self.form = form
+        self.sourceTime = sourceTime
+        self.fault = fault
+    }
 }
