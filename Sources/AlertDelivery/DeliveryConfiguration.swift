@@ -70,6 +70,8 @@ package struct EndpointConfiguration: Sendable {
     package var signer: WebhookSigner
     /// Alerts below it do not go here.
     package var priorityMin = AlarmPriority.low
+    /// Whether the routes send an alert here; a pure function of the alert.
+    package var accepts: @Sendable (Alert) -> Bool = { _ in true }
     /// Calls under way at once.
     package var concurrency = 4
     /// PEM file of the roots to trust instead of the system's.

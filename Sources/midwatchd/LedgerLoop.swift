@@ -79,7 +79,7 @@ final class LedgerLoop: Sendable {
     }
 
     func start() -> [LoopThread] {
-        self.written.store(self.writer.durableN, ordering: .releasing)
+        self.written.store(self.writer.head.n, ordering: .releasing)
         return [
             LoopThread("ledger") { self.run() },
             LoopThread("effect-gate") { self.runGate() },
@@ -131,21 +131,24 @@ final class LedgerLoop: Sendable {
         while true {
             self.progress.attempt()
             self.progress.beat()
-            do throws(LedgerError) {
-                if numbers.isEmpty {
-                    for effect in batch { numbers.append(try self.writer.append(self.body(of: effect))) }
-                    for note in notes { _ = try self.writer.append(note) }
-                }
-                let durable = try self.writer.commit()
-                self.written.store(durable, ordering: .releasing)
-                break
-            } catch {
-                if !self.failing.exchange(true, ordering: .relaxed) {
-                    self.logger.critical("ledger not written", metadata: ["error": "\(error)"])
-                }
-                if self.stop.isSet { return }
-                self.pause.sleep(nanoseconds: 200_000_000)
+            if numbers.isEmpty {
+                let written = EngineClock.wall()
+                for effect in batch { numbers.append(self.append(self.body(of: effect), written)) }
+                for note in notes { _ = self.append(note, written) }
             }
+            let outcome = self.writer.commit(now: self.clock.now())
+            self.written.store(outcome.durableThrough, ordering: .releasing)
+            if self.writer.pendingCount == 0 { break }
+            if !self.failing.exchange(true, ordering: .relaxed) {
+                self.logger.critical(
+                    "ledger not written",
+                    metadata: [
+                        "ledger.mode": "\(outcome.mode.rawValue)",
+                        "error": "\(outcome.error.map { "\($0)" } ?? "none")",
+                    ])
+            }
+            if self.stop.isSet { return }
+            self.pause.sleep(nanoseconds: 200_000_000)
         }
         if self.failing.exchange(false, ordering: .relaxed) {
             self.logger.notice("ledger written again")
@@ -158,6 +161,17 @@ final class LedgerLoop: Sendable {
             }
         }
         self.noteWritten(self.newest)
+    }
+
+    /// Queues one line; 0 if the writer does not take it, which only a bug of ours can cause.
+    private func append(_ body: [UInt8], _ written: WallInstant) -> UInt64 {
+        do throws(LedgerError) {
+            return try self.writer.append(body: body, written: written)
+        } catch {
+            self.lostNotes.wrappingAdd(1, ordering: .relaxed)
+            self.logger.error("ledger refused a record", metadata: ["error": "\(error)"])
+            return 0
+        }
     }
 
     /// A decision on input that is not in the journal says so: replay cannot repeat it.
