@@ -114,6 +114,11 @@ package enum SocketActivation {
         package var descriptor: Int32
         /// `FileDescriptorName=` of the socket unit; `unknown` if it gave none.
         package var name: String
+
+        package init(descriptor: Int32, name: String) {
+            self.descriptor = descriptor
+            self.name = name
+        }
     }
 
     /// Descriptors handed over begin here (SD_LISTEN_FDS_START).

@@ -166,7 +166,7 @@ extension VitalsPage {
     // MARK: Header bytes
 
     /// The whole page of a run that has not begun: header in front, zeros behind.
-    static func header(_ owner: Owner) -> [UInt8] {
+    package static func header(_ owner: Owner) -> [UInt8] {
         typealias Header = VitalsLayout.Header
         var bytes = [UInt8](repeating: 0, count: VitalsLayout.pageBytes)
         bytes.replaceSubrange(0..<8, with: VitalsLayout.magic)
@@ -186,7 +186,7 @@ extension VitalsPage {
     }
 
     /// Checks the first 128 bytes of a page and reads who made it.
-    static func owner(header bytes: [UInt8]) throws(VitalsError) -> Owner {
+    package static func owner(header bytes: [UInt8]) throws(VitalsError) -> Owner {
         typealias Header = VitalsLayout.Header
         precondition(bytes.count >= Header.end, "a whole header")
         guard Array(bytes[0..<8]) == VitalsLayout.magic else { throw .foreign }

@@ -30,6 +30,16 @@ package final class VitalsPage: @unchecked Sendable {
         /// Start on CLOCK_BOOTTIME.
         package var startedAt: MonotonicInstant
         package var startedWall: WallInstant
+
+        package init(
+            process: ProcessIdentity, bootID: BootID, startedAt: MonotonicInstant,
+            startedWall: WallInstant
+        ) {
+            self.process = process
+            self.bootID = bootID
+            self.startedAt = startedAt
+            self.startedWall = startedWall
+        }
     }
 
     /// How an earlier run ended, as its page tells.

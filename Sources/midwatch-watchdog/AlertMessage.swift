@@ -17,6 +17,21 @@ package struct AlertMessage: Equatable, Sendable {
         package var epoch: UInt32?
         package var restartCount: Int
         package var restartTotal: UInt64
+
+        package init(
+            node: String, bootID: BootID, now: MonotonicInstant, wall: WallInstant, phase: String,
+            daemonProcessID: Int32?, epoch: UInt32?, restartCount: Int, restartTotal: UInt64
+        ) {
+            self.node = node
+            self.bootID = bootID
+            self.now = now
+            self.wall = wall
+            self.phase = phase
+            self.daemonProcessID = daemonProcessID
+            self.epoch = epoch
+            self.restartCount = restartCount
+            self.restartTotal = restartTotal
+        }
     }
 
     /// The same at every attempt; unique over restarts and reboots.

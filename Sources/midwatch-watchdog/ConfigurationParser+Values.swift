@@ -133,18 +133,21 @@ extension ConfigurationParser {
             self.key = "route.\(name)"
             self.line = draft.line
             guard let transport = self.transport(draft) else { continue }
-            self.configuration.routes.append(
-                RouteConfiguration(
-                    name: name, transport: transport, minimumPriority: draft.minimumPriority,
-                    timeoutNanoseconds: draft.timeout, giveUpNanoseconds: draft.giveUp))
+            var route = RouteConfiguration(name: name, transport: transport)
+            route.minimumPriority = draft.minimumPriority
+            route.timeoutNanoseconds = draft.timeout
+            route.giveUpNanoseconds = draft.giveUp
+            self.configuration.routes.append(route)
         }
         if let draft = self.heartbeat {
             self.key = "heartbeat"
             self.line = draft.line
             if let transport = self.transport(draft) {
-                self.configuration.heartbeat = HeartbeatConfiguration(
-                    transport: transport, method: self.heartbeatMethod,
-                    intervalNanoseconds: self.heartbeatInterval, timeoutNanoseconds: draft.timeout)
+                var heartbeat = HeartbeatConfiguration(transport: transport)
+                heartbeat.method = self.heartbeatMethod
+                heartbeat.intervalNanoseconds = self.heartbeatInterval
+                heartbeat.timeoutNanoseconds = draft.timeout
+                self.configuration.heartbeat = heartbeat
             }
         }
         self.line = 0
@@ -152,7 +155,8 @@ extension ConfigurationParser {
     }
 
     private mutating func finishWhole() {
-        if self.routeOrder.isEmpty {
+        // A route that was refused has its own fault already.
+        if self.routeOrder.isEmpty, !self.faults.contains(where: { $0.key.hasPrefix("route.") }) {
             self.key = "route"
             self.fault(
                 "no route: nobody would be told",

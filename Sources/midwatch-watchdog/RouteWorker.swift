@@ -25,7 +25,6 @@ package final class RouteWorker: Sendable {
         var isRetired = false
         var deliveredCount: UInt64 = 0
         var lostCount: UInt64 = 0
-        var isAttempting = false
     }
 
     private let route: RouteConfiguration
@@ -107,6 +106,8 @@ package final class RouteWorker: Sendable {
         var retry = RetryPause()
         var refusalCount = 0
         while true {
+            // Before the look at the queue, so that what comes after it ends the next sleep.
+            self.drainWakes()
             let next = self.queue.withLock { queue -> (message: AlertMessage?, isOver: Bool) in
                 (queue.messages.first, queue.isRetired)
             }
@@ -157,6 +158,9 @@ package final class RouteWorker: Sendable {
 
     private func sleep(until deadline: MonotonicInstant) {
         _ = Poll.wait(self.wakeRead, for: Int16(POLLIN), until: deadline)
+    }
+
+    private func drainWakes() {
         var bytes = [UInt8](repeating: 0, count: 64)
         _ = unsafe bytes.withUnsafeMutableBytes {
             unsafe read(self.wakeRead, $0.baseAddress, $0.count)

@@ -23,6 +23,11 @@ package struct RouteConfiguration: Equatable, Sendable {
     package var timeoutNanoseconds: UInt64 = 5_000_000_000
     /// A message that could not be delivered for this long is given up.
     package var giveUpNanoseconds: UInt64 = 86_400_000_000_000
+
+    package init(name: String, transport: Transport) {
+        self.name = name
+        self.transport = transport
+    }
 }
 
 /// The dead-man heartbeat.
@@ -33,6 +38,8 @@ package struct HeartbeatConfiguration: Equatable, Sendable {
     package var method: Method = .post
     package var intervalNanoseconds: UInt64 = 30_000_000_000
     package var timeoutNanoseconds: UInt64 = 5_000_000_000
+
+    package init(transport: Transport) { self.transport = transport }
 }
 
 /// The hardware watchdog.
@@ -41,6 +48,12 @@ package struct HardwareConfiguration: Equatable, Sendable {
     package var timeoutSeconds: Int32 = 90
     /// Whether an ordered stop of the watchdog disarms the device.
     package var disarmsOnStop = false
+
+    package init(device: String, timeoutSeconds: Int32 = 90, disarmsOnStop: Bool = false) {
+        self.device = device
+        self.timeoutSeconds = timeoutSeconds
+        self.disarmsOnStop = disarmsOnStop
+    }
 }
 
 /// Everything `watchdog.conf` says.
