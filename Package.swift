@@ -134,7 +134,9 @@ var targets: [Target] = [
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
     tests(
         "FleetSimulationTests",
-        ["FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire"]),
+        [
+            "FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire", "CLinux",
+        ]),
     tests("ArchitectureTests", []),
     tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
 ]

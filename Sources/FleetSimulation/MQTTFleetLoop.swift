@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-internal import Synchronization
 
 /// The loop of one MQTT fleet: connects, publishes, reads acknowledgements.
 ///
@@ -75,9 +74,7 @@ final class MQTTFleetLoop {
     }
 
     /// Runs until the bound, the end of the time or the stop, and the drain after it.
-    func run(
-        sent: borrowing Atomic<UInt64>, acknowledged: borrowing Atomic<UInt64>
-    ) -> MQTTFleetReport {
+    func run(_ live: MQTTFleetLive) -> MQTTFleetReport {
         self.started = clinux_boottime_ns()
         let pacer = Pacer(rate: self.settings.rate, start: self.started)
         var lastTick: UInt64 = 0
@@ -94,13 +91,11 @@ final class MQTTFleetLoop {
                 self.openClosed(now)
                 if isPublishing { self.publishDue(pacer, now) }
                 self.pingIdle(now)
-                sent.store(self.report.sent, ordering: .relaxed)
-                acknowledged.store(self.report.acknowledged, ordering: .relaxed)
+                live.publish(self.report)
             }
             self.handleEvents(isPublishing: isPublishing)
         }
-        sent.store(self.report.sent, ordering: .relaxed)
-        acknowledged.store(self.report.acknowledged, ordering: .relaxed)
+        live.publish(self.report)
         self.finish()
         return self.report
     }

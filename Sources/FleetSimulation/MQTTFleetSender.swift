@@ -29,6 +29,19 @@ package struct MQTTFleetReport: Equatable, Sendable {
     package var record = AcknowledgedRecord(clients: 0)
 }
 
+/// Counts that others may read while the fleet runs; its thread writes them once a tick.
+final class MQTTFleetLive: Sendable {
+    let sent = Atomic<UInt64>(0)
+    let acknowledged = Atomic<UInt64>(0)
+    let connectFailures = Atomic<UInt64>(0)
+
+    func publish(_ report: MQTTFleetReport) {
+        self.sent.store(report.sent, ordering: .relaxed)
+        self.acknowledged.store(report.acknowledged, ordering: .relaxed)
+        self.connectFailures.store(report.connectFailures, ordering: .relaxed)
+    }
+}
+
 /// Publishes over many MQTT connections from one thread.
 ///
 /// After a lost connection it connects again, without end, and sends what was not acknowledged
@@ -89,8 +102,7 @@ package final class MQTTFleetSender: Sendable {
 
     private let settings: Settings
     private let thread = FleetThread<MQTTFleetReport>()
-    let sent = Atomic<UInt64>(0)
-    let acknowledged = Atomic<UInt64>(0)
+    private let live = MQTTFleetLive()
 
     /// Checks the settings; `start()` connects.
     package init(_ settings: Settings) throws(FleetError) {
@@ -118,7 +130,7 @@ package final class MQTTFleetSender: Sendable {
         do throws(FleetError) {
             try self.thread.start(name: "fleet-mqtt") { thread in
                 let loop = MQTTFleetLoop(settings, loop, isStopping: { thread.isStopping })
-                return loop.run(sent: self.sent, acknowledged: self.acknowledged)
+                return loop.run(self.live)
             }
         } catch {
             loop.close()
@@ -133,8 +145,11 @@ package final class MQTTFleetSender: Sendable {
     package func join() -> MQTTFleetReport { self.thread.join() ?? MQTTFleetReport() }
 
     /// New messages sent so far.
-    package var sentCount: UInt64 { self.sent.load(ordering: .relaxed) }
+    package var sentCount: UInt64 { self.live.sent.load(ordering: .relaxed) }
+
+    /// Attempts to connect that failed so far.
+    package var connectFailureCount: UInt64 { self.live.connectFailures.load(ordering: .relaxed) }
 
     /// Messages acknowledged so far.
-    package var acknowledgedCount: UInt64 { self.acknowledged.load(ordering: .relaxed) }
+    package var acknowledgedCount: UInt64 { self.live.acknowledged.load(ordering: .relaxed) }
 }
