@@ -78,9 +78,11 @@ package struct OperatorAPIServer: Service {
     /// Counters of the API; its own metrics page carries them already.
     package let metrics = RequestMetrics()
 
-    /// - Parameters:
-    ///   - onListening: Called once per listener when it takes connections, with the port of the
-    ///     loopback listener or nil for the unix socket.
+    /// Checks the configuration; nothing listens before `run()`.
+    ///
+    /// `onListening` is called once per listener when it takes connections, with the port of the
+    /// loopback listener or nil for the unix socket.
+    ///
     /// - Throws: `OperatorAPIError` for a configuration that must not be used.
     package init(
         configuration: OperatorAPIConfiguration, backend: any OperatorBackend, logger: Logger,

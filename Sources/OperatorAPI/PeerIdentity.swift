@@ -3,8 +3,9 @@
 internal import Glibc
 internal import NIOCore
 
-/// Who is at the other end of a unix socket, as the kernel saw it at `connect` (unix(7),
-/// SO_PEERCRED). The layout is that of `struct ucred`.
+/// Who is at the other end of a unix socket, as the kernel saw it at `connect`.
+///
+/// The layout is that of `struct ucred` (unix(7), SO_PEERCRED).
 struct PeerCredentials: Sendable, Equatable {
     var pid: Int32
     var uid: UInt32

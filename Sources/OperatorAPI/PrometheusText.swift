@@ -113,7 +113,7 @@ package struct PrometheusText: Sendable {
         return escaped
     }
 
-    /// `[a-zA-Z_:][a-zA-Z0-9_:]*`
+    /// Whether a name fits `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     private static func isMetricName(_ name: String) -> Bool {
         self.isName(name) { $0 == UInt8(ascii: ":") }
     }

@@ -2,7 +2,9 @@
 
 /// Path and query of a request, taken apart and percent-decoded (RFC 3986).
 struct RequestTarget: Sendable, Equatable {
-    /// Segments of the path. `%2F` inside one stays inside it: `/v1/alarms/a%2Fb:high` has three.
+    /// Segments of the path.
+    ///
+    /// `%2F` inside one stays inside it: `/v1/alarms/a%2Fb:high` has three.
     var segments: [String]
     /// Items of the query; a name that comes twice makes the target malformed.
     var query: [String: String]

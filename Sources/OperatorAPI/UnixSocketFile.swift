@@ -25,7 +25,9 @@ enum UnixSocketFile {
 
     static func restrict(_ path: String) { _ = unsafe chmod(path, self.mode) }
 
-    /// Whether a process listens at `path`. Only a refused connection says that none does.
+    /// Whether a process listens at `path`.
+    ///
+    /// Only a refused connection says that none does.
     private static func isAnswered(_ path: String) throws(OperatorAPIError) -> Bool {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw .system(call: "socket", path: path, errno: errno) }

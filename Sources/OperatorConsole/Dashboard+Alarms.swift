@@ -42,7 +42,7 @@ extension Dashboard {
         max(0, min(selected - rows / 2, count - rows))
     }
 
-    /// `▲ HIGH     UNACK    03:04:05 2m10   tunnel/west/co:high   88 ppm, above 50 ppm`
+    /// Draws a row such as `▲ HIGH  UNACK  2m10  tunnel/west/co:high  88 ppm, above 50 ppm`.
     private func drawAlarm(
         _ screen: inout Screen, _ alarm: AlarmView, row: Int, isSelected: Bool
     ) {

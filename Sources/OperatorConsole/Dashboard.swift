@@ -14,7 +14,7 @@ package struct Dashboard: Sendable {
     let now: UInt64
     let size: ScreenSize
 
-    /// - Parameter now: Nanoseconds of the same clock as the model's.
+    /// One frame; `now` is in nanoseconds of the same clock as the model's.
     package static func draw(
         _ model: DashboardModel, _ state: DashboardState, glyphs: GlyphSet, now: UInt64,
         size: ScreenSize

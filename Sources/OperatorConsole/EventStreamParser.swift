@@ -7,6 +7,12 @@ package struct EventStreamParser: Sendable {
         package var id: String
         package var type: String
         package var data: String
+
+        package init(id: String, type: String, data: String) {
+            self.id = id
+            self.type = type
+            self.data = data
+        }
     }
 
     /// Bytes of one line, and of one event's data.

@@ -127,8 +127,8 @@ package struct OperatorClient: Sendable {
 
     /// Follows the ledger until `onEvent` returns false, the daemon stops, or the link breaks.
     ///
-    /// - Parameter last: Number of the last event seen; nil begins with the next one. It is kept
-    ///   up to date, also before the first event, so that following again misses nothing.
+    /// `last` is the number of the last event seen; nil begins with the next one. It is kept up to
+    /// date, also before the first event, so that following again misses nothing.
     package func follow(
         from last: inout UInt64?, onEvent: (EventView) -> Bool
     ) throws(ClientError) {

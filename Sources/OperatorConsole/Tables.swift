@@ -22,7 +22,7 @@ struct TextTable {
         self.rows.append(cells.map(TerminalText.clean))
     }
 
-    /// - Parameter columns: Width to fit; nil: nothing is cut, as scripts want it.
+    /// The table, cut to `columns`; with nil nothing is cut, as scripts want it.
     func text(columns: Int?) -> String {
         var widths = self.rows[0].indices.map { column in
             self.rows.map { TerminalText.width($0[column]) }.max() ?? 0
@@ -76,7 +76,7 @@ package enum SensorTable {
 
 /// Alarms as a table for people.
 package enum AlarmTable {
-    /// - Parameter time: The daemon's wall clock, from which ages are counted.
+    /// The table; `time` is the daemon's wall clock, from which ages are counted.
     package static func text(_ alarms: [AlarmView], time: WallInstant, columns: Int?) -> String {
         guard !alarms.isEmpty else { return "no alarms\n" }
         var table = TextTable(

@@ -106,7 +106,7 @@ package enum Words {
         String(instant.rfc3339.dropFirst(11).prefix(8))
     }
 
-    /// `2026-11-21 03:04:05Z`
+    /// Date and time as `2026-11-21 03:04:05Z`.
     package static func dateAndTime(_ instant: WallInstant) -> String {
         String(instant.rfc3339.prefix(10)) + " " + self.timeOfDay(instant) + "Z"
     }

@@ -4,13 +4,13 @@ internal import ArgumentParser
 internal import OperatorConsole
 internal import OperatorViews
 
-/// `midwatch alarms`
+/// The command `midwatch alarms`.
 struct AlarmsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alarms", abstract: "Lists and acknowledges alarms.",
         subcommands: [List.self, Acknowledge.self], defaultSubcommand: List.self)
 
-    /// `midwatch alarms list`
+    /// The command `midwatch alarms list`.
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "Lists alarms that are not normal, most urgent first.",
@@ -44,7 +44,7 @@ struct AlarmsCommand: ParsableCommand {
         }
     }
 
-    /// `midwatch alarms ack`
+    /// The command `midwatch alarms ack`.
     struct Acknowledge: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "ack", abstract: "Acknowledges one activation of an alarm.",

@@ -5,7 +5,7 @@ internal import Glibc
 internal import OperatorConsole
 internal import OperatorViews
 
-/// `midwatch events`
+/// The command `midwatch events`.
 struct EventsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "events", abstract: "Shows records of the ledger: decisions and answers.",

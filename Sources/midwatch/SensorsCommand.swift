@@ -5,7 +5,7 @@ internal import MidwatchModel
 internal import OperatorConsole
 internal import OperatorViews
 
-/// `midwatch sensors`
+/// The command `midwatch sensors`.
 struct SensorsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sensors", abstract: "Lists sensors with value, age and freshness.",

@@ -4,7 +4,7 @@ internal import ArgumentParser
 internal import OperatorConsole
 internal import OperatorViews
 
-/// `midwatch status`
+/// The command `midwatch status`.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Says how Midwatch itself is.",

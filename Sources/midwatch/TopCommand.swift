@@ -6,7 +6,7 @@ internal import Glibc
 internal import OperatorConsole
 internal import OperatorViews
 
-/// `midwatch top`
+/// The command `midwatch top`.
 struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top", abstract: "The dashboard: alarms, sensors, stages, live.",
@@ -74,15 +74,15 @@ struct TopCommand: ParsableCommand {
             throw ExitCode.failure
         }
         defer { poller.stop() }
-        do {
+        do throws(TerminalSession.Failure) {
             let terminal = try TerminalSession()
             var loop = DashboardLoop(
                 poller: poller, glyphs: glyphs,
                 colors: ColorLevel.detect(CommandOutput.environment))
             loop.run(terminal)
-        } catch let failure as TerminalSession.Failure {
-            CommandOutput.complain("midwatch top: \(failure)")
-            throw failure == .notATerminal ? ExitCode.wrongUsage : ExitCode.failure
+        } catch {
+            CommandOutput.complain("midwatch top: \(error)")
+            throw error == .notATerminal ? ExitCode.wrongUsage : ExitCode.failure
         }
     }
 }
