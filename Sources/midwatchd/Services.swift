@@ -185,8 +185,21 @@ struct DeliveryService: Service {
 
 /// The operator API, and the heartbeat that says it answers.
 struct APIService: Service {
-    let server: OperatorAPIServer
-    let progress: StageProgress
+    private let server: OperatorAPIServer
+    private let progress: StageProgress
+
+    init(
+        _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
+        logger: Logger
+    ) throws {
+        self.server = try OperatorAPIServer(
+            configuration: OperatorAPIConfiguration(
+                socketPath: configuration.unixSocketPath,
+                loopback: configuration.tcp.map {
+                    OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
+                }), backend: desk, logger: logger)
+        self.progress = progress
+    }
 
     func run() async throws {
         try await withThrowingTaskGroup { group in
@@ -207,18 +220,17 @@ struct APIService: Service {
 
 /// Sockets: last to start, first to stop.
 struct IngestService: Service {
-    let ingest: Ingest
+    let ingest: SensorIngest
     let declared: [String]
     let vitals: VitalsPage
     let logger: Logger
-    let onReady: @Sendable () -> Void
 
     func run() async throws {
-        await self.ingest.register(self.declared)
+        try await self.ingest.register(self.declared)
         try await self.ingest.start()
         self.vitals.phase = .running
         self.logger.notice("running", metadata: ["sensors.declared": "\(self.declared.count)"])
-        self.onReady()
+        _ = SystemdNotifier()?.ready(status: "watching")
         try? await gracefulShutdown()
         await self.ingest.stop()
     }

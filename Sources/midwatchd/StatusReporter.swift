@@ -14,7 +14,6 @@ import Vitals
 /// Gathers the figures of every stage once a second: for screens, metrics and the vitals page.
 final class StatusReporter: Sendable {
     struct Parts: Sendable {
-        var configurationRevision: @Sendable () -> String
         var node: String
         var site: String
         var unsafeSettings: [String]
@@ -30,6 +29,7 @@ final class StatusReporter: Sendable {
         var engine: EngineLoop
         var historian: HistorianStatus
         var storeName: String
+        var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
         var stateDirectory: String
@@ -147,7 +147,7 @@ final class StatusReporter: Sendable {
             health: isFailed ? .failed : modes.isEmpty ? .healthy : .degraded,
             startedAt: self.parts.startedAt, time: EngineClock.wall())
         view.site = self.parts.site
-        view.configurationRevision = self.parts.configurationRevision()
+        view.configurationRevision = self.parts.live.ruleBook.revision
         view.modes = modes
         view.engineTimeNanoseconds = now.nanoseconds
         view.epoch = self.parts.epoch
@@ -171,6 +171,9 @@ final class StatusReporter: Sendable {
         }
         if let space = try? LinuxDisk().space(self.parts.stateDirectory) {
             view.disk.bytesFree = space.available
+            view.disk.timeToFullSeconds = self.parts.retention.verdict?.timeToFullNanoseconds.map {
+                $0 / 1_000_000_000
+            }
         }
         return view
     }

@@ -20,35 +20,33 @@ import Vitals
 /// and counters → operator API, vitals page → watchdog.
 struct Topology {
     let services: [any Service]
-    private let reloader: Reloader
 
-    /// Opens the logs, rebuilds the engine and binds every socket. Nothing runs yet.
+    /// Opens the logs and rebuilds the engine. Nothing runs and no socket is open yet.
     static func assemble(
-        _ configuration: MidwatchConfiguration, text: [UInt8], logger: Logger
+        _ configuration: MidwatchConfiguration, path: String, text: [UInt8], logger: Logger
     ) async throws -> Topology {
         // 1. Folders, and the page through which the watchdog watches.
         let folders = Folders(configuration)
         try folders.make()
-        let vitals = try VitalsPage.create(path: configuration.vitals.path, wall: EngineClock.wall())
-        vitals.stagesInUse = Self.stages(of: configuration)
+        let vitals = try VitalsPage.create(
+            path: configuration.vitals.path, wall: EngineClock.wall())
+        vitals.stagesInUse = self.stages(of: configuration)
 
         // 2. The engine as it was at the last durable record.
         let revisions = Revisions(folder: folders.revisions)
         let revision = try revisions.keep(text)
         let rules = Revisions.rules(of: configuration, revision: revision)
-        let book: @Sendable (String) -> RuleBook? = {
-            $0 == revision ? rules : revisions.rules(of: $0)
-        }
         let recovered = try Recovery(
             journalFolder: folders.journal, checkpointFolder: folders.checkpoints,
             options: JournalOptions(
                 segmentBytes: UInt64(configuration.journal.segmentBytes),
                 stagingBytes: configuration.journal.stagingBytes),
-            book: book, logger: logger, vitals: vitals
+            book: { $0 == revision ? rules : revisions.rules(of: $0) }, logger: logger,
+            vitals: vitals
         ).run()
         let journal = recovered.journal
         let report = journal.report
-        Self.tell(report, replayed: recovered.replayedCount, logger)
+        self.tell(report, replayed: recovered.replayedCount, logger)
         vitals.epoch = report.epoch
 
         // 3. Time goes on where it stopped; the ring begins at the next number.
@@ -70,14 +68,17 @@ struct Topology {
             ring: ring, staging: journal.staging, gate: gate, live: live, clock: clock,
             progress: vitals.progress(of: .engine), checkpoints: checkpoints)
 
-        // 5. What leaves: ledger, alerts, answers.
-        let ledger = try Ledger.open(directory: folders.ledger)
-        let outcomes = OutcomeLog()
+        // 5. What leaves: the ledger first, then alerts and answers.
+        let ledger = try LedgerWriter.open(directory: folders.ledger)
+        let caughtUp = try LedgerCatchUp.run(
+            recovered.decisions, writer: ledger.writer, folder: folders.ledger, now: clock.now())
+        if caughtUp > 0 {
+            logger.notice("decisions recorded late", metadata: ["ledger.count": "\(caughtUp)"])
+        }
+        let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
         let delivery = try AlertWiring.delivery(
             configuration, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
-        let desk = Mutex<OperatorDesk?>(nil)
-        _ = desk
         let effects = Effects(
             builder: AlertBuilder(
                 node: configuration.node.name, site: configuration.node.site,
@@ -90,43 +91,41 @@ struct Topology {
             release: { effects.release($0, isRecorded: $1, ledgerN: $2) },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
-        try effects.catchUp(
-            recovered.decisions, ledger: ledger, folder: folders.ledger, rules: rules,
-            logger: logger)
 
         // 6. What comes in.
-        let ingest = try await IngestWiring.make(
+        let ingest = SensorIngest(
             configuration, report: report, rules: rules, ring: ring, clock: clock,
             watermark: watermark, vitals: vitals, logger: logger)
 
         // 7. The archive follows the journal.
-        let historian = HistorianService(
+        let historian = try HistorianService(
             configuration, folders: folders,
             feed: HistorianFeed(
                 folder: folders.journal, report: report, watermark: watermark, logger: logger),
             clock: clock, live: live, progress: vitals.progress(of: .historian), logger: logger)
+        let retention = RetentionKeeper(
+            folder: folders.journal, configuration: configuration.journal, ring: ring,
+            watermark: watermark, archivedThrough: { historian.status.archivedThrough },
+            clock: clock, logger: logger)
 
-        // 8. Who looks at it.
+        // 8. Who looks at it: screens, metrics, the watchdog.
         let reporter = StatusReporter(
             StatusReporter.Parts(
-                configurationRevision: { live.ruleBook.revision },
                 node: configuration.node.name, site: configuration.node.site,
                 unsafeSettings: configuration.unsafeSettings, startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 engine: engineLoop, historian: historian.status, storeName: historian.storeName,
-                delivery: delivery, vitals: vitals, stateDirectory: configuration.stateDirectory,
-                ingest: { ingest.totals() }, edgeMetrics: { ingest.metrics() }))
-        effects.attach(reporter)
-        let operators = OperatorDesk(
+                retention: retention, delivery: delivery, vitals: vitals,
+                stateDirectory: configuration.stateDirectory, ingest: { ingest.totals() },
+                edgeMetrics: { ingest.metrics() }))
+        let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest }))
-        effects.attach(operators)
-        let retention = RetentionKeeper(
-            folder: folders.journal, configuration: configuration.journal,
-            archivedThrough: { historian.status.archivedThrough }, clock: clock, logger: logger)
+        effects.attach(reporter)
+        effects.attach(desk)
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
@@ -135,24 +134,52 @@ struct Topology {
                 everySecond: {
                     reporter.sample()
                     retention.everySecond()
+                    effects.retry()
                 }), logger: logger)
 
-        // 9. Order of starting; stopping goes the other way round.
-        let opening = Opening(
-            epoch: report.epoch, revision: revision, clock: clock, ring: ring)
+        // 9. The order of starting; stopping goes the other way round.
         let core = CoreService(
-            engine: recovered.engine, opening: opening, engineLoop: engineLoop,
-            journalLoop: journalLoop, ledgerLoop: ledgerLoop, housekeeper: housekeeper,
-            vitals: vitals)
-        let reloader = Reloader(
-            revisions: revisions, ring: ring, clock: clock, sensors: ingest.sensors,
-            logger: logger)
-        return Topology(
-            services: [
-                core, historian, DeliveryService(delivery, effects: effects),
-                try APIService(configuration, backend: operators, progress: vitals, logger: logger),
-                IngestService(
-                    ingest, declared: rules.declaredPaths, vitals: vitals, logger: logger),
-            ], reloader: reloader)
+            engine: recovered.engine,
+            opening: Opening(epoch: report.epoch, revision: revision, clock: clock, ring: ring),
+            engineLoop: engineLoop, journalLoop: journalLoop, ledgerLoop: ledgerLoop,
+            housekeeper: housekeeper, outcomes: outcomes, vitals: vitals)
+        return Topology(services: [
+            core,
+            historian,
+            DeliveryService(
+                delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
+                newestRecord: ledger.writer.head.n),
+            try APIService(
+                configuration.api, desk: desk, progress: vitals.progress(of: .api),
+                logger: logger),
+            Reloader(
+                path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
+                ingest: ingest, logger: logger),
+            IngestService(
+                ingest: ingest, declared: rules.declaredPaths, vitals: vitals, logger: logger),
+        ])
+    }
+
+    /// The stages that this configuration has; the watchdog judges no others.
+    private static func stages(of configuration: MidwatchConfiguration) -> Set<Stage> {
+        var stages = Set(Stage.allCases)
+        if configuration.ingest.udp.isEmpty { stages.remove(.udp) }
+        if configuration.ingest.mqtt.isEmpty { stages.remove(.mqtt) }
+        return stages
+    }
+
+    /// Says what the journal was found like: a crash, damage, nothing.
+    private static func tell(_ report: JournalReport, replayed: UInt64, _ logger: Logger) {
+        logger.notice(
+            "journal opened",
+            metadata: [
+                "journal.id": "\(report.journal)", "journal.epoch": "\(report.epoch)",
+                "journal.next": "\(report.nextN)", "journal.tornBytes": "\(report.tornBytes)",
+                "journal.replayed": "\(replayed)",
+                "sensors.restored": "\(report.sensorPaths.count)",
+            ])
+        for damage in report.damage {
+            logger.critical("journal damaged", metadata: ["journal.damage": "\(damage)"])
+        }
     }
 }
