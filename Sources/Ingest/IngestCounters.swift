@@ -53,6 +53,10 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
     case duplicateTagKey = 8
     case missingTag = 9
     case pathTooLong = 10
+    /// No rule matches the topic of the message.
+    case noTopicRule = 11
+    /// The payload gives no reading; `PayloadError` says why.
+    case malformedPayload = 12
 
     /// Word used in metrics and in the reject log.
     package var word: String { String(describing: self) }

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+internal import NIOCore
+internal import TelemetryWire
+
+/// The shell around one `MQTTConnectionMachine`: bytes in, bytes out, and when not to read.
+///
+/// A connection is not read while a message of it finds no room in the ring, while too many of its
+/// acknowledgements wait (3.1.1), or while it does not take what is written to it. Its keep alive
+/// stands still then, and what was received in the meantime arrived when the pause began
+/// (RULES 19): the kernel says how many bytes that is.
+///
+/// Confined to its event loop.
+final class MQTTConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Why a connection is not read.
+    struct Pause: OptionSet {
+        let rawValue: UInt8
+
+        static let ringFull = Pause(rawValue: 1 << 0)
+        static let inflight = Pause(rawValue: 1 << 1)
+        static let outbound = Pause(rawValue: 1 << 2)
+        static let stopping = Pause(rawValue: 1 << 3)
+    }
+
+    /// Bytes that may pile up while the connection is not read: what the kernel had when the peer
+    /// closed is handed over at once, whether it is asked for or not.
+    static let heldBytesMax = 8 << 20
+    /// How long a peer may refuse what is written to it.
+    static let outboundPauseMaxNanoseconds: UInt64 = 60_000_000_000
+
+    let identifier: UInt64
+    let address: String
+    let loop: MQTTLoop
+
+    var machine: MQTTConnectionMachine
+    var context: ChannelHandlerContext?
+    /// The client, once it was accepted.
+    var client: (identifier: String, source: SourceIndex, isOwnSource: Bool)?
+    /// A CONNECT whose source could not be registered yet.
+    var pendingConnect: MQTTConnect?
+    /// Received and not yet taken by the machine.
+    private var held: ByteBuffer?
+    private(set) var pause: Pause = []
+    private var pausedAt = MonotonicInstant.zero
+    private var receivedBytes: UInt64 = 0
+    /// Bytes of the stream that the machine has taken.
+    private var takenBytes: UInt64 = 0
+    /// Bytes of the stream before this one arrived at `pausedAt`.
+    private var backlogEnd: UInt64 = 0
+    private var readAt = MonotonicInstant.zero
+    private var isAwaitingDurable = false
+    private var isTransportClosed = false
+    private(set) var isEnded = false
+    private var isBusy = false
+
+    init(identifier: UInt64, address: String, loop: MQTTLoop) {
+        self.identifier = identifier
+        self.address = address
+        self.loop = loop
+        let configuration = loop.endpoint.configuration
+        var options = MQTTConnectionOptions()
+        options.connectTimeoutNanoseconds = configuration.connectTimeoutNanoseconds
+        options.packetBytesMax = configuration.packetBytesMax
+        options.connectBytesMax = min(options.connectBytesMax, configuration.packetBytesMax)
+        options.receiveMaximum = UInt16(clamping: configuration.inflightCountMax)
+        options.keepAliveMax = configuration.keepAliveSecondsMax
+        self.machine = MQTTConnectionMachine(
+            options: options, now: loop.endpoint.services.clock.now())
+    }
+
+    var now: MonotonicInstant { self.loop.endpoint.services.clock.now() }
+    var statistics: MQTTStatistics { self.loop.endpoint.statistics }
+
+    // MARK: - From the channel
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var chunk = self.unwrapInboundIn(data)
+        guard !self.isEnded else { return }
+        self.readAt = self.now
+        self.receivedBytes &+= UInt64(chunk.readableBytes)
+        self.statistics.counters.add(.bytesReceived, UInt64(chunk.readableBytes))
+        self.loop.noteAttempt()
+        if var held = self.held {
+            self.held = nil
+            held.writeBuffer(&chunk)
+            self.held = held
+        } else {
+            self.held = chunk
+        }
+        if (self.held?.readableBytes ?? 0) > Self.heldBytesMax {
+            self.end(self.machine.transportClosed())
+            return
+        }
+        self.work()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.isTransportClosed = true
+        // Nothing can be written any more: waiting for it would be waiting for ever.
+        self.pause.remove(.outbound)
+        self.work()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The transport failed: what was received stands, nothing more will come.
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            self.unpause(.outbound)
+        } else {
+            self.pause(for: .outbound)
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: - From the loop
+
+    /// Every record below `through` is durable; returns whether acknowledgements still wait.
+    func durable(below through: UInt64) -> Bool {
+        if through > 0 {
+            switch self.machine.durable(through: through - 1, now: self.now) {
+            case .nothing: break
+            case .write: self.write()
+            case .writeAndContinue:
+                self.write()
+                self.unpause(.inflight)
+            }
+        }
+        self.isAwaitingDurable = self.machine.waitingAcknowledgementCount > 0 && !self.isEnded
+        return self.isAwaitingDurable
+    }
+
+    /// The ring may have room again for the packet that is held.
+    func roomMayBe() {
+        guard self.pause.contains(.ringFull) else { return }
+        // With the same message again; it stops again if there is still no room.
+        self.pause.remove(.ringFull)
+        self.work()
+        if self.pause.isEmpty { self.resumeReading() }
+    }
+
+    /// A look at the timers.
+    func woke(now: MonotonicInstant) {
+        guard !self.isEnded else { return }
+        if self.pause.contains(.outbound),
+            now.nanosecondsSince(self.pausedAt) > Self.outboundPauseMaxNanoseconds
+        {
+            self.end(self.machine.transportClosed())
+            return
+        }
+        switch self.machine.woke(now: now) {
+        case .wake: break
+        case .close(let close): self.end(close)
+        }
+    }
+
+    /// Another connection has the same client identifier.
+    func evict() {
+        guard !self.isEnded else { return }
+        self.statistics.counters.add(.takeovers)
+        self.end(self.machine.takenOver())
+    }
+
+    /// The endpoint stops: no more messages, acknowledgements may still leave.
+    func readNoMore() { self.pause(for: .stopping) }
+
+    /// The endpoint stops: this is the end.
+    func sayGoodbye() {
+        guard !self.isEnded else { return }
+        self.end(self.machine.serverStopping())
+    }
+
+    // MARK: - Work
+
+    /// Processes what was received, as far as it goes.
+    private func work() {
+        guard !self.isBusy, !self.isEnded else { return }
+        self.isBusy = true
+        self.loop.intake.forgetIfReclassified()
+        if self.pause.isEmpty { self.process() }
+        while self.pause.isEmpty, !self.isEnded, self.feed() { self.process() }
+        self.isBusy = false
+        self.write()
+        if self.machine.waitingAcknowledgementCount > 0, !self.isAwaitingDurable, !self.isEnded {
+            self.isAwaitingDurable = true
+            self.loop.awaitDurable(self)
+        }
+        // What was received before the peer closed is still taken, then it is over.
+        if self.isTransportClosed, self.pause.isEmpty, !self.isEnded {
+            self.end(self.machine.transportClosed())
+        }
+    }
+
+    /// Hands bytes to the machine; false when there are none.
+    private func feed() -> Bool {
+        guard var chunk = self.held else { return false }
+        // The machine copies: the chunk must not be shared meanwhile.
+        self.held = nil
+        var span = chunk.readableBytesUInt8Span
+        if self.takenBytes < self.backlogEnd {
+            // The part that piled up during a pause goes first, alone: it has its own arrival.
+            span = span.extracting(first: Int(clamping: self.backlogEnd - self.takenBytes))
+        }
+        let count = self.machine.received(span)
+        self.takenBytes &+= UInt64(count)
+        chunk.moveReaderIndex(forwardBy: count)
+        if chunk.readableBytes > 0 { self.held = chunk }
+        return count > 0
+    }
+
+    /// When what the machine has now arrived.
+    private var arrival: MonotonicInstant {
+        self.takenBytes <= self.backlogEnd && self.backlogEnd > 0 ? self.pausedAt : self.readAt
+    }
+
+    private func process() {
+        if let connect = self.pendingConnect, !self.admit(connect) { return }
+        while true {
+            switch self.machine.next(now: self.readAt) {
+            case .needsBytes: return
+            case .connect(let connect):
+                if !self.admit(connect) { return }
+            case .publish(let publish):
+                if !self.take(publish) { return }
+            case .stalled:
+                self.statistics.counters.add(.inflightPauses)
+                self.pause(for: .inflight)
+                return
+            case .close(let close):
+                self.end(close)
+                return
+            }
+        }
+    }
+
+    /// Puts a message into the ring; false if there is no room.
+    private func take(_ publish: MQTTPublish) -> Bool {
+        guard let client = self.client else { preconditionFailure("PUBLISH before CONNECT") }
+        let incoming = IncomingPublish(
+            packetIdentifier: publish.packetIdentifier, isDuplicate: publish.isDuplicate,
+            isHistorical: publish.isRetained
+                && self.loop.endpoint.configuration.takesRetainedAsHistorical,
+            source: client.source, arrival: self.arrival)
+        var outcome = PublishIntake.Outcome.ringFull
+        let loop = self.loop
+        self.machine.withPublish(publish) { topic, payload in
+            outcome = loop.intake.take(incoming, topic: topic, payload: payload)
+        }
+        switch outcome {
+        case .taken(let last): self.machine.publishAccepted(through: last, now: self.readAt)
+        case .refused(let code): self.machine.publishRefused(code, now: self.readAt)
+        case .ringFull:
+            self.statistics.counters.add(.ringPauses)
+            self.pause(for: .ringFull)
+            self.loop.awaitRoom(self)
+            return false
+        }
+        return true
+    }
+
+    // MARK: - Reading and not reading
+
+    /// Stops reading for a cause.
+    func pause(for cause: Pause) {
+        guard !self.isEnded, !self.pause.contains(cause) else { return }
+        if self.pause.isEmpty { self.stopReading() }
+        self.pause.insert(cause)
+    }
+
+    private func unpause(_ cause: Pause) {
+        guard self.pause.contains(cause) else { return }
+        self.pause.remove(cause)
+        guard self.pause.isEmpty else { return }
+        self.resumeReading()
+    }
+
+    private func stopReading() {
+        // A retry that fails again goes on with the same pause.
+        if self.isReadingStopped { return }
+        self.isReadingStopped = true
+        self.pausedAt = self.readAt
+        // Everything held so far came with the read that led here.
+        self.backlogEnd = self.receivedBytes
+        self.machine.readingPaused(now: self.now)
+        self.setAutoRead(false)
+    }
+
+    private var isReadingStopped = false
+
+    private func resumeReading() {
+        guard self.isReadingStopped, !self.isEnded else { return }
+        self.isReadingStopped = false
+        self.machine.readingResumed(now: self.now)
+        self.askBacklog()
+    }
+
+    /// Learns how much piled up in the kernel during the pause, then reads on.
+    private func askBacklog() {
+        guard let provider = self.context?.channel as? any SocketOptionProvider,
+            !self.isTransportClosed
+        else {
+            self.goOn(receivedInAll: nil)
+            return
+        }
+        let info: EventLoopFuture<TCPInfo> = provider.unsafeGetSocketOption(
+            level: SocketOptionLevel(TCPInfo.level), name: SocketOptionName(TCPInfo.name))
+        info.assumeIsolated().whenComplete { result in
+            self.goOn(receivedInAll: (try? result.get())?.receivedBytes)
+        }
+    }
+
+    private func goOn(receivedInAll: UInt64?) {
+        guard !self.isReadingStopped, !self.isEnded else { return }
+        self.backlogEnd = max(self.backlogEnd, receivedInAll ?? self.receivedBytes)
+        self.work()
+        if !self.isReadingStopped { self.setAutoRead(true) }
+    }
+
+    private func setAutoRead(_ isOn: Bool) {
+        // An error means that the channel is closed, which is told otherwise.
+        self.context?.channel.setOption(.autoRead, value: isOn).whenFailure { _ in }
+    }
+
+    // MARK: - Writing and ending
+
+    /// Sends what the machine has written, in one piece.
+    func write() {
+        guard !self.machine.outbound.isEmpty else { return }
+        if let context = self.context, context.channel.isActive {
+            var buffer = context.channel.allocator.buffer(capacity: self.machine.outbound.count)
+            self.machine.outbound.withBytes { bytes in
+                unsafe bytes.withUnsafeBytes { _ = unsafe buffer.writeBytes($0) }
+            }
+            context.writeAndFlush(self.wrapOutboundOut(buffer), promise: nil)
+        }
+        self.machine.outboundWritten()
+    }
+
+    /// Ends the connection, once: last words, evidence, place.
+    func end(_ close: MQTTClose) {
+        guard !self.isEnded else { return }
+        self.isEnded = true
+        self.write()
+        self.held = nil
+        self.pendingConnect = nil
+        self.count(close)
+        self.leave(close)
+        self.loop.remove(self)
+        self.context?.close(promise: nil)
+    }
+}
+
+/// The beginning of what TCP_INFO returns (struct tcp_info of linux/tcp.h).
+private struct TCPInfo: Sendable, BitwiseCopyable {
+    static let level: CInt = 6  // IPPROTO_TCP
+    static let name: CInt = 11  // TCP_INFO
+
+    private var before: [16 of UInt64]
+    /// Payload bytes the kernel has received in all.
+    var receivedBytes: UInt64
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+package import MidwatchModel
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+internal import TelemetryWire
+
+/// A TCP endpoint to which MQTT clients publish readings.
+///
+/// MQTT 3.1.1 and 5.0, QoS 0 and 1. An acknowledgement leaves only after the journal has the
+/// readings of the message on stable storage; nothing is ever shed: when the ring is full the
+/// connection is not read until there is room, and the sender waits.
+///
+/// Threads: a few event loops of its own (`loopCount`); everything of a connection belongs to the
+/// loop it was accepted on. Loops meet in `ConnectionRegistry` and in the counters only.
+package final class MQTTEndpoint: Sendable {
+    package struct Configuration: Sendable {
+        /// Source name of the listener, below which clients are named: `mqtt/plant`.
+        package var name: String
+        /// Numeric address; `::` takes IPv4 and IPv6.
+        package var address: String
+        /// 0 takes a free port.
+        package var port: UInt16
+        /// Tried in order; the first whose filter matches a topic applies.
+        package var rules: [TopicRule]
+        package var loopCount = 1
+        package var connectionCountMax = 10_000
+        package var addressConnectionCountMax = 4_096
+        /// Clients that are sources of their own; the rest share the listener's.
+        package var clientSourceCountMax = 4_096
+        /// Topics and series that one loop remembers.
+        package var topicCountMax = 65_536
+        package var packetBytesMax = SystemLimits.mqttPacketBytesMax
+        /// Unacknowledged messages of one connection: told to MQTT 5 clients as receive maximum;
+        /// a 3.1.1 client is not read while it has so many.
+        package var inflightCountMax = 1_024
+        /// From accept to CONNECT.
+        package var connectTimeoutNanoseconds: UInt64 = 10_000_000_000
+        /// A message with the retain flag is history and refreshes nothing (RULES 18).
+        ///
+        /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
+        /// Devices that set the flag on every message need this off.
+        package var takesRetainedAsHistorical = true
+        /// Longest keep alive in seconds; MQTT 5 clients that ask for more are told this. 0: any.
+        package var keepAliveSecondsMax: UInt16 = 0
+
+        package init(name: String, address: String, port: UInt16, rules: [TopicRule]) {
+            self.name = name
+            self.address = address
+            self.port = port
+            self.rules = rules
+        }
+    }
+
+    /// Decides whether a client may connect: client identifier, user name, password.
+    ///
+    /// Called on an event loop, must not block.
+    package typealias Authenticate =
+        @Sendable (_ clientIdentifier: String, _ userName: String?, _ password: [UInt8]?) -> Bool
+
+    /// Why the endpoint does not start.
+    package enum StartError: Error, Sendable {
+        case rules(TopicRule.Problem)
+        /// The system refused; the text is the library's.
+        case bind(reason: String)
+    }
+
+    /// Connections that wait to be accepted.
+    private static let backlog: Int32 = 1_024
+    /// Longest wait for outstanding acknowledgements when stopping.
+    package static let stopGraceNanoseconds: UInt64 = 5_000_000_000
+
+    package let configuration: Configuration
+    /// Source of the listener.
+    package let source: SourceIndex
+    package let statistics = MQTTStatistics()
+
+    let services: IngestServices
+    let watermark: DurableWatermark
+    let connections: ConnectionRegistry
+    let clients: ClientSources
+    let authenticate: Authenticate
+    let logger: Logger
+    private let router: TopicRouter
+    private let progress: [StageProgress]
+    private let group: MultiThreadedEventLoopGroup
+    private let running = Mutex<Running?>(nil)
+
+    private struct Running: Sendable {
+        var channel: any Channel
+        var loops: [MQTTLoop]
+    }
+
+    /// Checks the configuration; connections come after `start`.
+    ///
+    /// The source of the listener is registered by the caller; `progress` has one entry per loop.
+    package init(
+        _ configuration: Configuration, source: SourceIndex, services: IngestServices,
+        watermark: DurableWatermark, progress: [StageProgress], logger: Logger,
+        authenticate: @escaping Authenticate = { _, _, _ in true }
+    ) throws(StartError) {
+        precondition(configuration.loopCount > 0, "an endpoint has an event loop")
+        precondition(progress.count == configuration.loopCount, "one progress entry per loop")
+        do throws(TopicRule.Problem) {
+            self.router = try TopicRouter(configuration.rules)
+        } catch {
+            throw .rules(error)
+        }
+        self.configuration = configuration
+        self.source = source
+        self.services = services
+        self.watermark = watermark
+        self.connections = ConnectionRegistry(
+            connectionCountMax: configuration.connectionCountMax,
+            addressConnectionCountMax: configuration.addressConnectionCountMax)
+        self.clients = ClientSources(
+            listener: source, name: configuration.name,
+            countMax: configuration.clientSourceCountMax, sources: services.sources)
+        self.authenticate = authenticate
+        self.progress = progress
+        self.logger = logger
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopCount)
+    }
+
+    /// Binds and accepts; returns the port.
+    package func start() async throws(StartError) -> UInt16 {
+        var loops: [MQTTLoop] = []
+        for (eventLoop, progress) in zip(self.group.makeIterator(), self.progress) {
+            let loop = MQTTLoop(
+                eventLoop: eventLoop, endpoint: self, router: self.router, progress: progress)
+            eventLoop.execute { loop.start() }
+            loops.append(loop)
+        }
+        let byLoop = loops
+        let bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                guard let loop = byLoop.first(where: { $0.eventLoop === channel.eventLoop }) else {
+                    preconditionFailure("a channel of a foreign event loop")
+                }
+                return channel.eventLoop.makeCompletedFuture { try loop.accept(channel) }
+            }
+        do {
+            let channel = try await bootstrap.bind(
+                host: self.configuration.address, port: Int(self.configuration.port)
+            ).get()
+            self.running.withLock { $0 = Running(channel: channel, loops: loops) }
+            let port = UInt16(clamping: channel.localAddress?.port ?? 0)
+            self.logger.info(
+                "listening",
+                metadata: [
+                    "listener.name": "\(self.configuration.name)", "listener.port": "\(port)",
+                ])
+            return port
+        } catch {
+            for loop in loops { loop.eventLoop.execute { loop.stop() } }
+            throw .bind(reason: String(describing: error))
+        }
+    }
+
+    /// Stops in order: accepts no more, lets due acknowledgements leave, says goodbye, closes.
+    ///
+    /// Takes at most `stopGraceNanoseconds` and a little; the journal must still be committing.
+    package func stop() async {
+        guard let running = self.running.withLock({ $0.take() }) else { return }
+        try? await running.channel.close().get()
+        for loop in running.loops {
+            let drained = loop.eventLoop.makePromise(of: Void.self)
+            loop.eventLoop.execute { loop.drain(drained) }
+            try? await drained.futureResult.get()
+        }
+        try? await self.group.shutdownGracefully()
+    }
+
+    /// Counters and gauges of the endpoint.
+    package func metrics() -> [MetricSample] {
+        self.statistics.metrics(listener: self.configuration.name) + [
+            MetricSample(
+                "midwatch_mqtt_connections", help: "Open connections.", kind: .gauge,
+                labels: [(name: "listener", value: self.configuration.name)],
+                value: Double(self.connections.count))
+        ]
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+internal import ReadingRing
+internal import TelemetryWire
+
+/// One PUBLISH as its connection hands it over, beside topic and payload.
+struct IncomingPublish: BitwiseCopyable {
+    /// 0 with QoS 0.
+    var packetIdentifier: UInt16
+    var isDuplicate: Bool
+    /// The reading is from the past, as far as the sender says.
+    var isHistorical: Bool
+    var source: SourceIndex
+    var arrival: MonotonicInstant
+
+    var isAcknowledged: Bool { self.packetIdentifier != 0 }
+}
+
+/// Makes readings of PUBLISH messages and puts those of one message into the ring together.
+///
+/// One per event loop, and owned by it. Readings of a topic already known cost no allocation and no
+/// lock, JSON excepted. Everything is counted when the message has its outcome: a message that has
+/// to wait for room is offered again and counted once.
+struct PublishIntake: ~Copyable {
+    enum Outcome: Equatable {
+        /// In the ring; the acknowledgement waits until record `last` is durable.
+        case taken(last: UInt64)
+        /// Nothing of it is kept; an acknowledgement says so where the version can.
+        case refused(MQTTReasonCode)
+        /// No room: the same message has to be offered again.
+        case ringFull
+    }
+
+    /// Rule number of a topic that no rule matches.
+    private static let noRule = UInt16.max
+
+    private let services: IngestServices
+    private let router: TopicRouter
+    private let statistics: MQTTStatistics
+    private var decoder = PayloadDecoder()
+    private var readings: DecodedReadingBuffer
+    private var slots: SlotBuffer
+    private var cache: SeriesCache
+    private var cacheRevision: UInt64
+    private var nextScope: UInt32 = 1
+
+    init(
+        router: TopicRouter, services: IngestServices, statistics: MQTTStatistics,
+        topicCountMax: Int
+    ) {
+        // The ring takes a quarter of itself at once.
+        let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4)
+        self.services = services
+        self.router = router
+        self.statistics = statistics
+        self.readings = DecodedReadingBuffer(capacity: capacity)
+        self.slots = SlotBuffer(capacity: capacity)
+        self.cache = SeriesCache(countMax: topicCountMax)
+        self.cacheRevision = services.sensors.revision
+    }
+
+    /// Takes one message.
+    mutating func take(
+        _ publish: IncomingPublish, topic name: borrowing Span<UInt8>,
+        payload: borrowing Span<UInt8>
+    ) -> Outcome {
+        let topicHash = ByteHash.hash(name)
+        var topic = self.cache.find(hash: topicHash, name, ByteRange(0, name.count), .empty)
+        if topic == nil {
+            switch self.learn(publish, topicHash, name) {
+            case .known(let hit): topic = hit
+            case .rejected(let cause): return self.refuse(cause, publish, name)
+            case .ringFull: return .ringFull
+            }
+        }
+        guard let topic, topic.rule != Self.noRule else {
+            return self.refuse(.noTopicRule, publish, name)
+        }
+        self.readings.truncate()
+        let summary: PayloadSummary
+        do throws(PayloadError) {
+            // The format of a rule holds strings: naming it here would count references.
+            summary =
+                self.router.routes[Int(topic.rule)].isPlain
+                ? try self.decoder.decode(payload, as: .plain, into: &self.readings)
+                : try self.decode(payload, topic.rule)
+        } catch {
+            return self.refuse(error, publish, payload)
+        }
+        var template = self.slot(publish)
+        template.payloadHash =
+            publish.isAcknowledged ? ByteHash.hash(payload, seed: topicHash) : 0
+        var tally = MQTTStatistics.MessageTally(summary)
+        self.slots.removeAll()
+        if topic.scope == 0 {
+            template.sensor = topic.sensor
+            self.slots.append(Self.filled(template, self.readings[0], topic, number: 0))
+        } else if !self.resolveSeries(publish, name, payload, topic, template, &tally) {
+            return .ringFull
+        }
+        return self.offer(publish, tally)
+    }
+
+    /// Forgets what was learnt if classes may have changed; once per read.
+    mutating func forgetIfReclassified() {
+        let revision = self.services.sensors.revision
+        guard revision != self.cacheRevision else { return }
+        self.cacheRevision = revision
+        self.cache.removeAll()
+    }
+
+    // MARK: - Steps
+
+    @inline(never)
+    private mutating func decode(
+        _ payload: borrowing Span<UInt8>, _ rule: UInt16
+    ) throws(PayloadError) -> PayloadSummary {
+        try self.decoder.decode(
+            payload, as: self.router.routes[Int(rule)].rule.payload, into: &self.readings)
+    }
+
+    private func slot(_ publish: IncomingPublish) -> Slot {
+        var slot = Slot(kind: .reading, arrival: publish.arrival, source: publish.source)
+        slot.packetIdentifier = publish.packetIdentifier
+        if publish.isAcknowledged { slot.flags.insert(.acknowledgedDelivery) }
+        if publish.isDuplicate { slot.flags.insert(.duplicateDelivery) }
+        if publish.isHistorical { slot.flags.insert(.historical) }
+        return slot
+    }
+
+    private static func filled(
+        _ template: Slot, _ reading: DecodedReading, _ hit: SeriesCache.Hit, number: Int
+    ) -> Slot {
+        var slot = template
+        slot.sensor = hit.sensor
+        slot.criticalityRaw = hit.criticality.rawValue
+        slot.valueBits = reading.valueBits
+        slot.valueKindRaw = reading.valueKind.rawValue
+        slot.qualityRaw = reading.quality.rawValue
+        slot.sourceTime = reading.sourceTime
+        slot.aux = UInt64(number)
+        return slot
+    }
+
+    /// Finds the sensor of every reading of a line protocol payload; false: no room to register.
+    private mutating func resolveSeries(
+        _ publish: IncomingPublish, _ name: borrowing Span<UInt8>,
+        _ payload: borrowing Span<UInt8>, _ topic: SeriesCache.Hit, _ template: Slot,
+        _ tally: inout MQTTStatistics.MessageTally
+    ) -> Bool {
+        for number in 0..<self.readings.count {
+            let reading = self.readings[number]
+            let series = ByteHash.hash(payload, in: reading.series, seed: UInt64(topic.scope))
+            let hash = ByteHash.hash(payload, in: reading.fieldKey, seed: series)
+            var hit = self.cache.find(
+                hash: hash, scope: topic.scope, payload, reading.series, reading.fieldKey)
+            if hit == nil {
+                switch self.learn(publish, hash, name, payload, topic, reading) {
+                case .known(let found): hit = found
+                case .rejected(let cause): tally.reject(cause)
+                case .ringFull: return false
+                }
+            }
+            if let hit { self.slots.append(Self.filled(template, reading, hit, number: number)) }
+        }
+        return true
+    }
+
+    private mutating func offer(
+        _ publish: IncomingPublish, _ tally: MQTTStatistics.MessageTally
+    ) -> Outcome {
+        let count = self.slots.count
+        guard count > 0 else {
+            self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
+            return .refused(tally.reasonCode)
+        }
+        // All or none, so the most urgent reading decides for the message.
+        switch self.slots.offer(to: self.services.ring) {
+        case .ringFull: return .ringFull
+        case .accepted(let first):
+            self.statistics.record(tally, acceptedCount: count, of: publish, self.services)
+            return .taken(last: first &+ UInt64(count) &- 1)
+        }
+    }
+
+    // MARK: - The cold paths
+
+    private enum Learnt {
+        case known(SeriesCache.Hit)
+        case rejected(ReadingRejection)
+        case ringFull
+    }
+
+    /// Finds rule and sensor of a topic for the first time.
+    @inline(never)
+    private mutating func learn(
+        _ publish: IncomingPublish, _ hash: UInt64, _ topic: borrowing Span<UInt8>
+    ) -> Learnt {
+        guard let name = Self.text(topic) else { return .rejected(.notUTF8) }
+        var hit = SeriesCache.Hit(sensor: .none, criticality: .low, rule: Self.noRule)
+        if let rule = self.router.rule(for: name) {
+            hit.rule = UInt16(rule)
+            let route = self.router.routes[rule]
+            if route.isLineProtocol {
+                // Never given twice while an entry of it can exist: the cache is emptied long
+                // before four thousand million topics were learnt.
+                hit.scope = self.nextScope
+                self.nextScope = self.nextScope == UInt32.max ? 1 : self.nextScope + 1
+            } else {
+                let path = route.template.path(for: name) ?? ""
+                switch self.resolve(path, publish.source) {
+                case .known(let found):
+                    hit.sensor = found.sensor
+                    hit.criticality = found.criticality
+                case let other: return other
+                }
+            }
+        }
+        self.cache.insert(hash: hash, topic, ByteRange(0, topic.count), .empty, hit)
+        return .known(hit)
+    }
+
+    /// Finds the sensor of a line's field for the first time.
+    @inline(never)
+    private mutating func learn(
+        _ publish: IncomingPublish, _ hash: UInt64, _ topicName: borrowing Span<UInt8>,
+        _ payload: borrowing Span<UInt8>, _ topic: SeriesCache.Hit, _ reading: DecodedReading
+    ) -> Learnt {
+        guard let name = Self.text(topicName) else { return .rejected(.notUTF8) }
+        let route = self.router.routes[Int(topic.rule)]
+        let below: SensorID
+        do {
+            below = try route.rule.seriesPath.path(
+                seriesKey: reading.series, fieldKey: reading.fieldKey, in: payload)
+        } catch {
+            return .rejected(ReadingRejection(error))
+        }
+        let path = route.template.path(for: name, series: below.path) ?? ""
+        let learnt = self.resolve(path, publish.source)
+        if case .known(let hit) = learnt {
+            self.cache.insert(
+                hash: hash, scope: topic.scope, payload, reading.series, reading.fieldKey, hit)
+        }
+        return learnt
+    }
+
+    private func resolve(_ path: String, _ source: SourceIndex) -> Learnt {
+        guard let sensor = SensorID(path) else { return .rejected(.malformedPath) }
+        switch self.services.sensors.resolve(sensor, from: source) {
+        case .known(_, .own): return .rejected(.reservedSensor)
+        case .known(let index, let criticality):
+            return .known(SeriesCache.Hit(sensor: index, criticality: criticality))
+        case .rejected(let cause): return .rejected(ReadingRejection(cause))
+        case .ringFull: return .ringFull
+        }
+    }
+
+    private static func text(_ bytes: borrowing Span<UInt8>) -> String? {
+        guard let utf8 = try? UTF8Span(validating: copy bytes) else { return nil }
+        return String(copying: utf8)
+    }
+
+    // MARK: - Refusals
+
+    private func refuse(
+        _ cause: ReadingRejection, _ publish: IncomingPublish, _ bytes: borrowing Span<UInt8>
+    ) -> Outcome {
+        var tally = MQTTStatistics.MessageTally()
+        tally.receivedCount = 1
+        tally.reject(cause)
+        self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
+        self.statistics.log(cause.word, publish, bytes)
+        return .refused(tally.reasonCode)
+    }
+
+    private func refuse(
+        _ error: PayloadError, _ publish: IncomingPublish, _ bytes: borrowing Span<UInt8>
+    ) -> Outcome {
+        self.statistics.payloadErrors.add(error)
+        var tally = MQTTStatistics.MessageTally()
+        tally.receivedCount = 1
+        tally.reject(.malformedPayload)
+        self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
+        self.statistics.log(String(describing: error), publish, bytes)
+        return .refused(.payloadFormatInvalid)
+    }
+}
