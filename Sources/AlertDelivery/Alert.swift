@@ -7,7 +7,9 @@ package import MidwatchModel
 /// The ledger is its origin: the same record offered again carries the same `id`, and an id is
 /// delivered to each endpoint once, however often it is offered.
 package struct Alert: Sendable, Equatable {
-    /// Stable over retries, restarts and replays: `webhook-id`. 1 ... 200 bytes of `A-Za-z0-9_-`.
+    /// Stable over retries, restarts and replays: `webhook-id`.
+    ///
+    /// 1 ... 200 bytes of `A-Za-z0-9_-`.
     package var id: String
     /// Alerts of one key reach an endpoint strictly in the order they were offered.
     package var alarmKey: UInt64

@@ -150,8 +150,8 @@ extension AlertDelivery {
             self.flush?.waiter = waiter
             self.timerFired()
             let pause = deadline.nanosecondsSince(self.clock.monotonic())
-            Task { [weak self] in
-                try? await Task.sleep(for: .nanoseconds(pause))
+            Task { [weak self, clock] in
+                await clock.pause(pause)
                 await self?.endFlush()
             }
         }

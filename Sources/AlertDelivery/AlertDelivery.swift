@@ -4,7 +4,7 @@ package import Logging
 package import MidwatchModel
 internal import Synchronization
 
-/// Counters of the dispatcher. Raw values index the block.
+/// Counters of the dispatcher; raw values index the block.
 package enum DeliveryCounter: Int, CaseIterable, Sendable {
     case offered, inboxFull, malformed, duplicate, unrouted, outcomesOfUnknown
 }
@@ -77,8 +77,9 @@ package actor AlertDelivery {
     var flush: (deadline: MonotonicInstant, waiter: CheckedContinuation<Void, Never>?)?
     var isStopped = false
 
-    /// - Parameters:
-    ///   - outcomes: Called in order on the dispatcher; must return at once.
+    /// Makes a dispatcher that does nothing before `start`.
+    ///
+    /// `outcomes` is called in order on the dispatcher and must return at once.
     package init(
         configuration: DeliveryConfiguration, transport: any WebhookTransport,
         clock: DeliveryClock, progress: StageProgress, logger: Logger,
@@ -136,8 +137,10 @@ package actor AlertDelivery {
         return cursor
     }
 
-    /// Stops within `nanoseconds`: sends what can be sent, writes what is known, leaves the rest
-    /// pending in the store. No alert is taken afterwards.
+    /// Stops within `nanoseconds`.
+    ///
+    /// Sends what can be sent, writes what is known, leaves the rest pending in the store. No alert
+    /// is taken afterwards.
     package func stop(withinNanoseconds nanoseconds: UInt64) async {
         guard self.flush == nil else { return }
         let deadline = self.clock.monotonic().advanced(byNanoseconds: nanoseconds)
@@ -308,8 +311,8 @@ package actor AlertDelivery {
         self.timer?.cancel()
         self.timerAt = wake
         let pause = wake.nanosecondsSince(now)
-        self.timer = Task { [weak self] in
-            try? await Task.sleep(for: .nanoseconds(pause))
+        self.timer = Task { [weak self, clock] in
+            await clock.pause(pause)
             if !Task.isCancelled { await self?.timerFired() }
         }
     }

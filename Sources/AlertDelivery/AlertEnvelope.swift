@@ -9,11 +9,8 @@ package enum AlertEnvelope {
     ///
     /// The members of the alert are copied as the program wrote them; `delivery` says how this
     /// message came to leave now. `recorded` false means that input or decision were not durable
-    /// when it was handed over, and its readings are in the alert itself.
-    ///
-    /// - Parameters:
-    ///   - number: Of the attempt, from 1.
-    ///   - now: Wall clock of this attempt; `delayedBySeconds` is measured from the event to it.
+    /// when it was handed over, and its readings are in the alert itself. `number` counts attempts
+    /// from 1; `delayedBySeconds` is measured from the event to `now`, the wall clock.
     package static func body(of item: QueuedAlert, number: UInt32, now: WallInstant) -> [UInt8] {
         let alert = item.alert
         precondition(alert.body.last == UInt8(ascii: "}"), "body is not an object")

@@ -62,7 +62,7 @@ package struct CircuitBreaker: Sendable {
 
     /// Whether a call may leave at `now`; does not change anything.
     ///
-    /// - Parameter isUrgent: Whether an alert of high or critical priority waits.
+    /// `isUrgent` says that an alert of high or critical priority waits.
     package func permit(now: MonotonicInstant, isUrgent: Bool) -> Permit {
         switch self.state {
         case .closed: return .call
@@ -87,12 +87,11 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// A call ended. Only the breaker's own probe is judged outside of closed.
+    /// A call ended.
     ///
-    /// - Parameters:
-    ///   - isFailure: Network trouble, time-out, slow answer, or a status worth a retry; an answer
-    ///     about the alert itself is none.
-    ///   - isProbe: Whether `probeLeft` was called for this call.
+    /// A failure is network trouble, time-out, a slow answer, or a status worth a retry; an answer
+    /// about the alert itself is none. Outside of closed only the call is judged for which
+    /// `probeLeft` was called: `isProbe`.
     package mutating func callEnded(isFailure: Bool, isProbe: Bool, now: MonotonicInstant) {
         switch self.state {
         case .closed: self.judge(isFailure: isFailure, now: now)

@@ -95,7 +95,7 @@ package struct DeliveryConfiguration: Sendable {
     package var queueBytesMax = DeliveryLimits.queueBytesMax
     package var storeQueueCountMax = DeliveryLimits.storeQueueCountMax
 
-    /// - Parameter endpoints: 0 ... `DeliveryLimits.endpointCountMax`, names unique.
+    /// Takes at most `DeliveryLimits.endpointCountMax` endpoints, with unique names.
     package init(endpoints: [EndpointConfiguration], outboxPath: String, seed: UInt64) {
         precondition(endpoints.count <= DeliveryLimits.endpointCountMax, "count of endpoints")
         precondition(Set(endpoints.map(\.name)).count == endpoints.count, "endpoint named twice")
@@ -109,12 +109,21 @@ package struct DeliveryConfiguration: Sendable {
 package struct DeliveryClock: Sendable {
     package var monotonic: @Sendable () -> MonotonicInstant
     package var wall: @Sendable () -> WallInstant
+    /// Returns after so many nanoseconds of `monotonic`, at once if the task is cancelled.
+    package var pause: @Sendable (UInt64) async -> Void
 
     package init(
         monotonic: @escaping @Sendable () -> MonotonicInstant,
-        wall: @escaping @Sendable () -> WallInstant
+        wall: @escaping @Sendable () -> WallInstant,
+        pause: @escaping @Sendable (UInt64) async -> Void = Self.sleep
     ) {
         self.monotonic = monotonic
         self.wall = wall
+        self.pause = pause
+    }
+
+    /// The pause of real time.
+    package static let sleep: @Sendable (UInt64) async -> Void = { nanoseconds in
+        try? await Task.sleep(for: .nanoseconds(nanoseconds))
     }
 }

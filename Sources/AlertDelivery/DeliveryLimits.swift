@@ -8,7 +8,7 @@ package enum DeliveryLimits {
     package static let alertIDBytesMax = 200
     /// Bytes of an alert type.
     package static let alertTypeBytesMax = 100
-    /// Bytes of the JSON object of one alert. Receivers advise less than 20 KB.
+    /// Bytes of the JSON object of one alert; receivers advise less than 20 KB.
     package static let bodyBytesMax = 256 * 1_024
     /// Alerts handed over and not yet taken by the dispatcher.
     package static let inboxCountMax = 16_384

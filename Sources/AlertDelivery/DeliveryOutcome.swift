@@ -69,8 +69,10 @@ package struct EndpointStatus: Sendable, Equatable {
     package var refusedCount: UInt64 = 0
 }
 
-/// Figures of delivery at one moment. Instants instead of ages: whoever reads them measures with
-/// a clock of its own, so a dispatcher that stands still cannot make an alert look young.
+/// Figures of delivery at one moment.
+///
+/// Instants instead of ages: whoever reads them measures with a clock of its own, so a dispatcher
+/// that stands still cannot make an alert look young.
 package struct DeliveryStatus: Sendable, Equatable {
     package var endpoints: [EndpointStatus]
     package var outbox = OutboxCondition.writing

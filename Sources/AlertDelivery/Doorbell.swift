@@ -9,7 +9,7 @@ internal import Synchronization
 /// which counts in the monotonic clock, so that a step of the wall clock does not stretch a pause.
 @safe
 final class Doorbell: Sendable {
-    /// Rings so far, modulo 2^32. On the heap because the kernel needs a stable address.
+    /// Rings so far, modulo 2^32; on the heap because the kernel needs a stable address.
     private nonisolated(unsafe) let rings: UnsafeMutablePointer<Atomic<UInt32>>
 
     init() {

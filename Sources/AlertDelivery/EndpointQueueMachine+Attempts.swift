@@ -82,8 +82,8 @@ extension EndpointQueueMachine {
 
     /// The attempt of `order` ended; nil if that alert is not under way here.
     ///
-    /// - Parameter latencyNanoseconds: Of the whole call; a slow one counts against the endpoint
-    ///   even if the alert was taken.
+    /// The latency is that of the whole call; a slow one counts against the endpoint even if the
+    /// alert was taken.
     package mutating func ended(
         order: UInt64, answer: AttemptAnswer, latencyNanoseconds: UInt64, now: MonotonicInstant
     ) -> Settlement? {

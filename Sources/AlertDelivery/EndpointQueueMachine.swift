@@ -116,9 +116,7 @@ package struct EndpointQueueMachine: Sendable {
     /// How often something was parked: tells a reader of the store that there is more by now.
     package internal(set) var parkCount: UInt64 = 0
 
-    /// - Parameters:
-    ///   - concurrency: Calls under way at once, 1 or more.
-    ///   - seed: Of the jitter.
+    /// An empty queue; `concurrency` calls under way at once, `seed` for the jitter.
     package init(
         concurrency: Int, queueCountMax: Int = DeliveryLimits.queueCountMax,
         queueBytesMax: Int = DeliveryLimits.queueBytesMax, seed: UInt64

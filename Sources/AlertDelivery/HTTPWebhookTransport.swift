@@ -14,6 +14,8 @@ package struct HTTPWebhookTransport: WebhookTransport {
     private let client: HTTPClient
     private let roots: [String: TLSConfiguration]
 
+    /// Makes the client; trusts the system's roots unless an endpoint names its own.
+    ///
     /// - Throws: `NIOSSLError` or an I/O error if an endpoint's authority file cannot be read.
     package init(endpoints: [EndpointConfiguration]) throws {
         var configuration = HTTPClient.Configuration(

@@ -3,7 +3,7 @@
 internal import EmbeddedStore
 package import MidwatchModel
 
-/// One change to the outbox. Applied in the order given.
+/// One change to the outbox; applied in the order given.
 enum OutboxWrite: Sendable {
     /// An alert and the endpoints it goes to; moves the cursor if the alert has a ledger number.
     case accept(QueuedAlert, endpoints: [String], at: WallInstant, movesCursor: Bool)

@@ -24,7 +24,7 @@ package enum OutboxCondition: Sendable, Equatable {
     }
 }
 
-/// Counters of the store. Raw values index the block.
+/// Counters of the store; raw values index the block.
 enum OutboxCounter: Int, CaseIterable, Sendable {
     case written, commits, failures, refused, rejected, deadLettersDeleted
 }
@@ -68,7 +68,7 @@ final class OutboxStore: Sendable {
     private let bell = Doorbell()
     private let queue = Mutex(Queue())
 
-    /// - Parameter onCondition: Called on the store's thread when the condition changes.
+    /// `onCondition` is called on the store's thread when the condition changes.
     init(
         path: String, queueCountMax: Int, wall: @escaping @Sendable () -> WallInstant,
         onCondition: @escaping @Sendable (OutboxCondition) -> Void
@@ -79,7 +79,7 @@ final class OutboxStore: Sendable {
         self.onCondition = onCondition
     }
 
-    /// Starts the thread. Once.
+    /// Starts the thread, once.
     func start() {
         var thread = pthread_t()
         let context = unsafe Unmanaged.passRetained(self).toOpaque()

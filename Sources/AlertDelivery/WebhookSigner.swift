@@ -45,9 +45,8 @@ package struct WebhookSigner: Sendable {
 
     /// Whether any `v1` entry of `signature` fits any of the secrets and `timestamp` is near `now`.
     ///
-    /// - Parameters:
-    ///   - signature: The field as received; entries of other versions are passed over.
-    ///   - now: Unix seconds of the receiver's clock.
+    /// `signature` is the field as received; entries of other versions are passed over. `now` is
+    /// the receiver's clock in Unix seconds.
     package func verify(
         id: String, timestamp: Int64, body: [UInt8], signature: String, now: Int64
     ) -> Bool {

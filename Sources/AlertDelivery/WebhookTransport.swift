@@ -34,7 +34,7 @@ package enum TransportFailure: String, Sendable, Equatable, CaseIterable {
     case cancelled
 }
 
-/// Posts webhooks. Must return within the time-out of the request, or soon after.
+/// Posts webhooks; must return within the time-out of the request, or soon after.
 package protocol WebhookTransport: Sendable {
     /// Makes one attempt; never throws, never follows a redirect.
     func post(_ request: WebhookRequest) async -> WebhookReply
