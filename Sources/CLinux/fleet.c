@@ -14,7 +14,7 @@
 #define UDP_SEGMENT 103
 #endif
 
-int clinux_udp_gso_send(int fd, const void *bytes, size_t count, uint16_t segment_bytes) {
+int clinux_fleet_gso_send(int fd, const void *bytes, size_t count, uint16_t segment_bytes) {
     if (segment_bytes == 0) return EINVAL;
     if (count == 0) return 0;
     struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};

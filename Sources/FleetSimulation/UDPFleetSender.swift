@@ -142,7 +142,7 @@ package final class UDPFleetSender: Sendable {
         let segment = UInt16(clamping: batch.datagramBytes)
         let code: Int32 = unsafe batch.bytes.withUnsafeBytes { bytes in
             if self.settings.usesSegmentation {
-                let code = unsafe clinux_udp_gso_send(
+                let code = unsafe clinux_fleet_gso_send(
                     socket, bytes.baseAddress, batch.filledBytes, segment)
                 sent = code == 0 ? datagrams : 0
                 return code

@@ -13,7 +13,7 @@
 /// may be shorter) by generic segmentation offload (UDP_SEGMENT, Linux 4.18).
 /// At most CLINUX_UDP_SEND_MAX datagrams and 65,507 bytes.
 /// Returns 0 or an errno value; all datagrams go or none.
-int clinux_udp_gso_send(int fd, const void *bytes, size_t count, uint16_t segment_bytes);
+int clinux_fleet_gso_send(int fd, const void *bytes, size_t count, uint16_t segment_bytes);
 
 /// The same with sendmmsg, one message a datagram. `sent` receives how many datagrams went.
 /// Returns 0 or the errno value that stopped it.
