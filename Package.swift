@@ -49,6 +49,8 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency =
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency =
+    .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
@@ -96,7 +98,7 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
             "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
             "Vitals", "MidwatchConfiguration", "CLinux",
-        ], [nioCore, nioPosix, log, lifecycle, arguments, crypto]),
+        ], [log, lifecycle, signals, arguments]),
     program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
     program(
         "midwatch",

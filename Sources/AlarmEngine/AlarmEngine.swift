@@ -17,7 +17,7 @@ package import MidwatchModel
 /// 4. Unknown is never "not met": it holds the alarm state (RULES 23).
 ///
 /// Owned by one thread. Memory grows when sensors are registered, never per reading.
-package struct AlarmEngine: ~Copyable {
+package struct AlarmEngine: ~Copyable, Sendable {
     /// Decisions that may wait before the caller must take them.
     package static let decisionCapacity = 4_096
 

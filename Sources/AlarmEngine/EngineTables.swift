@@ -105,7 +105,7 @@ struct SourceClock: BitwiseCopyable {
 /// The owner, not the timer, breaks ties: timers are numbered anew after a restart.
 ///
 /// A binary heap over flat memory.
-struct DueHeap: ~Copyable {
+struct DueHeap: ~Copyable, Sendable {
     struct Entry: BitwiseCopyable {
         var due: MonotonicInstant
         /// Index of a sensor (even) or of an alarm (odd): index << 1 | isAlarm.

@@ -4,8 +4,10 @@
 ///
 /// An `Array` in its place would be checked for uniqueness at every write (measured: 5 times
 /// slower when a class or a long-lived owner holds it).
+///
+/// `@unchecked Sendable`: the memory has one owner, this value.
 @safe
-struct FlatTable<Element: BitwiseCopyable>: ~Copyable {
+struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sendable {
     private var base: UnsafeMutablePointer<Element>
     private var capacity: Int
     private(set) var count: Int

@@ -12,7 +12,7 @@ internal import MidwatchModel
 /// Invariants
 /// 1. A linked timer stands in the slot of a tick that is not later than its deadline's tick.
 /// 2. `current` never moves back; every slot before it is empty.
-struct TimerWheel: ~Copyable {
+struct TimerWheel: ~Copyable, Sendable {
     static let none = UInt32.max
     private static let tickShift: UInt64 = 20
     private static let levelCount = 6

@@ -96,6 +96,8 @@ package final class MQTTStatistics: Sendable {
 
     package init() {}
 
+    package subscript(_ counter: MQTTCounter) -> UInt64 { self.counters[counter] }
+
     /// Counts a message that has its outcome.
     func record(
         _ tally: MessageTally, acceptedCount: Int, of publish: IncomingPublish,

@@ -4,6 +4,7 @@ import AlarmEngine
 import AlertDelivery
 import JSONText
 import MidwatchModel
+import OperatorViews
 
 /// Makes the message of a decision: what is happening, what is affected, what to check first.
 ///

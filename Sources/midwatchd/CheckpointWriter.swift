@@ -100,7 +100,7 @@ final class CheckpointWriter: Sendable {
         let name =
             String(repeating: "0", count: 20 - digits.count) + digits + ".checkpoint"
         try FileBytes.replace("\(folder)/\(name)", with: bytes)
-        for old in self.names(folder).dropLast(self.keptCount) { unlink("\(folder)/\(old)") }
+        for old in self.names(folder).dropLast(self.keptCount) { unsafe unlink("\(folder)/\(old)") }
     }
 
     private static func names(_ folder: String) -> [String] {

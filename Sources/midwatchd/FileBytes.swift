@@ -17,7 +17,7 @@ struct FileError: Error, CustomStringConvertible {
 enum FileBytes {
     /// The bytes of a file; nil if it cannot be read.
     static func read(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
@@ -34,7 +34,7 @@ enum FileBytes {
     /// Writes a new file beside `path`, syncs it, renames it over `path` and syncs the folder.
     static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600) throws {
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
             throw FileError(call: "open", path: temporary, code: errno)
         }
@@ -58,11 +58,11 @@ enum FileBytes {
             throw FileError(call: "fsync", path: temporary, code: code)
         }
         close(descriptor)
-        guard rename(temporary, path) == 0 else {
+        guard unsafe rename(temporary, path) == 0 else {
             throw FileError(call: "rename", path: path, code: errno)
         }
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let handle = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if handle >= 0 {
             fsync(handle)
             close(handle)
@@ -90,7 +90,7 @@ enum FileBytes {
         var partial = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
             partial += "/" + part
-            if mkdir(partial, mode) != 0, errno != EEXIST {
+            if unsafe mkdir(partial, mode) != 0, errno != EEXIST {
                 throw FileError(call: "mkdir", path: partial, code: errno)
             }
         }

@@ -27,7 +27,7 @@ final class LoopThread: Sendable {
             { raw in
                 guard let raw = unsafe raw else { return nil }
                 let body = unsafe Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
-                clinux_set_thread_name(body.name)
+                unsafe clinux_set_thread_name(body.name)
                 // The default slack of 50 µs would be part of every wake-up.
                 clinux_set_timer_slack(1)
                 body.run()

@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import MidwatchConfiguration
 import ServiceLifecycle
+import UnixSignals
 
 /// The daemon.
 @main

@@ -75,7 +75,7 @@ final class OperatorDesk: OperatorBackend {
         return query.select(from: viewer.paths.indices.lazy.compactMap { viewer.sensor($0) })
     }
 
-    func alarms(_ query: AlarmQuery) async -> [AlarmView] {
+    func alarms(matching query: AlarmQuery) async -> [AlarmView] {
         let viewer = Viewer(self.parts)
         return query.select(
             from: (0..<self.parts.live.alarms.count).lazy.compactMap { viewer.alarm($0) })

@@ -48,7 +48,7 @@ final class RetentionKeeper: Sendable {
         do {
             let verdict = try self.retention.run(
                 durableThrough: self.watermark.through,
-                archivedThrough: self.archivedThrough().n + 1, now: self.clock.now())
+                archivedThrough: self.cursor(), now: self.clock.now())
             let before = self.state.withLock { state -> AdmissionMode? in
                 defer { state.verdict = verdict }
                 return state.verdict?.admission
@@ -57,6 +57,12 @@ final class RetentionKeeper: Sendable {
         } catch {
             self.logger.error("journal retention failed", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// The archive's cursor as retention counts: the position behind the last record that is done.
+    private func cursor() -> Position {
+        let last = self.archivedThrough()
+        return Position(epoch: last.epoch, n: last.n + 1)
     }
 
     private func apply(_ admission: AdmissionMode, before: AdmissionMode?) {

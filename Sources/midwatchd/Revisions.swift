@@ -26,7 +26,7 @@ struct Revisions: Sendable {
         guard let text = FileBytes.read("\(self.folder)/\(revision).yaml"),
             HexText.encode(ContentHash.sha256(text[...])) == revision,
             let configuration = MidwatchConfiguration.parse(
-                text: text, fileName: "\(revision).yaml"
+                bytes: text, fileName: "\(revision).yaml"
             ).configuration
         else { return nil }
         return Self.rules(of: configuration, revision: revision)
