@@ -70,6 +70,20 @@ enum Checksum {
     }
 }
 
+/// Zeros behind the bytes that were written.
+enum ZeroTail {
+    /// Index of the last byte that is not zero; nil if all are.
+    static func lastUsed(in bytes: UnsafeRawBufferPointer) -> Int? {
+        var end = bytes.count
+        // Word by word over the zeros, which may be a whole segment.
+        while end >= 8, unsafe bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 {
+            end -= 8
+        }
+        while end > 0, unsafe bytes[end - 1] == 0 { end -= 1 }
+        return end == 0 ? nil : end - 1
+    }
+}
+
 /// Bytes on a 4 KiB boundary that live as long as their owner.
 ///
 /// `@unchecked Sendable`: the object that owns it decides who writes; the pointer never changes.

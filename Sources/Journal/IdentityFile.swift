@@ -2,7 +2,9 @@
 
 internal import MidwatchModel
 
-/// `identity`: who this journal is, twice, 4 KiB apart. Written once, before anything else.
+/// The file `identity`: who this journal is, twice, 4 KiB apart.
+///
+/// Written once, before anything else.
 enum IdentityFile {
     static let copyBytes = JournalFormat.blockAlignment
 
@@ -26,7 +28,7 @@ enum IdentityFile {
     }
 }
 
-/// `epoch`: the number of the latest run, in two places that are written in turn.
+/// The file `epoch`: the number of the latest run, in two places that are written in turn.
 ///
 /// A torn write destroys the place that was being written; the other still holds the run before.
 enum EpochFile {

@@ -13,7 +13,9 @@ package struct JournalOptions: Sendable {
     /// Bytes of staging memory.
     package var stagingBytes: Int
     /// Everything from here on is read and verified at the start; what is older is verified by
-    /// whoever reads it. nil: as little as the start needs.
+    /// whoever reads it.
+    ///
+    /// nil: as little as the start needs.
     package var verifyFrom: Position?
 
     package init(
@@ -42,7 +44,9 @@ package struct JournalReport: Sendable {
     package var durableEnd: Position
     /// Engine time of the last durable record; `.zero` if there is none.
     package var lastArrival: MonotonicInstant
-    /// Paths in index order. One that begins with `#lost-` stands for a registration in a damaged
+    /// Paths in index order.
+    ///
+    /// One that begins with `#lost-` stands for a registration in a damaged
     /// block (`lostSensors`).
     package var sensorPaths: [String]
     /// Sources in index order.
@@ -54,7 +58,9 @@ package struct JournalReport: Sendable {
     /// Bytes behind the last whole block that a crash left; they were never reported durable.
     package var tornBytes: UInt64
     /// Links of sensors that were silent since before this number are missing: their history
-    /// cannot be walked across the start. 0 if all are there.
+    /// cannot be walked across the start.
+    ///
+    /// 0 if all are there.
     package var linksFrom: UInt64
 
     /// Entries of `damage` at most.
@@ -80,7 +86,11 @@ package enum Journal {
     /// what a killed process left in the page cache was synced. No segment is made yet, so a full
     /// disk does not stop a start.
     ///
-    /// - Parameter directory: Its parent must exist.
+    /// - Parameters:
+    ///   - directory: Its parent must exist.
+    ///   - options: Sizes, and how much is verified.
+    ///   - disk: Where it is.
+    /// - Returns: What was found and the parts that go on.
     /// - Throws: `lockedByAnother` while another process writes there; `identityDamaged`;
     ///   `unknownVersion`; `disk`.
     package static func open(

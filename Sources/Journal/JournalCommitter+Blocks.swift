@@ -156,6 +156,7 @@ extension JournalCommitter {
     private func writeLinks(_ number: UInt32) throws(DiskError) {
         let file = try self.disk.open(self.folder.links(Int(number % 2)), .create)
         try self.links.write(to: file, through: self.durableThrough)
+        self.supply.syncLater(file)
     }
 
     /// Replaces the registry file if registrations became durable since it was written.

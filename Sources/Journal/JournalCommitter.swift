@@ -14,7 +14,9 @@ package enum JournalMode: String, Sendable {
 
 /// What one commit did.
 package struct CommitOutcome: Equatable, Sendable {
-    /// Every number below is durable or was skipped by staging. Never smaller than before.
+    /// Every number below is durable or was skipped by staging.
+    ///
+    /// Never smaller than before.
     package var durableThrough: UInt64
     package var recordCount = 0
     package var byteCount = 0
@@ -115,7 +117,7 @@ package final class JournalCommitter: @unchecked Sendable {
 
     /// Makes staged records durable: all of them, or the oldest `transactionBytesMax` bytes.
     ///
-    /// - Parameter now: Engine time, for the pause between attempts.
+    /// `now` is engine time, for the pause between attempts.
     package func commit(now: MonotonicInstant) -> CommitOutcome {
         var outcome = CommitOutcome(durableThrough: self.durableThrough, mode: self.mode)
         if self.mode != .normal, now < self.retryAt { return outcome }
@@ -178,7 +180,9 @@ package final class JournalCommitter: @unchecked Sendable {
         outcome.byteCount = formed.byteCount
     }
 
-    /// Gives up the segment. One that holds no durable record has no use and is removed.
+    /// Gives up the segment.
+    ///
+    /// One that holds no durable record has no use and is removed.
     private func endSegment() {
         guard let open = self.segment else { return }
         self.segment = nil

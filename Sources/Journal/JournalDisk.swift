@@ -73,7 +73,9 @@ package protocol JournalDisk: Sendable {
     func randomBytes() throws(DiskError) -> [16 of UInt8]
 }
 
-/// One open file. It closes when the last reference goes.
+/// One open file.
+///
+/// It closes when the last reference goes.
 package protocol DiskFile: AnyObject, Sendable {
     /// Reads up to `buffer.count` bytes; fewer only at the end of the file.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError)

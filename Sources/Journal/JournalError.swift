@@ -67,7 +67,9 @@ package struct JournalDamage: Equatable, Sendable {
     package var byteCount: UInt64
     /// Numbers of the records that cannot be read; empty if only bytes around them are bad.
     package var lost: Range<UInt64>
-    /// Whether any of it had been reported durable. If not, a crash tore it and nobody was told
+    /// Whether any of it had been reported durable.
+    ///
+    /// If not, a crash tore it and nobody was told
     /// that it was kept.
     package var wasDurable: Bool
     /// Sensors found in the damaged bytes: a hint, the bytes may lie.

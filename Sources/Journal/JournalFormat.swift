@@ -4,7 +4,9 @@ internal import MidwatchModel
 
 /// Constants of the files in a journal's folder (`Format.md` gives every byte).
 package enum JournalFormat {
-    /// Version in every header. A reader refuses one it does not know.
+    /// Version in every header.
+    ///
+    /// A reader refuses one it does not know.
     package static let version: UInt32 = 1
     /// Blocks and headers begin on multiples of this.
     package static let blockAlignment = 4_096
@@ -14,7 +16,9 @@ package enum JournalFormat {
     package static let blockRecordsMax = 1_023
     /// Bytes of the largest block.
     package static let blockBytesMax = 65_536
-    /// Number of the first record of a journal. 0 stays free, so that a cursor of zero means
+    /// Number of the first record of a journal.
+    ///
+    /// 0 stays free, so that a cursor of zero means
     /// "before every record" whichever way it is read.
     package static let firstNumber: UInt64 = 1
 
@@ -45,8 +49,6 @@ struct JournalFolder: Sendable {
     var registryBefore: String { self.path + "/registry.before" }
     var registryNew: String { self.path + "/registry.preparing" }
     var damaged: String { self.path + "/damaged" }
-    var spare: String { self.path + "/spare.ready" }
-    var spareNew: String { self.path + "/spare.preparing" }
     func links(_ slot: Int) -> String { self.path + "/links.\(slot)" }
 
     func segment(_ number: UInt32) -> String {
@@ -102,10 +104,14 @@ struct SegmentHeader: Equatable, Sendable {
     var uuid: SegmentUUID
     var number: UInt32
     var epoch: UInt32
-    /// Number of the first record that may stand in this segment. Records with this or a later
+    /// Number of the first record that may stand in this segment.
+    ///
+    /// Records with this or a later
     /// number in an older segment are void: they were not durable when this segment began.
     var firstN: UInt64
-    /// Every number below is durable in older segments, or was not recorded. Equal to `firstN`
+    /// Every number below is durable in older segments, or was not recorded.
+    ///
+    /// Equal to `firstN`
     /// except when records right before this segment were skipped (`JournalStaging`).
     var previousThrough: UInt64
     var segmentBytes: UInt64
@@ -173,7 +179,7 @@ struct BlockHeader: Equatable, Sendable, BitwiseCopyable {
     var checksum: UInt32
     var uuid: SegmentUUID
     var epoch: UInt32
-    /// 1 ... `JournalFormat.blockRecordsMax`.
+    /// From 1 to `JournalFormat.blockRecordsMax`.
     var recordCount: Int
     var firstN: UInt64
     /// Checksum of the block before it in the segment; of the segment header for the first block.
@@ -212,9 +218,7 @@ struct BlockHeader: Equatable, Sendable, BitwiseCopyable {
     /// What stands at a block boundary.
     enum Reading { case block(BlockHeader), zeros, invalid }
 
-    /// Judges the bytes at a block boundary.
-    ///
-    /// - Parameter bytes: From the boundary on; a block that does not fit in them is invalid.
+    /// Judges the bytes from a block boundary on; a block that does not fit in them is invalid.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> Reading {
         guard bytes.count >= JournalFormat.blockHeaderBytes, let base = bytes.baseAddress else {
             return .invalid

@@ -45,11 +45,15 @@ package final class JournalReader: @unchecked Sendable {
     var highestArrival = MonotonicInstant.zero
     private(set) var lastChecksum: UInt32 = 0
     private(set) var watermark: UInt64 = 0
+    /// Keeps the places of blocks while recovery reads: what is not below a watermark is rewritten.
+    var onBlock: ((_ segment: UInt32, _ offset: UInt64, BlockHeader) -> Void)?
 
     enum Resume { case block(UInt64, n: UInt64), segment(after: UInt32, n: UInt64), number(UInt64) }
 
-    /// Begins at `position`: the first record returned is the first one whose number is
-    /// `position.n` or later. A cursor therefore holds the position behind the last record done.
+    /// Begins at `position`, which is included.
+    ///
+    /// The first record returned is the first one whose number is `position.n` or later. A cursor
+    /// therefore holds the position behind the last record done.
     ///
     /// - Throws: `positionTooOld` if records from `position` on are deleted already;
     ///   `positionAhead` if the journal never reached it or only in another run.
@@ -94,6 +98,7 @@ package final class JournalReader: @unchecked Sendable {
     /// - Parameters:
     ///   - buffer: Receives up to `buffer.count` records.
     ///   - limit: Only records with smaller numbers are returned.
+    /// - Returns: How many, from where on; a count of 0 is no error.
     /// - Throws: `damaged`; the call repeats it until `skipDamage()`. `disk` may pass.
     package func read(
         into buffer: UnsafeMutableBufferPointer<Slot>, through limit: UInt64
@@ -186,7 +191,9 @@ package final class JournalReader: @unchecked Sendable {
         return false
     }
 
-    /// Judges the place at `offset`. False: nothing more can be read below `limit` now.
+    /// Judges the place at `offset`.
+    ///
+    /// False: nothing more can be read below `limit` now.
     private func step(_ segment: SegmentFile, _ limit: UInt64) throws(JournalError) -> Bool {
         let (wanted, _) = (limit - self.nextN).multipliedReportingOverflow(
             by: UInt64(Slot.byteCount))
@@ -215,6 +222,7 @@ package final class JournalReader: @unchecked Sendable {
             self.nextN = max(self.nextN, header.firstN)
             self.block = (header, self.offset)
         }
+        self.onBlock?(segment.number, self.offset, header)
         self.offset += UInt64(header.byteCount)
         self.expectedChecksum = header.checksum
         self.lastChecksum = header.checksum

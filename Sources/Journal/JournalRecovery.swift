@@ -21,9 +21,12 @@ struct JournalRecovery {
     private var linksThrough: UInt64 = 0
     private var damage: [JournalDamage] = []
     private var furtherDamageCount = 0
+    private let tail = UnprovenTail()
 
     /// Records that one read takes.
     private static let batchRecords = 16_384
+    /// Segments that are read for links when no links file is whole.
+    private static let linkSegmentsMax = 8
     /// Damaged ranges that are copied aside, and bytes of each.
     private static let asideFilesMax = 64
     private static let asideBytesMax = 1 << 20
@@ -40,13 +43,16 @@ struct JournalRecovery {
             try self.disk.syncFolder(Self.parent(of: self.folder.path))
         }
         let lock = try self.takeLock()
-        let hasSpare = try self.removeLeftovers()
+        let supply = try onDisk { () throws(DiskError) in
+            try SegmentSupply.recover(
+                directory: self.folder.path, disk: self.disk, fileBytes: self.options.segmentBytes)
+        }
         let reader = JournalReader(folder: self.folder, position: .zero, disk: self.disk)
         let journal = try self.identity(reader)
         try self.loadRegistry()
         try self.loadLinks()
         let end = try self.scan(reader)
-        try self.syncNewest(reader)
+        try self.makeDurable(reader)
         let epoch = try self.beginEpoch(reader)
         self.keepDamageAside(reader)
         let report = JournalReport(
@@ -57,9 +63,6 @@ struct JournalRecovery {
             tornBytes: end.tornBytes, linksFrom: end.linksFrom)
         let staging = JournalStaging(
             firstN: end.position.n, byteCount: self.options.stagingBytes)
-        let supply = SegmentSupply(
-            folder: self.folder, disk: self.disk, segmentBytes: self.options.segmentBytes,
-            hasSpare: hasSpare)
         let start = CommitterStart(
             folder: self.folder, disk: self.disk, lock: lock, journal: journal, epoch: epoch,
             segmentBytes: self.options.segmentBytes, links: self.links, registry: self.registry,
@@ -85,24 +88,6 @@ struct JournalRecovery {
         let isOurs = try onDisk { () throws(DiskError) in try file.lock() }
         guard isOurs else { throw .lockedByAnother }
         return file
-    }
-
-    /// Removes half-made files. True if a whole spare segment is there.
-    private func removeLeftovers() throws(JournalError) -> Bool {
-        do throws(DiskError) {
-            let names = try self.disk.list(self.folder.path)
-            for name in names where name.hasSuffix(".preparing") {
-                try self.disk.remove(self.folder.path + "/" + name)
-            }
-            guard names.contains("spare.ready") else { return false }
-            if try self.disk.open(self.folder.spare, .read).size() == self.options.segmentBytes {
-                return true
-            }
-            try self.disk.remove(self.folder.spare)
-            return false
-        } catch {
-            throw .disk(error)
-        }
     }
 
     private func identity(_ reader: JournalReader) throws(JournalError) -> JournalID {
@@ -254,7 +239,15 @@ struct JournalRecovery {
             self.registryThrough = max(self.registryThrough, newest.registryThrough)
         }
         var from = min(newest.firstN, self.registryThrough)
-        if self.linksThrough > 0 { from = min(from, self.linksThrough) }
+        if self.linksThrough > 0 {
+            from = min(from, self.linksThrough)
+        } else {
+            let numbers = try reader.segmentNumbers().suffix(Self.linkSegmentsMax)
+            let first = try numbers.first.flatMap { number throws(JournalError) in
+                try reader.header(number)
+            }
+            from = min(from, first?.firstN ?? from)
+        }
         if let wanted = self.options.verifyFrom { from = min(from, wanted.n) }
         reader.nextN = max(from, oldest.firstN, JournalFormat.firstNumber)
         let scannedFrom = reader.nextN
@@ -273,7 +266,7 @@ struct JournalRecovery {
         if !self.registry.hasSensorPrefix(newest.sensors) {
             self.note(Self.registryDamage(segment: newest.number))
         }
-        let hasAllLinks = self.linksThrough > 0 || scannedFrom == JournalFormat.firstNumber
+        let hasAllLinks = self.linksThrough > 0 || scannedFrom <= oldest.firstN
         return End(
             position: end, highestArrival: reader.highestArrival,
             tornBytes: try reader.segment?.usedBytes(from: reader.offset) ?? 0,
@@ -291,6 +284,9 @@ struct JournalRecovery {
     private mutating func readAll(
         _ reader: JournalReader, _ assembler: inout ControlAssembler
     ) throws(JournalError) {
+        let tail = self.tail
+        reader.onBlock = { segment, offset, header in tail.note(segment, offset, header) }
+        defer { reader.onBlock = nil }
         var buffer = [Slot](
             repeating: Slot(kind: .empty, arrival: .zero), count: Self.batchRecords)
         while true {
@@ -335,16 +331,31 @@ struct JournalRecovery {
         }
     }
 
-    /// Syncs the newest segments: a killed process may have left written blocks in the page cache
-    /// only, and from now on they count as durable.
-    private func syncNewest(_ reader: JournalReader) throws(JournalError) {
+    /// Makes durable what was read.
+    ///
+    /// A killed process may have left blocks in the page cache only. Blocks below a watermark are
+    /// on the disk: the watermark was written after their sync. The others are written again
+    /// before the sync, with the same bytes: after a sync that failed, the kernel shows blocks that
+    /// it gave up writing, and a sync alone would report success without having written them.
+    private func makeDurable(_ reader: JournalReader) throws(JournalError) {
+        for place in self.tail.places {
+            let path = self.folder.segment(place.segment)
+            try onDisk { () throws(DiskError) in
+                let file = try self.disk.open(path, .update)
+                if let bytes = try file.bytes(at: place.offset, count: place.byteCount) {
+                    try file.write(bytes, at: place.offset)
+                }
+            }
+        }
         for number in try reader.segmentNumbers().suffix(2) {
             let file = try self.disk.opened(self.folder.segment(number), .update)
-            do throws(DiskError) { try file.sync() } catch { throw .disk(error) }
+            try onDisk { () throws(DiskError) in try file.sync() }
         }
     }
 
-    /// Copies damaged bytes to `damaged/`, as long as there is room for a few. A failure changes
+    /// Copies damaged bytes to `damaged/`, as long as there is room for a few.
+    ///
+    /// A failure changes
     /// nothing: the segment itself stays as it is.
     private func keepDamageAside(_ reader: JournalReader) {
         for damage in self.damage.prefix(Self.asideFilesMax) where damage.segment > 0 {
@@ -367,5 +378,18 @@ struct JournalRecovery {
                 continue
             }
         }
+    }
+}
+
+/// Blocks that no watermark has covered yet, while recovery reads.
+///
+/// Bounded by the records of one transaction: every transaction's blocks carry the watermark of the
+/// one before.
+private final class UnprovenTail {
+    private(set) var places: [(segment: UInt32, offset: UInt64, byteCount: Int, endN: UInt64)] = []
+
+    func note(_ segment: UInt32, _ offset: UInt64, _ header: BlockHeader) {
+        self.places.removeAll { $0.endN <= header.committedThrough }
+        self.places.append((segment, offset, header.byteCount, header.endN))
     }
 }

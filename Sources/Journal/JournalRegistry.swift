@@ -142,7 +142,7 @@ extension JournalRegistry {
 
     /// The whole file: header, sensor entries, source entries.
     ///
-    /// - Parameter through: Registrations that ended below this number are in it.
+    /// Registrations that ended below `through` are in it.
     func file(through: UInt64) -> [UInt8] {
         var record = FixedRecord(
             byteCount: Self.headerBytes, magic: JournalFormat.registryMagic)

@@ -104,7 +104,9 @@ package final class JournalStaging: @unchecked Sendable {
     private let lossyMax: Int
     private let lossyResume: Int
     private let slots: UnsafeMutablePointer<Slot>
-    /// Skipped readings by sensor. Zeroed pages cost nothing until a sensor is counted.
+    /// Skipped readings by sensor.
+    ///
+    /// Zeroed pages cost nothing until a sensor is counted.
     private let unrecorded: ZeroedTable<UInt32>
     private let state: Mutex<State>
 

@@ -39,8 +39,10 @@ final class LinkTable: @unchecked Sendable {
 
     static let headerBytes = JournalFormat.blockAlignment
 
-    /// Writes the table. Not synced: a file that a crash tears is recognised by its checksum, and
-    /// then more of the journal is read at the next start.
+    /// Writes the table, without a sync.
+    ///
+    /// A file that a crash tears is recognised by its checksum; then more of the journal is read
+    /// at the next start.
     func write(to file: any DiskFile, through: UInt64) throws(DiskError) {
         var header = FixedRecord(byteCount: Self.headerBytes, magic: JournalFormat.linksMagic)
         header.put(JournalFormat.version, at: 8)

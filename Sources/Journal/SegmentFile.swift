@@ -19,7 +19,9 @@ final class SegmentFile: @unchecked Sendable {
     private let window: AlignedBuffer
     private var windowStart: UInt64 = 0
     private var windowCount = 0
-    /// Name of this segment. From the header, or from the first block if the header is bad.
+    /// Name of this segment.
+    ///
+    /// From the header, or from the first block if the header is bad.
     private var uuid: SegmentUUID?
 
     /// A place where a block may stand.
@@ -49,7 +51,7 @@ final class SegmentFile: @unchecked Sendable {
     /// A place that shows no block is read from the disk again before it is judged: the writer may
     /// have written since the window was filled.
     ///
-    /// - Parameter expectedBytes: How much the caller is going to read from here on.
+    /// `expectedBytes` says how much the caller is going to read from here on.
     func place(at offset: UInt64, expectedBytes: Int) throws(JournalError) -> Place {
         guard offset + UInt64(JournalFormat.blockAlignment) <= self.byteCount else { return .end }
         if offset >= self.windowStart, offset < self.windowStart + UInt64(self.windowCount) {
@@ -102,8 +104,9 @@ final class SegmentFile: @unchecked Sendable {
         while at < self.byteCount {
             try self.fill(from: at, Self.windowBytes)
             guard self.windowCount > 0 else { break }
-            let bytes = unsafe self.window.bytes[..<self.windowCount]
-            if let last = unsafe bytes.lastIndex(where: { $0 != 0 }) {
+            let bytes = unsafe UnsafeRawBufferPointer(
+                rebasing: self.window.bytes[..<self.windowCount])
+            if let last = unsafe ZeroTail.lastUsed(in: bytes) {
                 used = at + UInt64(last) + 1 - offset
             }
             at += UInt64(self.windowCount)
