@@ -43,7 +43,7 @@ package final class MQTTEndpoint: Sendable {
         /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
         /// Devices that set the flag on every message need this off.
         package var takesRetainedAsHistorical = true
-        /// Longest keep alive in seconds; MQTT 5 clients that ask for more are told this. 0: any.
+        /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         package var keepAliveSecondsMax: UInt16 = 0
 
         package init(name: String, address: String, port: UInt16, rules: [TopicRule]) {
