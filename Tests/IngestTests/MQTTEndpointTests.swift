@@ -427,6 +427,17 @@ import Testing
         }
     }
 
+    @Test func `a port that is taken is an error and leaves nothing behind`() async throws {
+        try await MQTTWorld().run { _ in }
+        let first = try MQTTWorld()
+        let port = try await first.endpoint.start()
+        let second = try MQTTWorld { $0.port = port }
+        await #expect(throws: MQTTEndpoint.StartError.self) { try await second.endpoint.start() }
+        await first.endpoint.stop()
+        // A commit after the end finds nobody to wake.
+        first.watermark.advance(to: 1)
+    }
+
     @Test func `rules that cannot work are refused at the start`() {
         func start(_ rule: TopicRule) throws {
             _ = try MQTTWorld { $0.rules = [rule] }
