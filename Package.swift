@@ -43,12 +43,16 @@ let testFixtures: [String: [String]] = [:]
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency =
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency =
     .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -70,10 +74,11 @@ var targets: [Target] = [
         [nioCore, nioPosix, log]),
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
-        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore"],
-        [crypto, http, nioCore, log]),
+        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
+        [crypto, http, nioCore, nioHTTP, nioTLS, log]),
     target(
-        "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"], [hummingbird, nioCore, log]),
+        "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
+        [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
     target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
@@ -92,7 +97,7 @@ var targets: [Target] = [
             "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
             "Vitals", "MidwatchConfiguration", "CLinux",
         ], [nioCore, nioPosix, log, lifecycle, arguments, crypto]),
-    program("midwatch-watchdog", ["MidwatchModel", "Vitals", "CLinux"]),
+    program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
     program(
         "midwatch",
         [
@@ -113,17 +118,25 @@ var targets: [Target] = [
     tests("HistorianTests", ["Historian", "EmbeddedStore", "MidwatchModel"], [log]),
     tests(
         "AlertDeliveryTests",
-        ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel"],
-        [crypto, http, nioCore, nioPosix, log]),
+        ["AlertDelivery", "EmbeddedStore", "JSONText", "MidwatchModel", "CLinux"],
+        [crypto, http, nioCore, nioPosix, nioTLS, log]),
     tests(
-        "OperatorAPITests", ["OperatorAPI", "OperatorViews", "JSONText", "MidwatchModel"],
-        [hummingbird, .product(name: "HummingbirdTesting", package: "hummingbird"), log]),
+        "OperatorAPITests",
+        ["OperatorAPI", "OperatorConsole", "OperatorViews", "JSONText", "MidwatchModel"],
+        [lifecycle, log]),
     tests(
-        "OperatorConsoleTests", ["OperatorConsole", "OperatorViews", "MidwatchModel", "JSONText"]),
-    tests("VitalsTests", ["Vitals", "MidwatchModel", "CLinux"]),
+        "OperatorConsoleTests",
+        ["OperatorConsole", "OperatorViews", "MidwatchModel", "JSONText", "CLinux"]),
+    tests(
+        "VitalsTests",
+        ["Vitals", "midwatch-watchdog", "JSONText", "MidwatchModel", "CLinux"]),
     tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
-    tests("FleetSimulationTests", ["FleetSimulation", "MidwatchModel", "TelemetryWire"]),
+    tests(
+        "FleetSimulationTests",
+        [
+            "FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire", "CLinux",
+        ]),
     tests("ArchitectureTests", []),
     tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
 ]
@@ -131,8 +144,10 @@ var targets: [Target] = [
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     .package(
         url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),

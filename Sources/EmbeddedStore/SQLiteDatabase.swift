@@ -10,6 +10,12 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     /// The statement or the call that failed.
     package var action: String
 
+    package init(code: Int32, message: String, action: String) {
+        self.code = code
+        self.message = message
+        self.action = action
+    }
+
     /// Another process or connection holds the lock; the same call may succeed later.
     package var isBusy: Bool {
         self.code & 0xFF == SQLITE_BUSY || self.code & 0xFF == SQLITE_LOCKED

@@ -87,7 +87,8 @@ where Name.RawValue == Int {
 
 /// One line of the metrics page.
 package struct MetricSample: Sendable, Equatable {
-    package enum Kind: Sendable { case counter, gauge }
+    /// A histogram's samples are named with `_bucket` (label `le`), `_sum` and `_count`.
+    package enum Kind: Sendable { case counter, gauge, histogram }
 
     /// Base-unit name with suffix, `midwatch_` in front: `midwatch_readings_total`.
     package var name: String

@@ -29,6 +29,8 @@ package enum SystemLimits {
     package static let ownLagExtensionMaxNanoseconds: UInt64 = 5_000_000_000
     /// Source times further ahead of our wall clock than this are implausible.
     package static let sourceTimeAheadMaxNanoseconds: Int64 = 2_000_000_000
+    /// Source times before 2020-01-01 are implausible: a clock that was never set.
+    package static let sourceTimeEarliestNanoseconds: Int64 = 1_577_836_800_000_000_000
     /// Interval of clock anchors in the journal; also the most engine time a crash can forget.
     package static let anchorIntervalNanoseconds: UInt64 = 1_000_000_000
 }

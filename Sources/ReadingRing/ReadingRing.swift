@@ -46,8 +46,8 @@ package final class ReadingRing: @unchecked Sendable {
 
     /// Bytes between control words: two cache lines, because processors prefetch the neighbour.
     private static let lineBytes = 128
-    /// Control words before the slots: claim, cached gate, two sequences, two sleep words.
-    private static let controlBytes = 6 * lineBytes
+    /// Control words before the slots: claim, cached gate, two sequences, two sleep words, floor.
+    private static let controlBytes = 7 * lineBytes
 
     @usableFromInline let memory: UnsafeMutableRawPointer
     @usableFromInline let slots: UnsafeMutableRawPointer
@@ -55,6 +55,8 @@ package final class ReadingRing: @unchecked Sendable {
     @usableFromInline let gate: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline let sequences: [2 of UnsafeMutablePointer<Atomic<UInt64>>]
     @usableFromInline let sleepers: [2 of UnsafeMutablePointer<Atomic<UInt32>>]
+    /// Criticalities below it are refused whatever the fill: the journal's disk is nearly full.
+    @usableFromInline let floor: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline let mask: UInt64
     /// Slots that each criticality may fill: 50, 80, 95 and 100 % (RULES 7).
     @usableFromInline let limits: [4 of UInt64]
@@ -95,6 +97,8 @@ package final class ReadingRing: @unchecked Sendable {
         unsafe self.gate = word(1)
         unsafe self.sequences = [word(2), word(3)]
         unsafe self.sleepers = [sleeper(4), sleeper(5)]
+        unsafe self.floor = word(6)
+        unsafe self.floor.pointee.store(0, ordering: .relaxed)
         self.capacity = capacity
         self.mask = UInt64(capacity - 1)
         let slotCount = UInt64(capacity)
@@ -133,6 +137,9 @@ package final class ReadingRing: @unchecked Sendable {
 
     @inlinable
     func claim(_ count: UInt64, _ criticality: SensorCriticality) -> UInt64? {
+        guard
+            unsafe UInt64(criticality.rawValue) >= self.floor.pointee.load(ordering: .relaxed)
+        else { return nil }
         let limit = self.limits[Int(criticality.rawValue)]
         var first = unsafe self.claimed.pointee.load(ordering: .relaxed)
         while true {
@@ -184,6 +191,33 @@ package final class ReadingRing: @unchecked Sendable {
         if unsafe word.pointee.exchange(0, ordering: .relaxed) != 0 {
             unsafe clinux_futex_wake(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 1)
         }
+    }
+
+    /// Sleeps until a slot is published for `role`, `wake` is called, or the time is over.
+    ///
+    /// May return early. A slot that is claimed but not published is not spun on. One thread at a
+    /// time may park for a role.
+    package func park(_ role: Role, timeoutNanoseconds: UInt64) {
+        let word = unsafe self.sleepers[role.rawValue]
+        unsafe word.pointee.store(1, ordering: .relaxed)
+        // Pairs with the fence in `wakeReaders`.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        if !self.isPublished(self.position(of: role)) {
+            unsafe _ = clinux_futex_wait(
+                UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 1, timeoutNanoseconds)
+        }
+        unsafe word.pointee.store(0, ordering: .relaxed)
+    }
+
+    private func isPublished(_ sequence: UInt64) -> Bool {
+        let place = unsafe self.slots + Int(truncatingIfNeeded: sequence & self.mask) &* 64
+        return unsafe place.assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+            .load(ordering: .acquiring) == sequence &+ 1
+    }
+
+    /// Refuses every offer below `criticality` from now on (RULES 10). Any thread.
+    package func admit(from criticality: SensorCriticality) {
+        unsafe self.floor.pointee.store(UInt64(criticality.rawValue), ordering: .relaxed)
     }
 
     // MARK: Queries

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CLinux
 public import MidwatchModel
 public import Synchronization
 
@@ -46,6 +45,21 @@ package struct RingReader: ~Copyable, Sendable {
         unsafe self.place(self.next &+ UInt64(offset)).load(as: Slot.self)
     }
 
+    /// The longest run of the next `count` slots that lies together in memory; it is shorter than
+    /// `count` where the ring wraps.
+    ///
+    /// `count` must be what `available` gave, or less. The slots are valid until `release`; their
+    /// `link` is the ring's stamp.
+    package func withRun<Result>(
+        _ count: Int, _ body: (UnsafeBufferPointer<Slot>) -> Result
+    ) -> Result {
+        let first = Int(truncatingIfNeeded: self.next & self.ring.mask)
+        let run = min(count, self.ring.capacity - first)
+        let base = unsafe self.place(self.next)
+        return unsafe body(
+            UnsafeBufferPointer(start: base.assumingMemoryBound(to: Slot.self), count: run))
+    }
+
     /// Gives `count` slots back; they may be overwritten from now on.
     @inlinable
     package mutating func release(_ count: Int) {
@@ -59,18 +73,8 @@ package struct RingReader: ~Copyable, Sendable {
     mutating func advance(_ count: Int) { self.next &+= UInt64(count) }
 
     /// Sleeps until a slot is published, `wake` is called, or the time is over.
-    ///
-    /// May return early. A slot that is claimed but not published is not spun on.
     package func park(timeoutNanoseconds: UInt64) {
-        let word = unsafe self.ring.sleepers[self.role.rawValue]
-        unsafe word.pointee.store(1, ordering: .relaxed)
-        // Pairs with the fence in `ReadingRing.wakeReaders`.
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        if self.available(max: 1) == 0 {
-            unsafe _ = clinux_futex_wait(
-                UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 1, timeoutNanoseconds)
-        }
-        unsafe word.pointee.store(0, ordering: .relaxed)
+        self.ring.park(self.role, timeoutNanoseconds: timeoutNanoseconds)
     }
 
     @inlinable

@@ -70,6 +70,15 @@ private func slot(_ value: UInt64) -> Slot {
         #expect(taken == share)
     }
 
+    @Test func `a raised floor refuses what is less critical, and only that`() {
+        let ring = ReadingRing(capacity: 64, firstSequence: 0)
+        ring.admit(from: .critical)
+        #expect(ring.offer(slot(0), criticality: .normal) == .ringFull)
+        #expect(ring.offer(slot(0), criticality: .critical) == .accepted(first: 0))
+        ring.admit(from: .low)
+        #expect(ring.offer(slot(0), criticality: .low) == .accepted(first: 1))
+    }
+
     @Test func `the slower reader holds the gate`() {
         let ring = ReadingRing(capacity: 64, firstSequence: 0)
         var journal = ring.reader(.journal)

@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "CLinuxWatch.h"
+#include "CLinuxFile.h"
 #include "CLinuxUDP.h"
+#include "CLinuxFleet.h"
 
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.
@@ -42,5 +45,7 @@ static inline int64_t clinux_realtime_ns(void) {
     clock_gettime(0, &now);
     return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
 }
+
+#include "CLinuxTerminal.h"
 
 #endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+
+extension AlarmEngine {
+    mutating func applyControl(_ record: ControlAssembler.Record) {
+        // The decisions of a control record carry the position of its head.
+        self.position.n = record.n
+        self.moveTime(to: record.head.arrival)
+        switch record.head.kind {
+        case .registerSensor:
+            self.register(
+                path: String(decoding: record.payload, as: UTF8.self), index: record.head.sensor)
+        case .registerSource:
+            self.registerSource(
+                name: String(decoding: record.payload, as: UTF8.self), index: record.head.source)
+        case .command: self.applyCommand(record.payload, at: record.head.arrival)
+        case .configuration: self.applyConfiguration(record.payload, at: record.head.arrival)
+        default: self.counters.unknownRecords &+= 1
+        }
+    }
+
+    /// Takes a new sensor in and binds it to its declaration; its deadline begins now.
+    ///
+    /// A registration that is known already (it stands in the checkpoint too) changes nothing.
+    private mutating func register(path: String, index: SensorIndex) {
+        guard Int(index.rawValue) == self.sensors.count else {
+            if Int(index.rawValue) > self.sensors.count { self.counters.unknownSensors &+= 1 }
+            return
+        }
+        let declaration = self.rules.declaration(for: path)
+        var sensor = SensorState(
+            deadlineBase: self.time, deadlineNanoseconds: declaration.deadlineNanoseconds)
+        sensor.supervision = declaration.supervision
+        sensor.isDeclared = self.rules.declarationIndex(for: path) != nil
+        sensor.timer = self.addTimer(owner: Int(index.rawValue), isAlarm: false)
+        self.paths.append(path)
+        self.sensors.append(sensor)
+        self.addAlarms(AlarmRule.rules(for: declaration), to: Int(index.rawValue))
+        guard sensor.supervision != .event else { return }
+        self.wheel.arm(sensor.timer, due: sensor.deadline)
+    }
+
+    private mutating func registerSource(name: String, index: SourceIndex) {
+        guard Int(index.rawValue) >= self.sourceNames.count,
+            Int(index.rawValue) < SystemLimits.sourceCountMax
+        else { return }
+        // Index 0 is Midwatch itself and is never registered.
+        while self.sourceNames.count < Int(index.rawValue) { self.sourceNames.append("") }
+        self.sourceNames.append(name)
+    }
+
+    /// Gives a sensor its alarms: a consecutive run of the alarm table.
+    private mutating func addAlarms(_ rules: [AlarmRule], to index: Int) {
+        self.sensors[index].firstAlarm = UInt32(self.alarms.count)
+        self.sensors[index].alarmCount = UInt32(rules.count)
+        for rule in rules {
+            var alarm = AlarmRecord(rule: rule, sensor: SensorIndex(rawValue: UInt32(index)))
+            alarm.timer = self.addTimer(owner: self.alarms.count, isAlarm: true)
+            self.alarms.append(alarm)
+        }
+    }
+
+    // MARK: - Runs and clocks
+
+    /// A run begins: what was fresh is not verified any more, what is stale stays stale (RULES 20).
+    mutating func applyStart(_ slot: Slot) {
+        self.moveTime(to: slot.arrival)
+        self.epoch = UInt32(truncatingIfNeeded: slot.aux)
+        self.position.epoch = self.epoch
+        self.assembler = ControlAssembler()
+        for index in 0..<self.sensors.count where self.sensors[index].freshness != .stale {
+            if self.sensors[index].freshness == .fresh {
+                self.sensors[index].freshness = .unverified
+            }
+            // One grace until a live reading is seen, however often Midwatch starts.
+            if self.sensors[index].graceNanoseconds == 0 {
+                self.sensors[index].graceNanoseconds = min(
+                    self.sensors[index].deadlineNanoseconds,
+                    SystemLimits.restartGraceMaxNanoseconds)
+            }
+        }
+        self.lagUntil = .zero
+        var decision = Decision(.runStarted, cause: .restart, time: slot.arrival)
+        decision.amount = Int64(self.epoch)
+        self.decide(decision)
+    }
+
+    mutating func applyStop(_ slot: Slot) {
+        self.moveTime(to: slot.arrival)
+        self.decide(Decision(.runStopped, time: slot.arrival))
+    }
+
+    /// The wall clock was set: recorded, and no deadline is touched.
+    mutating func applyClockStep(_ slot: Slot) {
+        self.moveTime(to: slot.arrival)
+        for index in 0..<self.clocks.count { self.clocks[index] = SourceClock() }
+        var decision = Decision(.clockStepped, time: slot.arrival)
+        decision.amount = slot.signedValue
+        self.decide(decision)
+        self.anchorEngine = slot.arrival
+        self.anchorWall = slot.sourceTime
+    }
+
+    /// Midwatch itself was late: deadlines are extended within bounds (RULES 21).
+    mutating func applyLag(_ slot: Slot) {
+        self.moveTime(to: slot.arrival)
+        let lag = UInt64(clamping: slot.signedValue)
+        let allowance = min(lag, SystemLimits.ownLagExtensionMaxNanoseconds)
+        let wasLate = self.lagUntil > slot.arrival
+        self.lagUntil = max(self.lagUntil, slot.arrival.advanced(byNanoseconds: allowance))
+        guard !wasLate else { return }
+        var decision = Decision(.monitorDegraded, cause: .ownLag, time: slot.arrival)
+        decision.amount = slot.signedValue
+        decision.source = slot.source
+        self.decide(decision)
+    }
+
+    mutating func applyLoss(_ slot: Slot) {
+        self.moveTime(to: slot.arrival)
+        let isGap = slot.kind == .gap
+        var decision = Decision(isGap ? .readingsUnrecorded : .readingsLost, time: slot.arrival)
+        decision.amount =
+            isGap ? Int64(clamping: slot.aux) - slot.signedValue : slot.signedValue
+        decision.source = slot.source
+        self.decide(decision)
+    }
+
+    // MARK: - Configuration
+
+    /// Binds every sensor to the rules of another revision; alarms whose rule stays keep all.
+    private mutating func applyConfiguration(_ payload: [UInt8], at time: MonotonicInstant) {
+        let revision = HexDigits.text(payload)
+        if revision != self.rules.revision {
+            guard let rules = self.book(revision) else {
+                self.counters.missingRevisions &+= 1
+                return
+            }
+            self.rules = rules
+        }
+        for index in 0..<self.sensors.count { self.rebind(index, at: time) }
+        self.decide(Decision(.configurationApplied, cause: .operatorCommand, time: time))
+    }
+
+    private mutating func rebind(_ index: Int, at time: MonotonicInstant) {
+        let declaration = self.rules.declaration(for: self.paths[index])
+        let wanted = AlarmRule.rules(for: declaration)
+        self.sensors[index].isDeclared =
+            self.rules.declarationIndex(for: self.paths[index]) != nil
+        let first = Int(self.sensors[index].firstAlarm)
+        let count = Int(self.sensors[index].alarmCount)
+        if self.sensors[index].deadlineNanoseconds != declaration.deadlineNanoseconds
+            || self.sensors[index].supervision != declaration.supervision
+        {
+            self.sensors[index].deadlineNanoseconds = declaration.deadlineNanoseconds
+            self.sensors[index].supervision = declaration.supervision
+            if declaration.supervision == .event {
+                self.wheel.disarm(self.sensors[index].timer)
+            } else if self.sensors[index].freshness != .stale {
+                self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
+            }
+        }
+        let isUnchanged =
+            count == wanted.count
+            && (0..<count).allSatisfy { self.alarms[first + $0].rule == wanted[$0] }
+        guard !isUnchanged else { return }
+        let old = (first..<first + count).map { self.alarms[$0] }
+        for (offset, alarm) in old.enumerated() {
+            self.stopDelay(first + offset)
+            let stays = wanted.contains { $0.kind == alarm.rule.kind }
+            if !stays, alarm.isRaised {
+                self.clear(first + offset, at: time, cause: .ruleRemoved)
+            }
+        }
+        self.addAlarms(wanted, to: index)
+        for alarm in Int(self.sensors[index].firstAlarm)..<self.alarms.count {
+            guard let before = old.first(where: { $0.rule.kind == self.alarms[alarm].rule.kind })
+            else { continue }
+            let rule = self.alarms[alarm].rule
+            let timer = self.alarms[alarm].timer
+            self.alarms[alarm] = before
+            self.alarms[alarm].rule = rule
+            self.alarms[alarm].timer = timer
+            self.alarms[alarm].pending = .none
+            // A delay that ran under the old rule runs on under the new one.
+            if before.pending != .none {
+                self.alarms[alarm].pending = before.pending
+                self.wheel.arm(timer, due: before.pendingDue)
+            }
+        }
+        // What is known of the value is compared with the new limits at once.
+        if self.sensors[index].freshness == .fresh { self.evaluate(index, at: time) }
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+package enum HexDigits {
+    package static func text(_ bytes: some Sequence<UInt8>) -> String {
+        var text = ""
+        for byte in bytes {
+            let digits = String(byte, radix: 16)
+            text += digits.count == 1 ? "0" + digits : digits
+        }
+        return text
+    }
+
+    /// The bytes of `text`; nil if it is not an even number of hexadecimal digits.
+    package static func bytes(_ text: String) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var high: UInt8?
+        for character in text {
+            guard let digit = character.hexDigitValue, character.isASCII else { return nil }
+            if let first = high {
+                bytes.append(first << 4 | UInt8(digit))
+                high = nil
+            } else {
+                high = UInt8(digit)
+            }
+        }
+        return high == nil ? bytes : nil
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MidwatchModel
+
+/// What screens show of one sensor; written to a live table by the engine's owner.
+package struct LiveSensor: BitwiseCopyable, Sendable {
+    package var valueBits: UInt64
+    package var lastArrival: MonotonicInstant
+    package var deadline: MonotonicInstant
+    package var deadlineNanoseconds: UInt64
+    package var lastSourceTime: Int64
+    package var lastN: UInt64
+    package var readingCount: UInt64
+    package var backlogCount: UInt64
+    /// Since when an alarm is held because its condition is unknown; zero if none is.
+    package var heldSince: MonotonicInstant
+    package var source: SourceIndex
+    package var freshness: Freshness
+    package var quality: Quality
+    package var sourceTimeStatus: SourceTimeStatus
+    package var valueKind: ValueKind
+    package var supervision: SupervisionMode
+    package var isDeclared: Bool
+    package var hasActiveAlarm: Bool
+    package var alarmState: AlarmState
+    package var alarmPriority: AlarmPriority
+    package var isUnknown: Bool
+    package var spare: UInt16 = 0
+}
+
+/// What screens show of one alarm; written to a live table by the engine's owner.
+package struct LiveAlarm: BitwiseCopyable, Sendable {
+    package var activation: DecisionID
+    package var activationCount: UInt64
+    package var raisedAt: MonotonicInstant
+    package var lastTransition: MonotonicInstant
+    package var heldSince: MonotonicInstant
+    package var triggerBits: UInt64
+    package var worst: Double
+    package var setpoint: Double
+    package var sensor: SensorIndex
+    package var kind: AlarmKind
+    package var priority: AlarmPriority
+    package var state: AlarmState
+    package var result: ConditionResult
+}
+
+extension AlarmEngine {
+    /// A picture of sensor `index`.
+    package borrowing func liveSensor(_ index: Int) -> LiveSensor {
+        let sensor = self.sensors[index]
+        var live = LiveSensor(
+            valueBits: sensor.valueBits, lastArrival: sensor.lastArrival,
+            deadline: self.extendedDeadline(of: sensor),
+            deadlineNanoseconds: sensor.deadlineNanoseconds,
+            lastSourceTime: sensor.lastSourceTime, lastN: sensor.lastN,
+            readingCount: sensor.readingCount, backlogCount: sensor.backlogCount,
+            heldSince: .zero, source: sensor.source, freshness: sensor.freshness,
+            quality: sensor.quality, sourceTimeStatus: sensor.sourceTimeStatus,
+            valueKind: sensor.valueKind, supervision: sensor.supervision,
+            isDeclared: sensor.isDeclared, hasActiveAlarm: false, alarmState: .normal,
+            alarmPriority: .low, isUnknown: sensor.isUnknown)
+        let first = Int(sensor.firstAlarm)
+        for index in first..<first + Int(sensor.alarmCount) {
+            let alarm = self.alarms[index]
+            guard alarm.machine.state != .normal else { continue }
+            if alarm.heldSince != .zero { live.heldSince = alarm.heldSince }
+            if !live.hasActiveAlarm || alarm.rule.priority > live.alarmPriority
+                || alarm.machine.state.isRaised && !live.alarmState.isRaised
+            {
+                live.alarmState = alarm.machine.state
+                live.alarmPriority = alarm.rule.priority
+            }
+            live.hasActiveAlarm = true
+        }
+        return live
+    }
+
+    /// A picture of alarm `index`.
+    package borrowing func liveAlarm(_ index: Int) -> LiveAlarm {
+        let alarm = self.alarms[index]
+        return LiveAlarm(
+            activation: alarm.activation, activationCount: alarm.activationCount,
+            raisedAt: alarm.raisedAt, lastTransition: alarm.lastTransition,
+            heldSince: alarm.heldSince, triggerBits: alarm.triggerBits, worst: alarm.worst,
+            setpoint: alarm.rule.setpoint, sensor: alarm.sensor, kind: alarm.rule.kind,
+            priority: alarm.rule.priority, state: alarm.machine.state, result: alarm.result)
+    }
+
+    /// The alarms of sensor `index`, as a range of the alarm table.
+    package borrowing func alarmRange(of index: Int) -> Range<Int> {
+        let first = Int(self.sensors[index].firstAlarm)
+        return first..<first + Int(self.sensors[index].alarmCount)
+    }
+
+    /// The alarm of `kind` of sensor `index`, as a number of the alarm table.
+    package borrowing func alarmIndex(_ kind: AlarmKind, of index: Int) -> Int? {
+        self.alarm(kind, of: index)
+    }
+
+    /// The rules in force.
+    package var ruleBook: RuleBook { self.rules }
+
+    /// Freshness of the sensor at `path`; nil if none was registered there.
+    package borrowing func freshness(ofPath path: String) -> Freshness? {
+        self.index(ofPath: path).map { self.sensors[$0].freshness }
+    }
+
+    /// State of the alarm `kind` of the sensor at `path`; nil if there is none.
+    package borrowing func alarmState(_ kind: AlarmKind, ofPath path: String) -> AlarmState? {
+        guard let index = self.index(ofPath: path), let alarm = self.alarm(kind, of: index) else {
+            return nil
+        }
+        return self.alarms[alarm].machine.state
+    }
+}

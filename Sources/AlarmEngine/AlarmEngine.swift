@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MidwatchModel
+
+/// The judge: freshness, conditions and alarms of every sensor, as a pure function of its inputs.
+///
+/// `apply` takes the records of the journal in order; nothing else reaches the engine, and it reads
+/// no clock. The same records give the same decisions, byte for byte, so any moment can be
+/// reconstructed by feeding the journal back.
+///
+/// Invariants
+/// 1. Engine time never decreases. A reading moves it to max(engine time, arrival) and fires no
+///    timer; only a tick record fires timers, in the order of their deadlines.
+/// 2. `advance(a)` then `advance(b)` equals `advance(b)`: a timer acts at its own deadline, not at
+///    the tick's time, and timers that a timer arms act in the same tick if they are due.
+/// 3. A reading that is not live touches no freshness, no condition and no timer (RULES 19).
+/// 4. Unknown is never "not met": it holds the alarm state (RULES 23).
+///
+/// Owned by one thread. Memory grows when sensors are registered, never per reading.
+package struct AlarmEngine: ~Copyable {
+    /// Decisions that may wait before the caller must take them.
+    package static let decisionCapacity = 4_096
+
+    // State of the engine; what the checkpoint holds.
+    var time: MonotonicInstant
+    var epoch: UInt32 = 0
+    var anchorEngine = MonotonicInstant.zero
+    var anchorWall: Int64 = 0
+    /// Until when a deadline may be extended because the monitor itself was late (RULES 21).
+    var lagUntil = MonotonicInstant.zero
+    var sensors: FlatTable<SensorState>
+    var alarms: FlatTable<AlarmRecord>
+    var clocks: FlatTable<SourceClock>
+    package internal(set) var paths: [String] = []
+    package internal(set) var sourceNames: [String] = []
+    /// Nonce of the last canary reading (RULES 27).
+    package internal(set) var canaryNonce: UInt64 = 0
+
+    // Working memory.
+    var rules: RuleBook
+    let book: @Sendable (_ revision: String) -> RuleBook?
+    var wheel: TimerWheel
+    var due = DueHeap()
+    var expired: FlatTable<UInt32>
+    /// Timer number → sensor (even) or alarm (odd): index << 1 | isAlarm.
+    var timerOwners: FlatTable<UInt32>
+    var window: RedeliveryWindow
+    var assembler = ControlAssembler()
+    var decisions: FlatTable<Decision>
+    var position = Position.zero
+    var ordinal: UInt32 = 0
+    /// A tick that is not finished because the decisions filled up.
+    var pendingTick: MonotonicInstant?
+    var counters = EngineCounters()
+    /// The command that was applied last, for the decision that answers it.
+    package internal(set) var lastCommand: OperatorCommand?
+
+    /// An engine that knows no sensor.
+    ///
+    /// - Parameters:
+    ///   - rules: The rules in force until a configuration record names others.
+    ///   - book: Finds the rules of a revision that a configuration record names; nil if its text
+    ///     is not to be had, which keeps the rules in force and is counted.
+    package init(
+        rules: RuleBook, reservingSensors: Int = 1_024,
+        book: @escaping @Sendable (_ revision: String) -> RuleBook?
+    ) {
+        self.time = .zero
+        self.rules = rules
+        self.book = book
+        self.sensors = FlatTable(reserving: reservingSensors)
+        self.alarms = FlatTable(reserving: reservingSensors * 3)
+        self.clocks = FlatTable(reserving: 64)
+        self.wheel = TimerWheel(start: .zero, reserving: reservingSensors * 4)
+        self.expired = FlatTable(reserving: 1_024)
+        self.timerOwners = FlatTable(reserving: reservingSensors * 4)
+        self.decisions = FlatTable(reserving: Self.decisionCapacity + 256)
+        self.window = RedeliveryWindow()
+    }
+
+    /// Engine time: the latest arrival or tick.
+    package var now: MonotonicInstant { self.time }
+
+    /// Sensors that were ever registered.
+    package var sensorCount: Int { self.sensors.count }
+
+    /// Alarms of all sensors.
+    package var alarmCount: Int { self.alarms.count }
+
+    /// What the engine counted since it was made.
+    package var counts: EngineCounters { self.counters }
+
+    /// Whether the caller must take decisions before `apply` is called again.
+    package var isFull: Bool { self.pendingTick != nil }
+
+    /// Whether decisions wait to be taken.
+    package var hasDecisions: Bool { self.decisions.count > 0 }
+
+    /// When to look at `needsTick` again; nil if nothing is armed.
+    package func nextWake() -> MonotonicInstant? { self.wheel.nextWake() }
+
+    /// Takes one record of the journal.
+    ///
+    /// - Parameters:
+    ///   - slot: The record; its `link` is ignored.
+    ///   - n: Its number. Numbers ascend within an epoch; a number may be missing after a gap.
+    package mutating func apply(_ slot: Slot, n: UInt64) {
+        precondition(self.pendingTick == nil, "decisions were not taken")
+        self.position = Position(epoch: self.epoch, n: n)
+        self.ordinal = 0
+        guard slot.kindRaw != SlotKind.reading.rawValue else {
+            return self.applyReading(slot, n: n)
+        }
+        switch slot.kind {
+        case .tick: self.advance(to: slot.arrival)
+        case .registerSensor, .registerSource, .command, .configuration, .continuation:
+            if let record = self.assembler.push(slot, n: n) { self.applyControl(record) }
+        case .start: self.applyStart(slot)
+        case .stop: self.applyStop(slot)
+        case .clockAnchor:
+            self.moveTime(to: slot.arrival)
+            self.anchorEngine = slot.arrival
+            self.anchorWall = slot.sourceTime
+        case .clockStep: self.applyClockStep(slot)
+        case .lagObserved: self.applyLag(slot)
+        case .lossObserved, .gap: self.applyLoss(slot)
+        case .sourceEvidence: self.moveTime(to: slot.arrival)
+        case .padding, .empty, .reading: break
+        case nil: self.counters.unknownRecords &+= 1
+        }
+    }
+
+    /// Whether a tick at `now` would do anything.
+    ///
+    /// Moves timers whose deadline went on since they were armed; that has no effect that anyone
+    /// can see, so it is not an input and is not recorded.
+    package mutating func needsTick(at now: MonotonicInstant) -> Bool {
+        self.collectDue(upTo: now)
+        guard let first = self.due.first else { return false }
+        return first.due <= now
+    }
+
+    /// Fires every timer due by `now`; returns early when the decisions are full.
+    mutating func advance(to now: MonotonicInstant) {
+        self.pendingTick = nil
+        self.collectDue(upTo: now)
+        while let entry = self.due.first, entry.due <= now {
+            guard self.decisions.count < Self.decisionCapacity else {
+                self.pendingTick = now
+                return
+            }
+            _ = self.due.popFirst()
+            self.fire(entry)
+            self.collectDue(upTo: now)
+        }
+        self.moveTime(to: now)
+    }
+
+    /// Hands out the decisions made so far and forgets them; goes on with an unfinished tick.
+    package mutating func takeDecisions(_ body: (Decision) -> Void) {
+        while true {
+            for index in 0..<self.decisions.count { body(self.decisions[index]) }
+            self.decisions.removeAll()
+            guard let tick = self.pendingTick else { return }
+            self.advance(to: tick)
+        }
+    }
+
+    // MARK: - Time
+
+    mutating func moveTime(to instant: MonotonicInstant) { self.time = max(self.time, instant) }
+
+    /// Wall time of an engine instant, by the last anchor; 0 before the first one.
+    package func wall(of instant: MonotonicInstant) -> WallInstant {
+        guard self.anchorWall != 0 else { return WallInstant(nanoseconds: 0) }
+        let delta = Int64(bitPattern: instant.nanoseconds &- self.anchorEngine.nanoseconds)
+        return WallInstant(nanoseconds: self.anchorWall &+ delta)
+    }
+
+    // MARK: - Timers
+
+    mutating func addTimer(owner index: Int, isAlarm: Bool) -> UInt32 {
+        self.timerOwners.append(UInt32(index) << 1 | (isAlarm ? 1 : 0))
+        return self.wheel.addTimer()
+    }
+
+    /// Moves what the wheel has up to `now` into the heap of due timers, or back with its true
+    /// deadline.
+    private mutating func collectDue(upTo now: MonotonicInstant) {
+        self.wheel.takeExpired(upTo: now, into: &self.expired)
+        for index in 0..<self.expired.count {
+            let timer = self.expired[index]
+            let owner = self.timerOwners[Int(timer)]
+            guard let due = self.dueTime(of: owner) else { continue }
+            if due <= now {
+                self.due.push(DueHeap.Entry(due: due, owner: owner))
+            } else {
+                self.wheel.arm(timer, due: due)
+            }
+        }
+        self.expired.removeAll()
+    }
+
+    /// The true deadline of a sensor or alarm; nil if it has none any more.
+    private func dueTime(of owner: UInt32) -> MonotonicInstant? {
+        if owner & 1 == 1 {
+            let alarm = self.alarms[Int(owner >> 1)]
+            return alarm.pending == .none ? nil : alarm.pendingDue
+        }
+        let sensor = self.sensors[Int(owner >> 1)]
+        guard sensor.freshness != .stale, sensor.supervision != .event, !sensor.isRetired else {
+            return nil
+        }
+        return self.extendedDeadline(of: sensor)
+    }
+
+    /// The deadline of a sensor, extended by the monitor's own lag within its bounds (RULES 21).
+    func extendedDeadline(of sensor: SensorState) -> MonotonicInstant {
+        let deadline = sensor.deadline
+        let bound = min(
+            sensor.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
+        return max(deadline, min(self.lagUntil, deadline.advanced(byNanoseconds: bound)))
+    }
+
+    /// Acts on a timer that came out of the heap, if it is still due.
+    private mutating func fire(_ entry: DueHeap.Entry) {
+        let index = Int(entry.owner >> 1)
+        let isAlarm = entry.owner & 1 == 1
+        guard let due = self.dueTime(of: entry.owner) else { return }
+        guard due <= entry.due else {
+            // The deadline moved on after the timer was collected.
+            let timer = isAlarm ? self.alarms[index].timer : self.sensors[index].timer
+            return self.wheel.arm(timer, due: due)
+        }
+        self.moveTime(to: due)
+        if isAlarm {
+            self.fireAlarm(index, due: due)
+        } else {
+            self.becomeStale(index, at: due)
+        }
+    }
+
+    // MARK: - Decisions
+
+    /// Completes `decision` with its identity and wall time and queues it.
+    mutating func decide(_ decision: Decision) {
+        var decision = decision
+        decision.id = DecisionID(position: self.position, ordinal: self.ordinal)
+        decision.wall = self.wall(of: decision.time)
+        self.ordinal += 1
+        self.decisions.append(decision)
+        self.counters.decisions &+= 1
+    }
+
+    /// The identity that the next decision will get.
+    var nextDecisionID: DecisionID { DecisionID(position: self.position, ordinal: self.ordinal) }
+}
+
+/// Plain counts of what the engine did; a value, copied out by its owner.
+package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
+    package var evaluated: UInt64 = 0
+    package var redelivered: UInt64 = 0
+    package var notLive: UInt64 = 0
+    package var unknownValues: UInt64 = 0
+    package var decisions: UInt64 = 0
+    package var unknownRecords: UInt64 = 0
+    package var unknownSensors: UInt64 = 0
+    package var missingRevisions: UInt64 = 0
+    package var sourceClocksRebased: UInt64 = 0
+    package var alarmsRaised: UInt64 = 0
+    package var alarmsReturned: UInt64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MidwatchModel
+
+/// Identity of a decision, and of the activation that a raise begins: the input it rests on and
+/// its number among the decisions of that input. Never used twice.
+package struct DecisionID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomStringConvertible
+{
+    package var position: Position
+    package var ordinal: UInt32
+
+    package init(position: Position, ordinal: UInt32) {
+        self.position = position
+        self.ordinal = ordinal
+    }
+
+    /// Names no decision.
+    package static var none: DecisionID { DecisionID(position: .zero, ordinal: 0) }
+
+    /// `epoch:n.ordinal`.
+    package var description: String { "\(self.position).\(self.ordinal)" }
+
+    /// Parses `epoch:n.ordinal`; nil if it is not one.
+    package init?(_ text: String) {
+        let parts = text.split(whereSeparator: { $0 == ":" || $0 == "." })
+        guard parts.count == 3, let epoch = UInt32(parts[0]), let n = UInt64(parts[1]),
+            let ordinal = UInt32(parts[2])
+        else { return nil }
+        self.init(position: Position(epoch: epoch, n: n), ordinal: ordinal)
+    }
+
+    package static func < (lhs: Self, rhs: Self) -> Bool {
+        (lhs.position, lhs.ordinal) < (rhs.position, rhs.ordinal)
+    }
+}
+
+/// What the engine decided, with the facts it rests on: one ledger record.
+package struct Decision: Sendable, BitwiseCopyable {
+    /// Raw values are part of checkpoints and never change.
+    package enum Kind: UInt8, Sendable, BitwiseCopyable {
+        case alarmRaised = 2
+        case alarmReturned = 3
+        case alarmAcknowledged = 4
+        case commandRefused = 5
+        case sourceClockRebased = 6
+        case runStarted = 7
+        case runStopped = 8
+        case configurationApplied = 9
+        case clockStepped = 10
+        case monitorDegraded = 11
+        case readingsLost = 12
+        case readingsUnrecorded = 13
+    }
+
+    /// Why it was decided.
+    package enum Cause: UInt8, Sendable, BitwiseCopyable {
+        case none = 0
+        case valueBeyondLimit = 1
+        case onDelayElapsed = 2
+        /// Over the limit, then lost: the on-delay is not waited for (RULES 23).
+        case lostWhileBeyondLimit = 3
+        case valueWithinLimit = 4
+        case offDelayElapsed = 5
+        case deadlinePassed = 6
+        case readingArrived = 7
+        case notVerifiable = 8
+        case verifiableAgain = 9
+        case operatorCommand = 10
+        case restart = 11
+        case ownLag = 12
+        // Causes of a refused command.
+        case malformedCommand = 20
+        case unknownAlarm = 21
+        case otherActivation = 22
+        case nothingToAcknowledge = 23
+        /// The alarm's rule is no longer in the configuration.
+        case ruleRemoved = 24
+    }
+
+    package var id: DecisionID
+    package var kind: Kind
+    package var cause: Cause
+    /// Engine time of the decision: of the reading, or of the timer that was due.
+    package var time: MonotonicInstant
+    /// Wall time made from the last anchor in the journal.
+    package var wall: WallInstant
+    package var sensor: SensorIndex
+    package var alarm: AlarmKind
+    package var priority: AlarmPriority
+    package var stateFrom: AlarmState
+    package var stateTo: AlarmState
+    package var freshnessFrom: Freshness
+    package var freshnessTo: Freshness
+    package var quality: Quality
+    package var sourceTimeStatus: SourceTimeStatus
+    package var valueKind: ValueKind
+    package var valueBits: UInt64
+    package var sourceTime: Int64
+    package var setpoint: Double
+    package var worst: Double
+    /// Arrival of the last live reading of the sensor.
+    package var lastArrival: MonotonicInstant
+    package var activation: DecisionID
+    /// Activations of this alarm so far.
+    package var activationCount: UInt64
+    /// As the kind says: step, lag, losses.
+    package var amount: Int64
+    package var source: SourceIndex
+
+    /// A decision of `kind` with every fact empty.
+    package init(_ kind: Kind, cause: Cause = .none, time: MonotonicInstant) {
+        self.id = .none
+        self.kind = kind
+        self.cause = cause
+        self.time = time
+        self.wall = WallInstant(nanoseconds: 0)
+        self.sensor = .none
+        self.alarm = .stale
+        self.priority = .low
+        self.stateFrom = .normal
+        self.stateTo = .normal
+        self.freshnessFrom = .neverReceived
+        self.freshnessTo = .neverReceived
+        self.quality = .good
+        self.sourceTimeStatus = .absent
+        self.valueKind = .float64
+        self.valueBits = 0
+        self.sourceTime = Slot.noSourceTime
+        self.setpoint = 0
+        self.worst = 0
+        self.lastArrival = .zero
+        self.activation = .none
+        self.activationCount = 0
+        self.amount = 0
+        self.source = .own
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSONText
+internal import MidwatchModel
+
+extension AlarmEngine {
+    /// The ledger record of a decision: one JSON object, a pure function of the engine's inputs.
+    ///
+    /// Call it for each decision before the next record is applied: an acknowledgement's author is
+    /// read from the command applied last. Replay compares these bytes.
+    package borrowing func ledgerBody(of decision: Decision) -> [UInt8] {
+        var json = JSONWriter(reservingBytes: 640)
+        json.object { json in
+            json.field("decision", decision.id.description)
+            json.field("kind", decision.kind.word)
+            if decision.cause != .none { json.field("cause", decision.cause.word) }
+            json.field("at", decision.wall.rfc3339)
+            json.field("engineTime", decision.time.nanoseconds)
+            json.field("revision", String(self.rules.revision.prefix(16)))
+            if decision.sensor != .none { self.writeSensor(decision, to: &json) }
+            switch decision.kind {
+            case .alarmRaised, .alarmReturned, .alarmAcknowledged:
+                self.writeAlarm(decision, to: &json)
+            case .commandRefused:
+                if decision.sensor != .none { self.writeAlarm(decision, to: &json) }
+            case .sourceClockRebased, .clockStepped, .monitorDegraded:
+                json.field("nanoseconds", decision.amount)
+            case .readingsLost, .readingsUnrecorded: json.field("readings", decision.amount)
+            case .runStarted: json.field("epoch", decision.amount)
+            case .runStopped, .configurationApplied: break
+            }
+            if decision.kind == .alarmAcknowledged || decision.kind == .commandRefused {
+                self.writeCommand(to: &json)
+            }
+        }
+        return json.bytes
+    }
+
+    private borrowing func writeSensor(_ decision: Decision, to json: inout JSONWriter) {
+        json.field("sensor", self.paths[Int(decision.sensor.rawValue)])
+        let source = Int(decision.source.rawValue)
+        if source < self.sourceNames.count, !self.sourceNames[source].isEmpty {
+            json.field("source", self.sourceNames[source])
+        }
+    }
+
+    private borrowing func writeAlarm(_ decision: Decision, to json: inout JSONWriter) {
+        json.field("alarm", decision.alarm.word)
+        json.field("priority", decision.priority.word)
+        json.field("activation", decision.activation.description)
+        json.field("activationCount", decision.activationCount)
+        json.field("from", decision.stateFrom.word)
+        json.field("to", decision.stateTo.word)
+        json.field("freshness", decision.freshnessTo.word)
+        json.field("quality", decision.quality.word)
+        if decision.lastArrival != .zero {
+            json.name("value")
+            decision.writeValue(to: &json)
+            json.field("lastArrival", self.wall(of: decision.lastArrival).rfc3339)
+            json.field("ageNanoseconds", decision.time.nanosecondsSince(decision.lastArrival))
+            json.field("sourceTimeStatus", decision.sourceTimeStatus.word)
+        }
+        if decision.sourceTime != Slot.noSourceTime {
+            json.field("sourceTime", WallInstant(nanoseconds: decision.sourceTime).rfc3339)
+        }
+        switch decision.alarm {
+        case .lowLow, .low, .high, .highHigh:
+            json.field("setpoint", decision.setpoint)
+            json.field("worst", decision.worst)
+        case .stale, .unverifiable: break
+        }
+    }
+
+    private borrowing func writeCommand(to json: inout JSONWriter) {
+        guard let command = self.lastCommand else { return }
+        json.objectField("command") { json in
+            json.field("verb", command.verb.rawValue)
+            json.field("alarm", "\(command.path):\(command.alarm.word)")
+            json.field("activation", command.activation.description)
+            json.field("user", command.user)
+            json.field("origin", command.origin)
+            json.field("comment", command.comment)
+        }
+    }
+}
+
+extension Decision {
+    /// Writes the value in its own kind: number, integer, boolean; null if it is not finite.
+    package func writeValue(to json: inout JSONWriter) {
+        switch self.valueKind {
+        case .float64: json.value(Double(bitPattern: self.valueBits))
+        case .int64, .mappedState: json.value(Int64(bitPattern: self.valueBits))
+        case .bool: json.value(self.valueBits != 0)
+        }
+    }
+}
+
+extension Decision.Kind {
+    /// Word used in the ledger.
+    package var word: String { String(describing: self) }
+}
+
+extension Decision.Cause {
+    /// Word used in the ledger and in alerts.
+    package var word: String { String(describing: self) }
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import EmbeddedStore
+internal import Glibc
+internal import MidwatchModel
+internal import Synchronization
+
+/// Whether the outbox file takes what it is given.
+package enum OutboxCondition: Sendable, Equatable {
+    case writing
+    /// Writes wait in memory and are tried again once a second; alerts leave all the same.
+    case failing(String)
+    /// The file was not a database; it was kept under this path and a new one begun.
+    case setAside(path: String)
+
+    /// Word used in JSON, metrics and on screens.
+    package var word: String {
+        switch self {
+        case .writing: "writing"
+        case .failing: "failing"
+        case .setAside: "setAside"
+        }
+    }
+}
+
+/// Counters of the store; raw values index the block.
+enum OutboxCounter: Int, CaseIterable, Sendable {
+    case written, commits, failures, refused, rejected, deadLettersDeleted
+}
+
+/// Why a question to the store has no answer.
+enum OutboxUnavailable: Error, Equatable {
+    case failed(String)
+    case stopped
+    case busy
+}
+
+/// The outbox file and the one thread that touches it.
+///
+/// Writes are handed over without waiting and applied in order, many to a transaction. A disk that
+/// hangs holds up this thread and nothing else: the queue fills, and then `offer` says no.
+final class OutboxStore: Sendable {
+    /// Questions that wait at once.
+    static let questionCountMax = 1_024
+
+    private enum Entry: Sendable {
+        case write(OutboxWrite)
+        case question(
+            @Sendable (OutboxFile) throws(SQLiteError) -> Void,
+            refuse: @Sendable (OutboxUnavailable) -> Void)
+    }
+
+    private struct Queue: Sendable {
+        var entries: [Entry] = []
+        var writeCount = 0
+        var questionCount = 0
+        var isStopping = false
+        var hasEnded = false
+        var onEnd: [CheckedContinuation<Void, Never>] = []
+    }
+
+    let counters = CounterBlock<OutboxCounter>()
+    private let path: String
+    private let queueCountMax: Int
+    private let wall: @Sendable () -> WallInstant
+    private let onCondition: @Sendable (OutboxCondition) -> Void
+    private let bell = Doorbell()
+    private let queue = Mutex(Queue())
+
+    /// `onCondition` is called on the store's thread when the condition changes.
+    init(
+        path: String, queueCountMax: Int, wall: @escaping @Sendable () -> WallInstant,
+        onCondition: @escaping @Sendable (OutboxCondition) -> Void
+    ) {
+        self.path = path
+        self.queueCountMax = queueCountMax
+        self.wall = wall
+        self.onCondition = onCondition
+    }
+
+    /// Starts the thread, once.
+    func start() {
+        var thread = pthread_t()
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        let code = unsafe pthread_create(&thread, nil, { unsafe outboxThread($0) }, context)
+        guard code == 0 else {
+            unsafe Unmanaged<OutboxStore>.fromOpaque(context).release()
+            self.onCondition(.failing("no thread: error \(code)"))
+            return self.end()
+        }
+        pthread_detach(thread)
+    }
+
+    /// Hands over one write; false if there is no room for it.
+    ///
+    /// Reports of failed attempts get half of the queue, so that they never cost an alert its
+    /// place or its mark.
+    func offer(_ write: OutboxWrite) -> Bool {
+        let isAccepted = self.queue.withLock { queue in
+            let limit = write.isExpendable ? self.queueCountMax / 2 : self.queueCountMax
+            guard queue.writeCount < limit, !queue.isStopping else { return false }
+            queue.writeCount += 1
+            queue.entries.append(.write(write))
+            return true
+        }
+        if isAccepted { self.bell.ring() } else { self.counters.add(.refused) }
+        return isAccepted
+    }
+
+    /// Asks the file something after every write handed over before.
+    ///
+    /// Suspends as long as the disk hangs; the caller must not hold anything up meanwhile.
+    func ask<Answer: Sendable>(
+        _ body: @escaping @Sendable (OutboxFile) throws(SQLiteError) -> Answer
+    ) async throws(OutboxUnavailable) -> Answer {
+        let result: Result<Answer, OutboxUnavailable> = await withCheckedContinuation { waiter in
+            let entry = Entry.question(
+                { (file: OutboxFile) throws(SQLiteError) in
+                    waiter.resume(returning: .success(try body(file)))
+                },
+                refuse: { waiter.resume(returning: .failure($0)) })
+            let refusal: OutboxUnavailable? = self.queue.withLock { queue in
+                guard !queue.isStopping else { return .stopped }
+                guard queue.questionCount < Self.questionCountMax else { return .busy }
+                queue.questionCount += 1
+                queue.entries.append(entry)
+                return nil
+            }
+            if let refusal { waiter.resume(returning: .failure(refusal)) } else { self.bell.ring() }
+        }
+        return try result.get()
+    }
+
+    /// Lets the thread write what waits and end; returns when it has ended.
+    func stop() async {
+        await withCheckedContinuation { waiter in
+            let hasEnded = self.queue.withLock { queue in
+                queue.isStopping = true
+                if !queue.hasEnded { queue.onEnd.append(waiter) }
+                return queue.hasEnded
+            }
+            if hasEnded { waiter.resume() } else { self.bell.ring() }
+        }
+    }
+
+    /// Writes that wait.
+    var backlog: Int { self.queue.withLock { $0.writeCount } }
+
+    // MARK: Thread
+
+    fileprivate func run() {
+        unsafe "OutboxStore".withCString { unsafe clinux_set_thread_name($0) }
+        var file: OutboxFile?
+        var isFailing = false
+        while true {
+            let seen = self.bell.count
+            let (entries, isStopping) = self.queue.withLock { queue in
+                (Array(queue.entries.prefix(DeliveryLimits.storeBatchCountMax)), queue.isStopping)
+            }
+            if entries.isEmpty, isStopping { break }
+            if file == nil {
+                do throws(SQLiteError) {
+                    file = try self.open()
+                } catch {
+                    self.failed(error, isFailing: &isFailing)
+                }
+            }
+            guard let open = file else {
+                // Nothing can be written: a stop does not wait for a disk to be repaired.
+                if isStopping { break }
+                self.refuseQuestions(.failed("the outbox cannot be opened"))
+                self.pause()
+                continue
+            }
+            if isFailing, entries.isEmpty {
+                isFailing = false
+                self.onCondition(.writing)
+            }
+            if entries.isEmpty {
+                self.bell.wait(since: seen, atMostNanoseconds: UInt64.max)
+                continue
+            }
+            do throws(SQLiteError) {
+                try self.perform(entries, in: open)
+                if isFailing { self.onCondition(.writing) }
+                isFailing = false
+            } catch {
+                self.failed(error, isFailing: &isFailing)
+                self.refuseQuestions(.failed(error.description))
+                if isStopping { break }
+                self.pause()
+            }
+        }
+        file = nil
+        self.end()
+    }
+
+    /// Opens the file; one that is no database is kept under another name.
+    private func open() throws(SQLiteError) -> OutboxFile {
+        do throws(SQLiteError) {
+            return try OutboxFile(path: self.path)
+        } catch {
+            guard error.isCorruption else { throw error }
+            let aside = self.path + ".unreadable-\(self.wall().nanoseconds / 1_000_000_000)"
+            guard unsafe rename(self.path, aside) == 0 else { throw error }
+            unsafe unlink(self.path + "-wal")
+            unsafe unlink(self.path + "-shm")
+            let file = try OutboxFile(path: self.path)
+            self.onCondition(.setAside(path: aside))
+            return file
+        }
+    }
+
+    /// Performs entries in order and takes each from the queue once it is done.
+    private func perform(_ entries: [Entry], in file: OutboxFile) throws(SQLiteError) {
+        var index = 0
+        while index < entries.count {
+            var writes: [OutboxWrite] = []
+            while index + writes.count < entries.count,
+                case .write(let write) = entries[index + writes.count]
+            {
+                writes.append(write)
+            }
+            if writes.isEmpty, case .question(let body, let refuse) = entries[index] {
+                do throws(SQLiteError) { try body(file) } catch {
+                    self.counters.add(.failures)
+                    refuse(.failed(error.description))
+                }
+                self.remove(writeCount: 0, questionCount: 1)
+                index += 1
+            } else {
+                try self.write(writes[...], in: file)
+                self.remove(writeCount: writes.count, questionCount: 0)
+                index += writes.count
+            }
+        }
+    }
+
+    /// One transaction; if a statement is at fault and not the disk, one write at a time.
+    private func write(_ writes: ArraySlice<OutboxWrite>, in file: OutboxFile) throws(SQLiteError) {
+        do throws(SQLiteError) {
+            try file.apply(writes)
+            self.counters.add(.written, UInt64(writes.count))
+            self.counters.add(.commits)
+            let commits = self.counters[.commits]
+            // Deleting scans indexes: now and then is often enough for bounds this wide.
+            if commits % 1_024 == 0 { self.counters.add(.deadLettersDeleted, try file.prune()) }
+        } catch {
+            guard !error.isBusy, !error.isStorage else { throw error }
+            guard writes.count > 1 else {
+                self.counters.add(.rejected)
+                return
+            }
+            for index in writes.indices { try self.write(writes[index...index], in: file) }
+        }
+    }
+
+    private func remove(writeCount: Int, questionCount: Int) {
+        self.queue.withLock { queue in
+            queue.entries.removeFirst(writeCount + questionCount)
+            queue.writeCount -= writeCount
+            queue.questionCount -= questionCount
+        }
+    }
+
+    private func failed(_ error: SQLiteError, isFailing: inout Bool) {
+        self.counters.add(.failures)
+        if !isFailing { self.onCondition(.failing(error.description)) }
+        isFailing = true
+    }
+
+    private func refuseQuestions(_ reason: OutboxUnavailable) {
+        let refused = self.queue.withLock { queue in
+            var refused: [@Sendable (OutboxUnavailable) -> Void] = []
+            queue.entries.removeAll { entry in
+                guard case .question(_, let refuse) = entry else { return false }
+                refused.append(refuse)
+                return true
+            }
+            queue.questionCount = 0
+            return refused
+        }
+        for refuse in refused { refuse(reason) }
+    }
+
+    /// Waits a second for the disk, less if the store is stopped.
+    private func pause() {
+        let seen = self.bell.count
+        guard !self.queue.withLock({ $0.isStopping }) else { return }
+        // Rings of `offer` end the pause early; what is left of it is not slept again, so a busy
+        // producer makes the store try more often, at most once per write handed over.
+        self.bell.wait(since: seen, atMostNanoseconds: DeliveryLimits.storeRetryNanoseconds)
+    }
+
+    private func end() {
+        self.refuseQuestions(.stopped)
+        let waiters = self.queue.withLock { queue in
+            queue.isStopping = true
+            queue.hasEnded = true
+            let waiters = queue.onEnd
+            queue.onEnd = []
+            return waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
+
+extension SQLiteError {
+    /// SQLITE_CORRUPT or SQLITE_NOTADB.
+    var isCorruption: Bool { self.code & 0xFF == 11 || self.code & 0xFF == 26 }
+}
+
+/// Start routine of the store's thread: takes over one reference to the store.
+private func outboxThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let context = unsafe context else { return nil }
+    unsafe Unmanaged<OutboxStore>.fromOpaque(context).takeRetainedValue().run()
+    return nil
+}

@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+package import Logging
+package import MidwatchModel
+
+/// Settings of the historian that do not depend on the store.
+package struct HistorianConfiguration: Sendable {
+    /// Rows of one transaction at most.
+    package var batchRowsMax = 10_000
+    /// Longest time a readable record waits for its transaction.
+    package var batchIntervalNanoseconds: UInt64 = 250_000_000
+    /// The same while only control records came: the cursor alone moves, which can wait.
+    package var quietIntervalNanoseconds: UInt64 = 5_000_000_000
+    /// Interval of summaries: minute rows and what goes with them.
+    package var summaryIntervalNanoseconds: UInt64 = 10_000_000_000
+    /// Minute rows held in memory at most; beyond it a summary is written at once.
+    package var minuteRowsMax = 50_000
+    package var maintenanceIntervalNanoseconds: UInt64 = 60_000_000_000
+    /// Journal records read at once.
+    package var inputRecordsMax = 8_192
+    package var sourceTimes = SourceTimeWindow()
+    /// The same limits as the engine's.
+    package var redelivery = RedeliveryWindow.Limits()
+    /// Where the database's identity is remembered; nil: it is not (tests, throw-away archives).
+    package var identityFile: ArchiveIdentityFile?
+
+    package init() {}
+}
+
+/// Holds the builder, which cannot be copied, where it can be replaced.
+private final class BuilderBox {
+    var builder: HistorianBatchBuilder
+
+    init(_ builder: consuming HistorianBatchBuilder) { self.builder = builder }
+}
+
+/// The archive writer: follows the journal and stores every accepted reading exactly once.
+///
+/// A thin shell: `HistorianBatchBuilder` makes rows, `HistorianMachine` says when to connect, wait
+/// and stand still, the store does one transaction at a time. One thread calls `run`; others read
+/// `status`.
+package final class Historian<Source: ReadingSource> {
+    /// Longest sleep between two beats.
+    private static var pauseMaxNanoseconds: UInt64 { 250_000_000 }
+    /// Rest between two looks at a journal that had nothing.
+    private static var idlePauseNanoseconds: UInt64 { 20_000_000 }
+
+    package let status: HistorianStatus
+    private let configuration: HistorianConfiguration
+    private var source: Source
+    private let store: any ArchiveStore
+    private let progress: StageProgress
+    private let logger: Logger
+    private let unit: @Sendable (String) -> String
+    private let assumedAnchor: ClockAnchor
+    private let wallClock: () -> WallInstant
+
+    private var machine = HistorianMachine()
+    private var box: BuilderBox?
+    private var input = HistorianInput()
+    /// Rows that the next transaction takes: halved when it is refused, grown when it is stored.
+    private var rowLimit: Int
+    private var random: UInt64
+    private var isStopping = false
+    private var lastWrite: UInt64 = 0
+    private var lastSummary: UInt64 = 0
+    private var lastMaintenance: UInt64?
+    private var caughtUpAt: UInt64
+    private var lastLoggedFailure: (code: String, at: UInt64)?
+
+    /// - Parameters:
+    ///   - source: Journal records; used on the thread that calls `run` only.
+    ///   - store: The archive; likewise.
+    ///   - progress: Beats at least once a second while `run` runs.
+    ///   - assumedAnchor: Clock relation for readings before the journal's first anchor.
+    ///   - unit: Unit of a sensor path, for the archive's sensor table.
+    ///   - wallClock: For partitions and retention only.
+    package init(
+        configuration: HistorianConfiguration, source: Source, store: any ArchiveStore,
+        status: HistorianStatus, progress: StageProgress, logger: Logger,
+        assumedAnchor: ClockAnchor, unit: @escaping @Sendable (String) -> String,
+        wallClock: @escaping () -> WallInstant = { Historian.realTime() }
+    ) {
+        precondition(configuration.batchRowsMax > 0 && configuration.inputRecordsMax > 0)
+        self.configuration = configuration
+        self.source = source
+        self.store = store
+        self.status = status
+        self.progress = progress
+        self.logger = logger
+        self.unit = unit
+        self.assumedAnchor = assumedAnchor
+        self.wallClock = wallClock
+        self.rowLimit = configuration.batchRowsMax
+        self.caughtUpAt = Self.now()
+        self.random = Self.now() | 1
+    }
+
+    /// Follows the journal until `stop` answers true; then stores what it holds, once.
+    ///
+    /// Blocks the calling thread. `stop` is asked at least every 250 ms.
+    package func run(until stop: @escaping () -> Bool) {
+        self.store.onWait = { [progress = self.progress] in
+            progress.beat()
+            return !stop()
+        }
+        while !stop() {
+            var pause = self.turn()
+            while pause > 0, !stop() {
+                let slice = min(pause, Self.pauseMaxNanoseconds)
+                Self.sleep(slice)
+                self.progress.beat()
+                pause -= slice
+            }
+        }
+        self.finish()
+    }
+
+    /// One turn of the loop: at most one transaction of rows.
+    ///
+    /// - Returns: Nanoseconds that nothing needs doing.
+    package func turn() -> UInt64 {
+        self.progress.beat()
+        let now = Self.now()
+        defer { self.publish() }
+        switch self.machine.next(now: MonotonicInstant(nanoseconds: now)) {
+        case .standStill: return Self.pauseMaxNanoseconds
+        case .wait(let until):
+            return min(Self.pauseMaxNanoseconds, until.nanoseconds - now)
+        case .connect:
+            self.progress.attempt()
+            self.attempt("connect") { () throws(ArchiveError) in try self.connect() }
+            return 0
+        case .work:
+            self.progress.attempt()
+            var pause: UInt64 = 0
+            self.attempt("store") { () throws(ArchiveError) in
+                pause = try self.work(now: now)
+            }
+            return pause
+        }
+    }
+
+    /// Stores what is readable and summarises; called once, when the program stops.
+    package func finish() {
+        // A server that hangs now must not hold up the program for long.
+        let deadline = Self.now() + 5_000_000_000
+        self.store.onWait = { Self.now() < deadline }
+        self.isStopping = true
+        while self.machine.state == .running, Self.now() < deadline, self.turn() == 0 {}
+        self.store.close()
+        self.publish()
+    }
+
+    // MARK: - Connecting
+
+    private func connect() throws(ArchiveError) {
+        let state = try self.store.open(journal: self.source.journalID)
+        try self.checkIdentity(state)
+        let cursor = try self.cursor(in: state)
+        try self.check(cursor)
+        // The same place as before: what waits in the builder is still right.
+        if let known = self.box, known.builder.committed == cursor.stored,
+            known.builder.summarised == cursor.summarised
+        {
+            self.machine.opened()
+            return
+        }
+        if self.box != nil { self.status.counters.add(.cursorFollowed) }
+        self.status.counters.add(.resumed)
+        let start = self.source.rewound(
+            from: cursor.summarised,
+            records: HistorianBatchBuilder.rereadRecords(self.configuration.redelivery))
+        self.box = BuilderBox(
+            HistorianBatchBuilder(
+                cursor: cursor, state: state, start: min(start, cursor.summarised),
+                sourceTimes: self.configuration.sourceTimes,
+                redelivery: self.configuration.redelivery, assumedAnchor: self.assumedAnchor,
+                unit: self.unit))
+        self.machine.opened()
+        self.logger.info(
+            "archive opened",
+            metadata: [
+                "archive.store": "\(self.store.word)", "archive.cursor": "\(cursor.stored)",
+                "archive.summarised": "\(cursor.summarised)",
+            ])
+    }
+
+    private func checkIdentity(_ state: ArchiveState) throws(ArchiveError) {
+        guard let file = self.configuration.identityFile else { return }
+        guard let expected = try file.read() else {
+            // Before the first batch: a database is never written without being remembered.
+            try file.write(state.identity)
+            return
+        }
+        guard expected == state.identity else {
+            throw Self.stopping(.identityChanged(expected: expected, found: state.identity))
+        }
+        // The known database without our cursor: someone removed it, and with it what it said. A
+        // begin that failed after the identity was written looks the same and is as harmless as
+        // the journal is whole.
+        if state.cursor == nil, let oldest = self.source.oldestPosition, oldest.n > 1 {
+            throw Self.stopping(.cursorMissing)
+        }
+    }
+
+    /// The cursor, made if the archive has never seen this journal.
+    private func cursor(in state: ArchiveState) throws(ArchiveError) -> ArchiveCursor {
+        if let cursor = state.cursor { return cursor }
+        var start = Position.zero
+        if let oldest = self.source.oldestPosition, oldest.n > 1 {
+            // The journal is older than the archive: begin with what it still has.
+            start = Position(epoch: oldest.epoch, n: oldest.n - 1)
+        }
+        try self.store.begin(at: start)
+        return ArchiveCursor(stored: start, summarised: start, anchor: nil)
+    }
+
+    /// A cursor the journal cannot go on from stops the archive: nothing is guessed.
+    private func check(_ cursor: ArchiveCursor) throws(ArchiveError) {
+        let newest = self.source.newestPosition
+        if cursor.stored > (newest ?? .zero) {
+            throw Self.stopping(.cursorAheadOfJournal(cursor: cursor.stored, newest: newest))
+        }
+        guard cursor.summarised != .zero else { return }
+        if let oldest = self.source.oldestPosition, oldest.n > cursor.summarised.n + 1 {
+            throw Self.stopping(
+                .cursorOlderThanJournal(cursor: cursor.summarised, oldest: oldest))
+        }
+    }
+
+    private static func stopping(_ condition: ArchiveCondition) -> ArchiveError {
+        ArchiveError(
+            .stop(condition), code: condition.word, message: condition.description, action: "open")
+    }
+
+    // MARK: - Working
+
+    private func work(now: UInt64) throws(ArchiveError) -> UInt64 {
+        guard self.box != nil else {
+            throw PostgresError.error(sqlState: nil, message: "no cursor", action: "work")
+        }
+        if now - (self.lastMaintenance ?? 0) >= self.configuration.maintenanceIntervalNanoseconds
+            || self.lastMaintenance == nil
+        {
+            self.lastMaintenance = now
+            self.maintain()
+        }
+        let isCaughtUp = try self.fill()
+        if try self.writeRows(now: now, isCaughtUp: isCaughtUp) { return 0 }
+        if try self.writeSummary(now: now) { return 0 }
+        return isCaughtUp ? Self.idlePauseNanoseconds : 0
+    }
+
+    /// Reads until a batch is full; whether the journal has no more now.
+    private func fill() throws(ArchiveError) -> Bool {
+        var reads = 0
+        while let rows = self.box?.builder.rows.count, rows < self.configuration.batchRowsMax {
+            // Long re-reads (the redelivery window) must not go on for seconds without a beat.
+            if reads == 16 { return false }
+            reads += 1
+            self.progress.beat()
+            self.input.slots.removeAll(keepingCapacity: true)
+            do {
+                let yield = try self.source.next(
+                    after: self.box?.builder.position ?? .zero,
+                    max: self.configuration.inputRecordsMax, into: &self.input)
+                if yield == .caughtUp { return true }
+            } catch {
+                throw ArchiveError(
+                    .retry, code: "journal", message: "\(error)", action: "read the journal")
+            }
+            self.box?.builder.feed(self.input)
+        }
+        return false
+    }
+
+    /// Writes one transaction of rows if one is due; whether it did.
+    private func writeRows(now: UInt64, isCaughtUp: Bool) throws(ArchiveError) -> Bool {
+        guard let known = self.box else { return false }
+        let (position, committed, count) = (
+            known.builder.position, known.builder.committed, known.builder.rows.count
+        )
+        guard position > committed else { return false }
+        let interval =
+            count > 0
+            ? self.configuration.batchIntervalNanoseconds
+            : self.configuration.quietIntervalNanoseconds
+        let isDue =
+            count >= self.rowLimit || now - self.lastWrite >= interval
+            || (self.isStopping && isCaughtUp)
+        guard isDue else { return false }
+        try self.register()
+        let taken = min(count, self.rowLimit)
+        if taken > 0, let days = self.box?.builder.days(ofFirst: taken) {
+            try self.store.prepare(days: days)
+        }
+        let to = taken == count ? position : (known.builder.rows[taken - 1].position)
+        let outcome = try self.writePrefix(taken, from: committed, to: to)
+        guard outcome == .stored else {
+            self.follow()
+            return true
+        }
+        self.box?.builder.didStore(taken, to: to)
+        self.lastWrite = Self.now()
+        self.didStore()
+        self.status.counters.add(.stored, UInt64(taken))
+        self.status.counters.add(.batches)
+        self.rowLimit = min(self.configuration.batchRowsMax, self.rowLimit * 2)
+        return true
+    }
+
+    /// In a function of its own so that the slice is gone before the builder's rows change: else
+    /// the array would be copied.
+    private func writePrefix(
+        _ count: Int, from: Position, to: Position
+    ) throws(ArchiveError) -> ArchiveWriteOutcome {
+        try self.store.write(
+            ArchiveBatch(from: from, to: to, rows: self.box?.builder.rows.prefix(count) ?? []))
+    }
+
+    private func register() throws(ArchiveError) {
+        guard let known = self.box,
+            !known.builder.newSensors.isEmpty || !known.builder.newSources.isEmpty
+        else { return }
+        try self.store.register(
+            sensors: known.builder.newSensors, sources: known.builder.newSources)
+        self.box?.builder.didRegister()
+    }
+
+    private func writeSummary(now: UInt64) throws(ArchiveError) -> Bool {
+        guard let known = self.box, known.builder.committed > known.builder.summarised,
+            known.builder.isCaughtUpWithCursor
+        else { return false }
+        let isDue =
+            self.isStopping || known.builder.minutes.rows.count >= self.configuration.minuteRowsMax
+            || now - self.lastSummary >= self.configuration.summaryIntervalNanoseconds
+        guard isDue, let summary = known.builder.summary() else { return false }
+        guard try self.store.write(summary) == .stored else {
+            self.follow()
+            return true
+        }
+        self.box?.builder.didSummarise(through: summary.through)
+        self.lastSummary = Self.now()
+        self.didStore()
+        self.status.counters.add(.summaries)
+        self.status.counters.add(.minuteRows, UInt64(summary.minutes.count))
+        return true
+    }
+
+    private func didStore() {
+        self.machine.stored()
+        self.status.publish(error: "")
+        self.lastLoggedFailure = nil
+    }
+
+    /// Someone else moved the cursor: read it again and continue from there.
+    private func follow() {
+        self.machine.failed(
+            .reconnect, now: MonotonicInstant(nanoseconds: Self.now()), random: 0)
+        self.store.close()
+        self.logger.notice("archive cursor moved", metadata: [:])
+    }
+
+    private func maintain() {
+        do throws(ArchiveError) {
+            try self.store.maintain(now: self.wallClock())
+        } catch {
+            // Rows do not wait for maintenance; a broken connection shows at the next batch.
+            self.status.counters.add(.failuresMaintenance)
+            self.report(error, "maintain")
+        }
+    }
+
+    // MARK: - Failing
+
+    private func attempt(_ action: String, _ body: () throws(ArchiveError) -> Void) {
+        do throws(ArchiveError) {
+            try body()
+        } catch {
+            self.fail(error, action)
+        }
+    }
+
+    private func fail(_ error: ArchiveError, _ action: String) {
+        self.status.publish(error: error.description)
+        self.count(error)
+        self.report(error, action)
+        let rows = self.box?.builder.rows.count ?? 0
+        switch error.disposition {
+        case .quarantine where rows > 0 && self.machine.state == .running:
+            // Half the rows, then half again: the bad one ends up alone, without waiting.
+            if min(rows, self.rowLimit) > 1 {
+                self.rowLimit = max(1, min(rows, self.rowLimit) / 2)
+            } else {
+                self.attempt("quarantine") { () throws(ArchiveError) in
+                    try self.quarantineFirst(error)
+                }
+            }
+            return
+        case .createPartition where rows > 0 && self.machine.state == .running:
+            self.store.forgetDays()
+            // Not about partitions, or not for long: then it is the row.
+            if self.machine.failureCount >= 2 {
+                self.rowLimit = max(1, min(rows, self.rowLimit) / 2)
+                if min(rows, self.rowLimit) == 1, self.machine.failureCount >= 20 {
+                    self.attempt("quarantine") { () throws(ArchiveError) in
+                        try self.quarantineFirst(error)
+                    }
+                    return
+                }
+            }
+        case .retrySmaller: self.rowLimit = max(1, self.rowLimit / 2)
+        case .quarantine:
+            // Refused content that is no row of ours (a summary, a name): a person must look.
+            self.machine.stop(.schemaMismatch(detail: error.description))
+            return
+        case .createPartition, .reconnect, .retry, .backOffLong, .retrySlowly, .stop: break
+        }
+        self.machine.failed(
+            error.disposition, now: MonotonicInstant(nanoseconds: Self.now()),
+            random: self.nextRandom())
+        if case .backingOff(_, false) = self.machine.state { self.store.close() }
+        if case .breakerOpen(_, false) = self.machine.state { self.store.close() }
+    }
+
+    /// Puts the first row aside and moves the cursor over it, in one transaction.
+    private func quarantineFirst(_ cause: ArchiveError) throws(ArchiveError) {
+        guard let known = self.box, let row = known.builder.rows.first else { return }
+        let batch = ArchiveBatch(
+            from: known.builder.committed, to: row.position, rows: [],
+            quarantine: QuarantinedRow(row: row, code: cause.code, message: cause.message))
+        guard try self.store.write(batch) == .stored else {
+            self.follow()
+            return
+        }
+        self.box?.builder.didQuarantineFirst()
+        self.status.counters.add(.quarantined)
+        self.didStore()
+        self.rowLimit = self.configuration.batchRowsMax
+        self.logger.error(
+            "reading quarantined",
+            metadata: [
+                "journal.position": "\(row.position)", "archive.code": "\(cause.code)",
+                "archive.error": "\(cause.message)",
+            ])
+    }
+
+    private func count(_ error: ArchiveError) {
+        let counter: HistorianCounter =
+            switch error.disposition {
+            case .reconnect: .failuresConnection
+            case .retry: error.code == "journal" ? .failuresSource : .failuresTransient
+            case .retrySmaller: .failuresTimeout
+            case .backOffLong: .failuresStorage
+            case .retrySlowly: .failuresAccess
+            case .createPartition: .failuresPartition
+            case .quarantine: .failuresContent
+            case .stop: .failuresContent
+            }
+        self.status.counters.add(counter)
+    }
+
+    /// Logs the first failure of a kind, then one line a minute.
+    private func report(_ error: ArchiveError, _ action: String) {
+        let now = Self.now()
+        if let last = self.lastLoggedFailure, last.code == error.code,
+            now - last.at < 60_000_000_000
+        {
+            return
+        }
+        self.lastLoggedFailure = (error.code, now)
+        let metadata: Logger.Metadata = [
+            "archive.store": "\(self.store.word)", "archive.action": "\(action)",
+            "archive.code": "\(error.code)", "archive.error": "\(error.message)",
+        ]
+        if case .stop = error.disposition {
+            self.logger.critical("archive stopped", metadata: metadata)
+        } else {
+            self.logger.warning("archive failed", metadata: metadata)
+        }
+    }
+
+    // MARK: - Reporting
+
+    private func publish() {
+        let counters = self.status.counters
+        let now = Self.now()
+        self.status.publish(state: self.machine.state)
+        let newest = self.source.newestPosition ?? .zero
+        let stored = self.box?.builder.committed ?? .zero
+        if let tally = self.box?.builder.takeTally() {
+            counters.add(.redelivered, tally.redelivered)
+            counters.add(.canaries, tally.canaries)
+            counters.add(.implausible, tally.implausible)
+            counters.add(.regressed, tally.regressed)
+            counters.add(.historical, tally.historical)
+            counters.add(.notANumber, tally.notANumber)
+            counters.add(.anchorMissing, tally.anchorMissing)
+            counters.add(.unregistered, tally.unregistered)
+            counters.add(.recordsMissing, tally.recordsMissing)
+            counters.add(.sensorsRegistered, tally.sensorsRegistered)
+        }
+        let lag = newest.n > stored.n ? newest.n - stored.n : 0
+        if lag == 0 { self.caughtUpAt = now }
+        counters.set(.lagRecords, lag)
+        counters.set(.lagMilliseconds, (now - self.caughtUpAt) / 1_000_000)
+        self.progress.setBacklog(lag)
+        if let known = self.box {
+            self.status.publish(stored: known.builder.committed, archived: known.builder.summarised)
+        }
+    }
+
+    private func nextRandom() -> UInt64 {
+        self.random ^= self.random << 13
+        self.random ^= self.random >> 7
+        self.random ^= self.random << 17
+        return self.random
+    }
+
+    // MARK: - Clock
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// The wall clock.
+    package static func realTime() -> WallInstant {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return WallInstant(
+            nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    private static func sleep(_ nanoseconds: UInt64) {
+        var time = timespec(
+            tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+        unsafe nanosleep(&time, nil)
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MidwatchModel
+
+/// When the historian connects, works, waits, and stands still.
+///
+/// Transitions
+///
+///     connecting ──opened──▶ running ──failed──▶ backingOff ──wake──▶ connecting
+///     connecting ──failed──▶ backingOff, from the fifth failure in a row breakerOpen
+///     running ──failed(keepsConnection)──▶ backingOff(keepsConnection) ──wake──▶ running
+///     any ──condition──▶ stopped
+///
+/// The delay doubles from 0.25 s to 10 s with a random part of one half, so that many nodes do not
+/// come back in step. An open breaker is the same wait, shown: nobody should expect rows soon.
+package struct HistorianMachine: Sendable {
+    package static let delayMinNanoseconds: UInt64 = 250_000_000
+    package static let delayMaxNanoseconds: UInt64 = 10_000_000_000
+    /// For a store that is out of space.
+    package static let longDelayNanoseconds: UInt64 = 10_000_000_000
+    /// For refused credentials.
+    package static let slowDelayNanoseconds: UInt64 = 60_000_000_000
+    /// Failures in a row that open the breaker.
+    package static let breakerFailures: UInt32 = 5
+
+    package enum State: Sendable, Equatable {
+        case connecting
+        case running
+        case backingOff(until: MonotonicInstant, keepsConnection: Bool)
+        case breakerOpen(until: MonotonicInstant, keepsConnection: Bool)
+        case stopped(ArchiveCondition)
+
+        /// Word used in metrics, JSON and on screens.
+        package var word: String {
+            switch self {
+            case .connecting: "connecting"
+            case .running: "running"
+            case .backingOff: "backingOff"
+            case .breakerOpen: "breakerOpen"
+            case .stopped: "stopped"
+            }
+        }
+    }
+
+    package enum Action: Equatable, Sendable {
+        case connect
+        case work
+        case wait(until: MonotonicInstant)
+        case standStill
+    }
+
+    package private(set) var state = State.connecting
+    /// Failures since the last stored batch.
+    package private(set) var failureCount: UInt32 = 0
+
+    package init() {}
+
+    /// What to do now.
+    package mutating func next(now: MonotonicInstant) -> Action {
+        switch self.state {
+        case .connecting: return .connect
+        case .running: return .work
+        case .backingOff(let until, let keepsConnection),
+            .breakerOpen(let until, let keepsConnection):
+            guard now >= until else { return .wait(until: until) }
+            self.state = keepsConnection ? .running : .connecting
+            return keepsConnection ? .work : .connect
+        case .stopped: return .standStill
+        }
+    }
+
+    /// The store answered and the cursor fits the journal.
+    package mutating func opened() {
+        switch self.state {
+        case .connecting: self.state = .running
+        case .running, .backingOff, .breakerOpen, .stopped: break
+        }
+    }
+
+    /// A transaction was stored: whatever failed before is over.
+    package mutating func stored() {
+        self.failureCount = 0
+    }
+
+    /// Something failed.
+    ///
+    /// - Parameters:
+    ///   - disposition: What the error asks for.
+    ///   - random: 64 random bits for the jitter.
+    package mutating func failed(
+        _ disposition: ArchiveError.Disposition, now: MonotonicInstant, random: UInt64
+    ) {
+        if case .stopped = self.state { return }
+        self.failureCount += 1
+        let exponent = UInt64(min(self.failureCount - 1, 6))
+        var delay = min(Self.delayMaxNanoseconds, Self.delayMinNanoseconds << exponent)
+        var keepsConnection = true
+        switch disposition {
+        case .stop(let condition):
+            self.state = .stopped(condition)
+            return
+        case .reconnect: keepsConnection = false
+        case .retrySlowly:
+            keepsConnection = false
+            delay = Self.slowDelayNanoseconds
+        case .backOffLong: delay = Self.longDelayNanoseconds
+        case .retry, .retrySmaller, .createPartition, .quarantine: break
+        }
+        // A store that never opened has no connection to keep.
+        if self.state == .connecting { keepsConnection = false }
+        let until = now.advanced(byNanoseconds: delay / 2 + random % (delay / 2 + 1))
+        self.state =
+            self.failureCount >= Self.breakerFailures
+            ? .breakerOpen(until: until, keepsConnection: keepsConnection)
+            : .backingOff(until: until, keepsConnection: keepsConnection)
+    }
+
+    /// The archive must not go on without a person.
+    package mutating func stop(_ condition: ArchiveCondition) { self.state = .stopped(condition) }
+}

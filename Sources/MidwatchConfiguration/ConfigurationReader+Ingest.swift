@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+
+extension ConfigurationReader {
+    func ingest(_ section: ConfigurationSection) -> IngestConfiguration {
+        let udpSections = section.sections("udp")
+        let mqttSections = section.sections("mqtt")
+        let configuration = IngestConfiguration(
+            udp: udpSections.map(self.udpListener),
+            mqtt: mqttSections.map(self.mqttListener),
+            undeclaredSensorsMax: section.integer(
+                "undeclaredSensorsMax", in: 0...SystemLimits.sensorCountMax,
+                default: ConfigurationDefaults.undeclaredSensorsMax),
+            undeclaredDeadlineNanoseconds: section.duration(
+                "undeclaredDeadline", in: ConfigurationLimits.deadlineRange)
+                ?? ConfigurationDefaults.deadlineNanoseconds)
+        section.finish()
+        if udpSections.isEmpty, mqttSections.isEmpty {
+            self.issues.add(
+                .advice, "no listener: no sensor can send to this node", key: "ingest",
+                at: section.position)
+        }
+        self.requireUnique(
+            zip(
+                udpSections + mqttSections,
+                configuration.udp.map(\.name) + configuration.mqtt.map(\.name)), "name")
+        self.requireUnique(zip(udpSections, configuration.udp.map(\.bind.description)), "bind")
+        self.requireUnique(zip(mqttSections, configuration.mqtt.map(\.bind.description)), "bind")
+        return configuration
+    }
+
+    // MARK: - UDP
+
+    private func udpListener(_ section: ConfigurationSection) -> UDPListenerConfiguration {
+        let bind = section.bindAddress("bind") ?? ConfigurationDefaults.udpBind
+        let pathTemplate = section.section("pathTemplate")
+        let tags = pathTemplate.texts("tags")
+        for (index, tag) in tags.enumerated() where !Self.isLabel(tag.text) {
+            self.issues.add(
+                .invalid, "expected a tag key, got \(quoted(tag.text))",
+                key: pathTemplate.name("tags[\(index)]"), at: tag.position)
+        }
+        pathTemplate.finish()
+        let listener = UDPListenerConfiguration(
+            name: self.listenerName(section, fallback: "udp:\(bind)"), bind: bind,
+            precision: self.precision(section, "precision") ?? .nanoseconds,
+            receiveBufferBytes: section.size("receiveBuffer", in: (64 << 10)...(1 << 30))
+                ?? ConfigurationDefaults.receiveBufferBytes,
+            pathTags: pathTemplate.has("tags") ? tags.map(\.text) : nil,
+            trustSource: section.boolean("trustSource", default: false),
+            dualHomed: section.boolean("dualHomed", default: false))
+        self.requireConsent(section, bind)
+        section.finish()
+        return listener
+    }
+
+    // MARK: - MQTT
+
+    private func mqttListener(_ section: ConfigurationSection) -> MQTTListenerConfiguration {
+        let bind = section.bindAddress("bind") ?? ConfigurationDefaults.mqttBind
+        let connectionsMax = section.integer(
+            "connectionsMax", in: 1...100_000, default: ConfigurationDefaults.connectionsMax)
+        let packetSize = section.size("packetSizeMax", in: 1_024...(16 << 20))
+        let keepAlive = section.duration(
+            "keepAliveMax", in: 1_000_000_000...(65_535 * 1_000_000_000))
+        let topicSections = section.sections("topics")
+        var topics = topicSections.map(self.topic)
+        if topics.isEmpty, !section.has("topics") {
+            topics = [Self.defaultTopic]
+        }
+        let listener = MQTTListenerConfiguration(
+            name: self.listenerName(section, fallback: "mqtt:\(bind)"), bind: bind,
+            connectionsMax: connectionsMax,
+            connectionsPerAddressMax: section.integer(
+                "connectionsPerAddressMax", in: 1...100_000,
+                default: min(connectionsMax, ConfigurationDefaults.connectionsPerAddressMax)),
+            packetBytesMax: packetSize ?? SystemLimits.mqttPacketBytesMax,
+            receiveMaximum: UInt16(
+                clamping: section.integer(
+                    "receiveMaximum", in: 1...65_535,
+                    default: ConfigurationDefaults.receiveMaximum)),
+            keepAliveMaxSeconds: UInt16(
+                clamping: keepAlive.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
+                    ?? ConfigurationDefaults.keepAliveMaxSeconds),
+            topics: topics,
+            allowAnonymous: section.boolean("allowAnonymous", default: true))
+        if !listener.allowAnonymous {
+            section.report(
+                .advice, "allowAnonymous",
+                "false refuses every client: this version has no way to check a password")
+        }
+        if section.take("passwordFile") != nil {
+            section.report(
+                .invalid, "passwordFile", "reserved for a later version; remove it")
+        }
+        self.requireConsent(section, bind)
+        section.finish()
+        return listener
+    }
+
+    /// Topics of a listener that lists none: the topic is the path, the payload a number.
+    static let defaultTopic = MQTTTopicConfiguration(
+        filter: "#", path: "{topic}", format: .number, valuePath: "", timePath: nil,
+        timeUnit: .milliseconds, unit: "")
+
+    private func topic(_ section: ConfigurationSection) -> MQTTTopicConfiguration {
+        let filter = section.text("filter")
+        if let filter, !Self.isTopicFilter(filter) {
+            section.report(
+                .invalid, "filter",
+                "expected an MQTT topic filter (+ alone in a level, # alone and last), "
+                    + "got \(quoted(filter))")
+        } else if filter == nil, !section.has("filter") {
+            section.report(.invalid, "filter", "missing; \"#\" takes every topic")
+        }
+        let path = section.text("path") ?? "{topic}"
+        if let complaint = Self.complaint(aboutPath: path, filter: filter ?? "#") {
+            section.report(.invalid, "path", complaint)
+        }
+        let format =
+            section.choice("format", of: MQTTPayloadFormat.allCases.map { ($0.rawValue, $0) })
+            ?? .number
+        let value = section.text("value")
+        let time = section.text("time")
+        for (key, text) in [("value", value), ("time", time)] {
+            guard let text else { continue }
+            if format != .json {
+                section.report(
+                    .invalid, key, "only used with format: json; remove it or set the format")
+            } else if text.split(separator: ".", omittingEmptySubsequences: false).contains("") {
+                section.report(
+                    .invalid, key,
+                    "expected JSON keys separated by dots, data.value, got \(quoted(text))")
+            }
+        }
+        let topic = MQTTTopicConfiguration(
+            filter: filter ?? "#", path: path, format: format,
+            valuePath: format == .json ? value ?? "value" : "",
+            timePath: time,
+            timeUnit: self.precision(section, "timeUnit") ?? .milliseconds,
+            unit: section.text("unit") ?? "")
+        section.finish()
+        return topic
+    }
+
+    // MARK: - Checks
+
+    /// Whether `filter` obeys OASIS MQTT 5.0, 4.7.1; empty levels are allowed there.
+    static func isTopicFilter(_ filter: String) -> Bool {
+        let levels = filter.split(separator: "/", omittingEmptySubsequences: false)
+        guard !filter.isEmpty, filter.utf8.count <= 65_535 else { return false }
+        for (index, level) in levels.enumerated() {
+            if level == "#" { return index == levels.count - 1 }
+            if level != "+", level.contains("+") || level.contains("#") { return false }
+        }
+        return true
+    }
+
+    /// What is wrong with a path made from a topic; nil if nothing is.
+    static func complaint(aboutPath path: String, filter: String) -> String? {
+        let wildcards = filter.utf8.count { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }
+        var literal = ""
+        var rest = path[...]
+        while let open = rest.firstIndex(of: "{") {
+            literal += rest[..<open] + "x"
+            guard let close = rest[open...].firstIndex(of: "}") else {
+                return "expected } after { in \(quoted(path))"
+            }
+            let name = rest[rest.index(after: open)..<close]
+            let number = Scalars.integer(String(name)) ?? 0
+            guard name == "topic" || (1...max(1, wildcards)).contains(number) && wildcards > 0
+            else {
+                let numbers = (0..<wildcards).map { ", {\($0 + 1)}" }.joined()
+                return "expected {topic}\(numbers) (the wildcards of the filter), got "
+                    + quoted("{\(name)}")
+            }
+            rest = rest[rest.index(after: close)...]
+        }
+        literal += rest
+        guard !literal.contains("}"), SensorID(literal) != nil else {
+            return "expected a sensor path such as \"plant/{1}/temperature\", got \(quoted(path))"
+        }
+        return nil
+    }
+
+    private func precision(_ section: ConfigurationSection, _ key: String) -> TimePrecision? {
+        section.choice(key, of: TimePrecision.allCases.map { ($0.rawValue, $0) })
+    }
+
+    private func listenerName(_ section: ConfigurationSection, fallback: String) -> String {
+        guard let name = section.text("name") else { return fallback }
+        if !Self.isLabel(name) {
+            section.report(
+                .invalid, "name",
+                "expected one line of at most \(SystemLimits.sourceNameBytesMax) bytes")
+        }
+        return name
+    }
+
+    /// Being reachable from other machines without authentication must be said in so many words.
+    private func requireConsent(_ section: ConfigurationSection, _ bind: BindAddress) {
+        let isAllowed = section.boolean("allowUnauthenticatedRemote", default: false)
+        guard !bind.isLoopback else { return }
+        if isAllowed {
+            section.report(
+                .unsafe, "bind", "anyone who reaches \(bind) can send readings unauthenticated")
+        } else {
+            section.report(
+                .invalid, "bind",
+                "\(bind) is open to other machines and nothing authenticates them; bind a loopback "
+                    + "address or set allowUnauthenticatedRemote: true")
+        }
+    }
+
+    /// Reports every value of `key` that an earlier section has too.
+    func requireUnique(
+        _ values: some Sequence<(ConfigurationSection, String)>, _ key: String
+    ) {
+        var first: [String: String] = [:]
+        for (section, value) in values {
+            if let owner = first[value] {
+                section.report(.invalid, key, "\(quoted(value)) is used by \(owner) already")
+            } else {
+                first[value] = section.path
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MidwatchModel
+
+/// One node's configuration, validated: every value is in range and every name resolves.
+///
+/// Times are nanoseconds and sizes bytes; a field that is nil says so in its comment.
+package struct MidwatchConfiguration: Equatable, Sendable {
+    package var node: NodeConfiguration
+    package var stateDirectory: String
+    package var runDirectory: String
+    package var ingest: IngestConfiguration
+    /// In file order: the first template that fits wins.
+    package var sensors: [SensorDeclaration]
+    package var ring: RingConfiguration
+    package var journal: JournalConfiguration
+    package var archive: ArchiveConfiguration
+    package var alerts: AlertsConfiguration
+    package var api: APIConfiguration
+    package var vitals: VitalsConfiguration
+    package var log: LogConfiguration
+    /// One line for each setting that opens more than it should: every screen shows them.
+    package var unsafeSettings: [String]
+}
+
+/// Who this node is.
+package struct NodeConfiguration: Equatable, Sendable {
+    package var name: String
+    /// Empty if not set.
+    package var site: String
+}
+
+/// Unit of the times that senders write.
+package enum TimePrecision: String, Equatable, Sendable, CaseIterable {
+    case nanoseconds = "ns"
+    case microseconds = "us"
+    case milliseconds = "ms"
+    case seconds = "s"
+
+    /// Nanoseconds of one unit.
+    package var nanoseconds: Int64 {
+        switch self {
+        case .nanoseconds: 1
+        case .microseconds: 1_000
+        case .milliseconds: 1_000_000
+        case .seconds: 1_000_000_000
+        }
+    }
+}
+
+/// Everything that receives readings.
+package struct IngestConfiguration: Equatable, Sendable {
+    package var udp: [UDPListenerConfiguration]
+    package var mqtt: [MQTTListenerConfiguration]
+    /// Sensors that nobody declared and that are taken all the same.
+    package var undeclaredSensorsMax: Int
+    package var undeclaredDeadlineNanoseconds: UInt64
+}
+
+/// A UDP socket that takes line protocol.
+package struct UDPListenerConfiguration: Equatable, Sendable {
+    /// Unique among all listeners: the name of the source.
+    package var name: String
+    package var bind: BindAddress
+    package var precision: TimePrecision
+    package var receiveBufferBytes: Int
+    /// Tag keys whose values become levels of the path, in order: `measurement/tag…/field`.
+    ///
+    /// nil: every tag of a line, sorted by key.
+    package var pathTags: [String]?
+    /// Whether traffic of this source is evidence for its sensors in `exception` mode.
+    package var trustSource: Bool
+    /// Whether two copies of a reading (sensor, source time, value) are one.
+    package var dualHomed: Bool
+}
+
+/// How the payload of an MQTT message is read.
+package enum MQTTPayloadFormat: String, Equatable, Sendable, CaseIterable {
+    case number
+    case boolean
+    case json
+    case lineProtocol
+}
+
+/// How messages on some topics become readings.
+package struct MQTTTopicConfiguration: Equatable, Sendable {
+    /// MQTT topic filter, `+` and `#` allowed.
+    package var filter: String
+    /// Sensor path; `{topic}` is the whole topic, `{1}` what the first wildcard stood for.
+    package var path: String
+    package var format: MQTTPayloadFormat
+    /// Names and indexes from the root of the JSON document to the value, `data.0.value`.
+    ///
+    /// Empty unless `format` is `json`.
+    package var valuePath: String
+    /// The same for the source time; nil: none is read.
+    package var timePath: String?
+    package var timeUnit: TimePrecision
+    /// Unit of undeclared sensors on these topics; empty if not set.
+    package var unit: String
+}
+
+/// A TCP socket that speaks MQTT 3.1.1 and 5.0.
+package struct MQTTListenerConfiguration: Equatable, Sendable {
+    /// Unique among all listeners: the name of the source.
+    package var name: String
+    package var bind: BindAddress
+    package var connectionsMax: Int
+    package var connectionsPerAddressMax: Int
+    package var packetBytesMax: Int
+    package var receiveMaximum: UInt16
+    /// Longer or absent keep-alives are shortened to this.
+    package var keepAliveMaxSeconds: UInt16
+    /// In file order: the first filter that fits wins.
+    package var topics: [MQTTTopicConfiguration]
+    package var allowAnonymous: Bool
+}
+
+/// The ring between ingest, journal and engine.
+package struct RingConfiguration: Equatable, Sendable {
+    /// Slots of 64 bytes; a power of two.
+    package var capacity: Int
+}
+
+/// The log of readings.
+package struct JournalConfiguration: Equatable, Sendable {
+    package var segmentBytes: Int
+    /// How long unsynced records wait when no acknowledgement waits for them.
+    package var syncIntervalNanoseconds: UInt64
+    /// nil: 20 % of the disk, at most 50 GB.
+    package var retentionBytes: Int?
+    package var retentionNanoseconds: UInt64
+    package var stagingBytes: Int
+}
+
+/// Where readings are kept for good.
+package struct ArchiveConfiguration: Equatable, Sendable {
+    package enum Store: Equatable, Sendable {
+        case sqlite
+        case postgresql(PostgreSQLConfiguration)
+    }
+
+    package var store: Store
+    package var retentionNanoseconds: UInt64
+}
+
+/// A PostgreSQL server.
+package struct PostgreSQLConfiguration: Equatable, Sendable {
+    /// A libpq connection string, or where to find one.
+    package var connection: SecretReference
+    /// Whether the daemon applies migrations itself.
+    package var migrateAtStart: Bool
+}
+
+/// Who is told.
+package struct AlertsConfiguration: Equatable, Sendable {
+    package var endpoints: [AlertEndpointConfiguration]
+    /// Never empty if there is an endpoint: no route in the file means everything to all.
+    package var routes: [AlertRouteConfiguration]
+}
+
+/// A webhook.
+package struct AlertEndpointConfiguration: Equatable, Sendable {
+    package var name: String
+    package var url: String
+    /// Standard Webhooks secrets; alerts are signed with each, with none not at all.
+    package var secrets: [SecretReference]
+    package var timeoutNanoseconds: UInt64
+    package var inFlightMax: Int
+    /// Certificates that are trusted instead of the system's; nil: the system's.
+    package var caFile: String?
+}
+
+/// Which alerts go where.
+///
+/// An alert goes to the endpoints of every route that fits it.
+package struct AlertRouteConfiguration: Equatable, Sendable {
+    package var priorities: [AlarmPriority]
+    /// Paths or templates of sensors.
+    package var paths: [String]
+    /// Names of endpoints.
+    package var endpoints: [String]
+
+    /// Whether an alert about `path` with `priority` takes this route.
+    package func matches(path: String, priority: AlarmPriority) -> Bool {
+        self.priorities.contains(priority)
+            && self.paths.contains { PathTemplate.matches($0, path) }
+    }
+}
+
+/// Where operators' programs connect.
+package struct APIConfiguration: Equatable, Sendable {
+    package var unixSocketPath: String
+    /// Loopback only; nil: no TCP port.
+    package var tcp: BindAddress?
+}
+
+/// What the watchdog reads and where its canary goes.
+package struct VitalsConfiguration: Equatable, Sendable {
+    package var path: String
+    /// Loopback socket that the daemon keeps open for the canary reading.
+    package var canary: BindAddress
+}
+
+/// What is written to standard error.
+package struct LogConfiguration: Equatable, Sendable {
+    package enum Level: String, Equatable, Sendable, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+    package enum Format: String, Equatable, Sendable, CaseIterable {
+        case json, human
+    }
+
+    package var level: Level
+    package var format: Format
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Hummingbird
+internal import JSONText
+internal import NIOCore
+internal import OperatorViews
+
+/// A taken place among the streams; it is given back when the last reference goes, also if the
+/// response is never begun.
+final class StreamSeat: Sendable {
+    private let metrics: RequestMetrics
+
+    init(_ metrics: RequestMetrics) { self.metrics = metrics }
+
+    deinit { self.metrics.closeStream() }
+}
+
+/// Server-sent events of the ledger (WHATWG HTML, "Server-sent events").
+///
+/// The stream pulls: it fetches the next records when the client took the ones before, so a slow
+/// client holds no queue. The id of an event is its ledger number; a client that comes back with
+/// `Last-Event-ID` misses nothing and gets nothing twice.
+struct EventStream: Sendable {
+    let backend: any OperatorBackend
+    let metrics: RequestMetrics
+    let stopping: EventSignal
+    /// Passes 0 when the client hangs up.
+    let hangUp: EventSignal
+    let after: UInt64
+    let seat: StreamSeat
+
+    @concurrent
+    func run(into writer: inout any ResponseBodyWriter) async throws {
+        var after = self.after
+        // Told at once: the stream is open, and from where a client resumes if it breaks before
+        // the first event. The retry time is in milliseconds.
+        try await writer.write(ByteBuffer(string: "retry: 2000\nid: \(after)\n: open\n\n"))
+        while self.stopping.value == 0, self.hangUp.value == 0, !Task.isCancelled {
+            let events = await self.backend.events(
+                after: after, limit: OperatorAPILimits.streamBatchMax)
+            if let last = events.last {
+                try await writer.write(Self.frames(events))
+                self.metrics.add(.streamEvents, UInt64(events.count))
+                after = last.n
+                continue
+            }
+            if await self.waitOrTimeOut(after: after) {
+                try await writer.write(ByteBuffer(string: ": heartbeat\n\n"))
+            }
+        }
+        try await writer.finish(nil)
+    }
+
+    /// Whether the heartbeat's time passed without an event.
+    private func waitOrTimeOut(after: UInt64) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await self.backend.waitForEvents(after: after)
+                return false
+            }
+            group.addTask {
+                await self.stopping.wait(after: 0)
+                return false
+            }
+            group.addTask {
+                await self.hangUp.wait(after: 0)
+                return false
+            }
+            group.addTask {
+                do {
+                    try await Task.sleep(for: .seconds(OperatorAPILimits.streamHeartbeatSeconds))
+                    return true
+                } catch {
+                    return false
+                }
+            }
+            let timedOut = await group.next() ?? false
+            group.cancelAll()
+            return timedOut
+        }
+    }
+
+    static func frames(_ events: [EventView]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        for event in events {
+            // JSON text has no line breaks, so one `data` line carries the whole event.
+            buffer.writeString("id: \(event.n)\nevent: ledger\ndata: ")
+            buffer.writeString(event.jsonText)
+            buffer.writeString("\n\n")
+        }
+        return buffer
+    }
+}
+
+/// Tells a stream that its client hung up, so that its seat is free at once and not when the next
+/// heartbeat cannot be written.
+final class HangUpHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    private let hangUp: EventSignal
+
+    init(_ hangUp: EventSignal) { self.hangUp = hangUp }
+
+    /// A signal that passes 0 when the other end of `channel` closes.
+    static func watch(_ channel: any Channel) async throws -> EventSignal {
+        let hangUp = EventSignal()
+        try await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.addHandler(
+                HangUpHandler(hangUp), position: .first)
+        }.get()
+        return hangUp
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { self.hangUp.advance(to: 1) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.hangUp.advance(to: 1)
+        context.fireChannelInactive()
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every limit of the operator API, in one place.
+package enum OperatorAPILimits {
+    /// Bytes of one request body; an acknowledgement's comment is the longest thing sent.
+    package static let requestBodyBytesMax = 16 * 1_024
+    /// Bytes of one header field.
+    package static let headerFieldBytesMax = 8 * 1_024
+    /// Bytes of all header fields of a request.
+    package static let headerListBytesMax = 16 * 1_024
+    /// Header fields of a request.
+    package static let headerFieldsMax = 64
+    /// Bytes of a request target: an alarm id percent-encoded byte by byte fits.
+    package static let targetBytesMax = 2_048
+    /// Connections of one listener; more wait in the backlog of the kernel.
+    package static let connectionsMax = 64
+    /// Connections that wait for `accept`.
+    package static let backlogMax = 64
+    /// A connection without a request for this long is closed.
+    package static let idleTimeoutSeconds: Int64 = 60
+    /// Items of one page.
+    package static let pageItemsMax = 1_000
+    /// Items of one page unless the client asks.
+    package static let pageItemsDefault = 200
+    /// Event streams open at once over all listeners.
+    package static let streamSubscribersMax = 16
+    /// Events fetched from the ledger at once for a stream.
+    package static let streamBatchMax = 100
+    /// A stream without an event gets a comment this often, so that both ends see a dead link.
+    package static let streamHeartbeatSeconds: Int64 = 10
+    /// A stream whose client takes nothing for this long is closed.
+    package static let streamWriteTimeoutSeconds: Int64 = 30
+    /// Bytes of an operator's comment.
+    package static let commentBytesMax = 1_024
+    /// Bytes of an activation in a request.
+    package static let activationBytesMax = 64
+    /// Bytes of a filter in a query.
+    package static let filterBytesMax = 255
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import Hummingbird
+internal import HummingbirdCore
+package import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+
+/// Where the operator API listens and what it asks of those who come.
+package struct OperatorAPIConfiguration: Sendable, Equatable {
+    /// A TCP listener beside the unix socket.
+    package struct Loopback: Sendable, Equatable {
+        /// `127.0.0.1`, `::1` or `localhost`; nothing else is taken.
+        package var host: String
+        /// 0: the kernel chooses.
+        package var port: Int
+        /// Without a token only GET is answered.
+        package var token: String?
+
+        package init(host: String = "127.0.0.1", port: Int, token: String? = nil) {
+            self.host = host
+            self.port = port
+            self.token = token
+        }
+    }
+
+    /// Path of the unix socket, in a folder that only the service's group may enter.
+    package var socketPath: String
+    package var loopback: Loopback?
+
+    package init(socketPath: String, loopback: Loopback? = nil) {
+        self.socketPath = socketPath
+        self.loopback = loopback
+    }
+}
+
+/// Why the operator API does not start.
+package enum OperatorAPIError: Error, Equatable, CustomStringConvertible {
+    /// Another process answers at the socket.
+    case socketInUse(path: String)
+    /// Something that is no socket has the path.
+    case notASocket(path: String)
+    /// Longer than the kernel takes (unix(7): 107 bytes).
+    case socketPathTooLong(path: String)
+    /// The host is not this machine's loopback.
+    case notLoopback(host: String)
+    /// An empty token protects nothing.
+    case emptyToken
+    /// A system call failed.
+    case system(call: String, path: String, errno: Int32)
+
+    package var description: String {
+        switch self {
+        case .socketInUse(let path):
+            "\(path): another process answers there; is midwatchd already running?"
+        case .notASocket(let path): "\(path): exists and is not a socket; remove it"
+        case .socketPathTooLong(let path): "\(path): longer than 107 bytes"
+        case .notLoopback(let host):
+            "\(host): the operator API listens on 127.0.0.1, ::1 or localhost only"
+        case .emptyToken: "the token of the operator API is empty"
+        case .system(let call, let path, let errno): "\(path): \(call) failed with errno \(errno)"
+        }
+    }
+}
+
+/// The operator API: HTTP/1.1 on a unix socket and, if configured, on a loopback port.
+///
+/// On the unix socket the kernel says who sends a command (SO_PEERCRED); the socket's mode 0660
+/// says who may connect. `run()` ends when the task is cancelled or, inside a `ServiceGroup`, by
+/// its graceful stop: streams end, requests under way are answered.
+package struct OperatorAPIServer: Service {
+    private let configuration: OperatorAPIConfiguration
+    private let backend: any OperatorBackend
+    private let logger: Logger
+    private let onListening: @Sendable (_ loopbackPort: Int?) -> Void
+    private let stopping = EventSignal()
+    /// Counters of the API; its own metrics page carries them already.
+    package let metrics = RequestMetrics()
+
+    /// Checks the configuration; nothing listens before `run()`.
+    ///
+    /// `onListening` is called once per listener when it takes connections, with the port of the
+    /// loopback listener or nil for the unix socket.
+    ///
+    /// - Throws: `OperatorAPIError` for a configuration that must not be used.
+    package init(
+        configuration: OperatorAPIConfiguration, backend: any OperatorBackend, logger: Logger,
+        onListening: @escaping @Sendable (_ loopbackPort: Int?) -> Void = { _ in }
+    ) throws(OperatorAPIError) {
+        guard configuration.socketPath.utf8.count <= 107 else {
+            throw .socketPathTooLong(path: configuration.socketPath)
+        }
+        if let loopback = configuration.loopback {
+            guard ["127.0.0.1", "::1", "localhost"].contains(loopback.host) else {
+                throw .notLoopback(host: loopback.host)
+            }
+            if loopback.token?.isEmpty == true { throw .emptyToken }
+        }
+        self.configuration = configuration
+        self.backend = backend
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    package func run() async throws {
+        let path = self.configuration.socketPath
+        try UnixSocketFile.prepare(path)
+        defer { _ = unsafe unlink(path) }
+        let onListening = self.onListening
+        let unixSocket = self.application(.unixSocket, .unixDomainSocket(path: path)) { _ in
+            // Until here the mode is what the umask left, with no group write: stricter.
+            UnixSocketFile.restrict(path)
+            onListening(nil)
+        }
+        let stopping = self.stopping
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup { group in
+                group.addTask { try await unixSocket.run() }
+                if let loopback = self.configuration.loopback {
+                    let kind = ListenerKind.loopback(token: loopback.token)
+                    let address = BindAddress.hostname(loopback.host, port: loopback.port)
+                    let application = self.application(kind, address) { channel in
+                        onListening(channel.localAddress?.port)
+                    }
+                    group.addTask { try await application.run() }
+                }
+                defer { group.cancelAll() }
+                // The first listener that ends ends both; a failure is thrown.
+                while try await group.next() != nil {}
+            }
+        } onGracefulShutdown: {
+            stopping.advance(to: 1)
+        }
+    }
+
+    private func application(
+        _ kind: ListenerKind, _ address: BindAddress,
+        onRunning: @escaping @Sendable (any Channel) async -> Void
+    ) -> Application<OperatorResponder> {
+        let limits = HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: OperatorAPILimits.headerFieldBytesMax,
+            maxHeaderListSize: OperatorAPILimits.headerListBytesMax,
+            maxHeaderFieldCount: OperatorAPILimits.headerFieldsMax)
+        let metrics = self.metrics
+        return Application(
+            responder: OperatorResponder(
+                backend: self.backend, kind: kind, metrics: metrics, stopping: self.stopping),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [StalledWriteHandler(metrics)],
+                    idleTimeout: .seconds(OperatorAPILimits.idleTimeoutSeconds),
+                    httpDecoderConfiguration: limits)),
+            configuration: ApplicationConfiguration(
+                address: address, backlog: OperatorAPILimits.backlogMax,
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    OperatorAPILimits.connectionsMax, logger: self.logger)),
+            onServerRunning: onRunning,
+            logger: self.logger)
+    }
+}

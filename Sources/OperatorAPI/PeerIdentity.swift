@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import NIOCore
+
+/// Who is at the other end of a unix socket, as the kernel saw it at `connect`.
+///
+/// The layout is that of `struct ucred` (unix(7), SO_PEERCRED).
+struct PeerCredentials: Sendable, Equatable {
+    var pid: Int32
+    var uid: UInt32
+    var gid: UInt32
+
+    /// Asks the kernel; nil if the channel is no unix socket.
+    static func read(from channel: any Channel) async -> PeerCredentials? {
+        guard let provider = channel as? any SocketOptionProvider else { return nil }
+        let option = NIOBSDSocket.Option(rawValue: CInt(SO_PEERCRED))
+        let credentials: PeerCredentials? =
+            try? await provider.unsafeGetSocketOption(level: .socket, name: option).get()
+        // A socket of another family answers with pid 0 and uid -1.
+        guard let credentials, credentials.pid > 0 else { return nil }
+        return credentials
+    }
+
+    var origin: String { "unix:pid=\(self.pid),uid=\(self.uid)" }
+}
+
+/// Names of local accounts, from `/etc/passwd` alone.
+///
+/// The resolver of the C library may ask a directory server and wait for it without a bound; the
+/// name of who acknowledged an alarm must not hang on a network. Accounts that are not in the file
+/// are shown as `uid:1000`.
+enum LocalAccounts {
+    private static let fileBytesMax = 1 << 20
+
+    /// Name of the account with this number, or `uid:` and the number.
+    static func name(uid: UInt32, file: String = "/etc/passwd") -> String {
+        let number = String(uid)
+        for line in self.read(file).split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            guard fields.count >= 3, fields[2].elementsEqual(number.utf8),
+                let name = String(validating: fields[0], as: UTF8.self), !name.isEmpty
+            else { continue }
+            return name
+        }
+        return "uid:\(number)"
+    }
+
+    private static func read(_ file: String) -> [UInt8] {
+        let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        while bytes.count < self.fileBytesMax {
+            var chunk = [UInt8](repeating: 0, count: 16_384)
+            let count = unsafe chunk.withUnsafeMutableBytes { buffer in
+                unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            bytes.append(contentsOf: chunk.prefix(count))
+        }
+        return bytes
+    }
+}

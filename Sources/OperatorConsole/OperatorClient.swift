@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+internal import JSONText
+internal import MidwatchModel
+package import OperatorViews
+
+/// Why the daemon gave no answer, in words that say what to do.
+package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Nobody answers at the socket.
+    case unreachable(path: String, errno: Int32)
+    case timedOut(path: String)
+    /// The daemon closed the connection in the middle of its answer.
+    case cutOff(path: String)
+    /// The answer is not what this version understands.
+    case malformed(reason: String)
+    /// The daemon understood and said no.
+    case problem(Problem)
+
+    /// Whether the daemon could not be reached at all, as opposed to having answered.
+    package var isUnreachable: Bool {
+        switch self {
+        case .unreachable, .timedOut, .cutOff: true
+        case .malformed, .problem: false
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .unreachable(let path, let errno):
+            switch errno {
+            case EACCES, EPERM:
+                "\(path): you may not connect; be a member of the group that owns the socket"
+            case ENAMETOOLONG: "\(path): longer than a socket path may be (107 bytes)"
+            default:
+                "midwatchd is not running or its socket is elsewhere than \(path): --socket PATH"
+            }
+        case .timedOut(let path):
+            "midwatchd at \(path) does not answer; look at its log and at midwatch-watchdog"
+        case .cutOff(let path):
+            "midwatchd at \(path) closed the connection before its answer was complete"
+        case .malformed(let reason):
+            "midwatchd answered what this midwatch does not understand (\(reason)); "
+                + "are both of one version?"
+        case .problem(let problem):
+            problem.detail.isEmpty ? problem.title : "\(problem.title): \(problem.detail)"
+        }
+    }
+}
+
+/// Talks to the daemon over its unix socket: one connection per request, everything bounded.
+///
+/// Calls block their thread, each for the timeout at most.
+package struct OperatorClient: Sendable {
+    /// Where the daemon listens unless told otherwise.
+    package static let defaultSocketPath = "/run/midwatch/midwatch.sock"
+    /// Bytes of an answer: a page of 1,000 sensors has about 700,000.
+    package static let bodyBytesMax = 16 << 20
+    /// A stream without a byte for this long is dead: the daemon sends a comment every 10 s.
+    package static let streamSilenceMaxNanoseconds: UInt64 = 25_000_000_000
+    /// Items a client takes over all pages.
+    package static let itemsMax = SystemLimits.sensorCountMax
+
+    package let socketPath: String
+    package let timeoutNanoseconds: UInt64
+
+    package init(socketPath: String, timeoutNanoseconds: UInt64 = 5_000_000_000) {
+        self.socketPath = socketPath
+        self.timeoutNanoseconds = timeoutNanoseconds
+    }
+
+    // MARK: Requests
+
+    package func status() throws(ClientError) -> StatusView {
+        try self.view(try self.get("/v1/status"))
+    }
+
+    /// One page, as the query says.
+    package func sensors(_ query: SensorQuery) throws(ClientError) -> PageView<SensorView> {
+        var items = [("limit", "\(query.limit)"), ("order", query.order.rawValue)]
+        if !query.filter.isEmpty { items.append(("filter", query.filter)) }
+        if let freshness = query.freshness { items.append(("freshness", freshness.word)) }
+        if let after = query.after { items.append(("after", after)) }
+        return try self.view(try self.get("/v1/sensors" + Self.query(items)))
+    }
+
+    /// Every page of a query ordered by path.
+    package func allSensors(_ query: SensorQuery) throws(ClientError) -> [SensorView] {
+        var query = query
+        query.order = .path
+        var found: [SensorView] = []
+        while found.count < Self.itemsMax {
+            let page = try self.sensors(query)
+            found += page.items
+            guard let next = page.next else { break }
+            query.after = next
+        }
+        return found
+    }
+
+    package func alarms(_ query: AlarmQuery) throws(ClientError) -> PageView<AlarmView> {
+        var items = [("limit", "\(query.limit)"), ("order", query.order.rawValue)]
+        if !query.filter.isEmpty { items.append(("filter", query.filter)) }
+        if query.includesNormal { items.append(("normal", "true")) }
+        if let after = query.after { items.append(("after", after)) }
+        return try self.view(try self.get("/v1/alarms" + Self.query(items)))
+    }
+
+    /// Acknowledges one activation of an alarm.
+    package func acknowledge(
+        alarmID: String, activation: String, comment: String
+    ) throws(ClientError) -> AcknowledgementView {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("activation", activation)
+            json.field("comment", comment)
+        }
+        let path = "/v1/alarms/\(Self.encode(alarmID))/acknowledge"
+        return try self.view(try self.exchange("POST", path, body: json.bytes))
+    }
+
+    package func events(after: UInt64, limit: Int) throws(ClientError) -> PageView<EventView> {
+        try self.view(
+            try self.get("/v1/events" + Self.query([("after", "\(after)"), ("limit", "\(limit)")])))
+    }
+
+    /// Follows the ledger until `onEvent` returns false, the daemon stops, or the link breaks.
+    ///
+    /// `last` is the number of the last event seen; nil begins with the next one. It is kept up to
+    /// date, also before the first event, so that following again misses nothing.
+    package func follow(
+        from last: inout UInt64?, onEvent: (EventView) -> Bool
+    ) throws(ClientError) {
+        let path = "/v1/stream" + Self.query(last.map { [("after", "\($0)")] } ?? [])
+        let connection = try self.connect()
+        try self.send("GET", path, body: nil, on: connection)
+        var parser = ResponseParser(bodyBytesMax: Int.max)
+        var stream = EventStreamParser()
+        while !parser.isComplete {
+            let deadline = clinux_boottime_ns() + Self.streamSilenceMaxNanoseconds
+            let isOver = try self.receive(on: connection, deadline: deadline, into: &parser)
+            if parser.hasHead, parser.status != 200 {
+                if isOver { throw self.failure(parser.status, parser.takeBody()) }
+                continue
+            }
+            for event in stream.feed(parser.takeBody()) where event.type == "ledger" {
+                let view: EventView = try self.view(Array(event.data.utf8))
+                last = view.n
+                guard onEvent(view) else { return }
+            }
+            last = UInt64(stream.lastID) ?? last
+            if isOver { return }
+        }
+    }
+
+    /// The body of a GET, whatever it is.
+    package func get(_ path: String) throws(ClientError) -> [UInt8] {
+        try self.exchange("GET", path, body: nil)
+    }
+
+    // MARK: Private
+
+    private func view<View: OperatorView>(_ bytes: [UInt8]) throws(ClientError) -> View {
+        do {
+            return try View(json: try JSONValue(parsing: bytes.span))
+        } catch {
+            throw .malformed(reason: "\(error)")
+        }
+    }
+
+    private func connect() throws(ClientError) -> UnixSocketConnection {
+        do {
+            return try UnixSocketConnection(
+                path: self.socketPath, timeoutNanoseconds: self.timeoutNanoseconds)
+        } catch {
+            throw self.clientError(error)
+        }
+    }
+
+    private func exchange(
+        _ method: String, _ path: String, body: [UInt8]?
+    ) throws(ClientError) -> [UInt8] {
+        let connection = try self.connect()
+        try self.send(method, path, body: body, on: connection)
+        var parser = ResponseParser(bodyBytesMax: Self.bodyBytesMax)
+        let deadline = clinux_boottime_ns() + self.timeoutNanoseconds
+        while !parser.isComplete {
+            if try self.receive(on: connection, deadline: deadline, into: &parser) { break }
+        }
+        let answer = parser.takeBody()
+        guard (200..<300).contains(parser.status) else {
+            throw self.failure(parser.status, answer)
+        }
+        return answer
+    }
+
+    private func send(
+        _ method: String, _ path: String, body: [UInt8]?,
+        on connection: borrowing UnixSocketConnection
+    ) throws(ClientError) {
+        var head = "\(method) \(path) HTTP/1.1\r\nHost: midwatch\r\nConnection: close\r\n"
+        if let body {
+            head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
+        }
+        let bytes = Array((head + "\r\n").utf8) + (body ?? [])
+        do {
+            try connection.send(bytes, deadline: clinux_boottime_ns() + self.timeoutNanoseconds)
+        } catch {
+            throw self.clientError(error)
+        }
+    }
+
+    /// Reads once; true when the response is over.
+    private func receive(
+        on connection: borrowing UnixSocketConnection, deadline: UInt64,
+        into parser: inout ResponseParser
+    ) throws(ClientError) -> Bool {
+        let bytes: [UInt8]?
+        do {
+            bytes = try connection.receive(deadline: deadline)
+        } catch {
+            throw self.clientError(error)
+        }
+        do throws(ResponseError) {
+            guard let bytes else {
+                try parser.finish()
+                return true
+            }
+            try parser.feed(bytes[...])
+            return parser.isComplete
+        } catch {
+            if error == .cutOff { throw .cutOff(path: self.socketPath) }
+            throw .malformed(reason: "\(error)")
+        }
+    }
+
+    private func failure(_ status: Int, _ body: [UInt8]) -> ClientError {
+        if let json = try? JSONValue(parsing: body.span), let problem = try? Problem(json: json) {
+            return .problem(problem)
+        }
+        return .malformed(reason: "HTTP status \(status)")
+    }
+
+    private func clientError(_ failure: UnixSocketConnection.Failure) -> ClientError {
+        switch failure {
+        case .unreachable(let errno): .unreachable(path: self.socketPath, errno: errno)
+        case .timedOut: .timedOut(path: self.socketPath)
+        case .closed: .cutOff(path: self.socketPath)
+        case .system(let errno): .unreachable(path: self.socketPath, errno: errno)
+        }
+    }
+
+    private static func query(_ items: [(name: String, value: String)]) -> String {
+        guard !items.isEmpty else { return "" }
+        return "?" + items.map { "\($0.name)=\(self.encode($0.value))" }.joined(separator: "&")
+    }
+
+    /// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).
+    package static func encode(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                UInt8(ascii: "_"), UInt8(ascii: "~"):
+                bytes.append(byte)
+            default:
+                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

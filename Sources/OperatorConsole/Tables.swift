@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import JSONText
+package import MidwatchModel
+package import OperatorViews
+
+/// Rows under titles, each column as wide as its longest cell; one column gives way when the
+/// terminal is too narrow.
+struct TextTable {
+    private var rows: [[String]]
+    private let flexible: Int
+    private let rightAligned: Set<Int>
+
+    init(titles: [String], flexible: Int, rightAligned: Set<Int> = []) {
+        self.rows = [titles]
+        self.flexible = flexible
+        self.rightAligned = rightAligned
+    }
+
+    mutating func add(_ cells: [String]) {
+        precondition(cells.count == self.rows[0].count, "cells of a table row")
+        self.rows.append(cells.map(TerminalText.clean))
+    }
+
+    /// The table, cut to `columns`; with nil nothing is cut, as scripts want it.
+    func text(columns: Int?) -> String {
+        var widths = self.rows[0].indices.map { column in
+            self.rows.map { TerminalText.width($0[column]) }.max() ?? 0
+        }
+        if let columns {
+            let excess = widths.reduce(0, +) + 2 * (widths.count - 1) - columns
+            if excess > 0 {
+                widths[self.flexible] = max(10, widths[self.flexible] - excess)
+            }
+        }
+        var text = ""
+        for row in self.rows {
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                if column > 0 { line += "  " }
+                line += TerminalText.padded(
+                    cell, to: widths[column], right: self.rightAligned.contains(column))
+            }
+            if let columns { line = TerminalText.fitted(line, to: columns) }
+            while line.last == " " { line.removeLast() }
+            text += line + "\n"
+        }
+        return text
+    }
+}
+
+/// Sensors as a table for people.
+package enum SensorTable {
+    package static func text(_ sensors: [SensorView], columns: Int?) -> String {
+        var table = TextTable(
+            titles: [
+                "SENSOR", "VALUE", "UNIT", "AGE", "DEADLINE", "FRESHNESS", "QUALITY", "ALARM",
+            ],
+            flexible: 0, rightAligned: [1, 3, 4])
+        for sensor in sensors {
+            let value = Words.value(sensor.value)
+            let isLast = sensor.freshness != .fresh && sensor.value != nil
+            let alarm = sensor.alarm.map {
+                Words.priority($0.priority) + " " + Words.state($0.state)
+            }
+            table.add([
+                sensor.path, isLast ? "(\(value))" : value, sensor.unit,
+                sensor.ageNanoseconds.map { Words.duration(nanoseconds: $0) } ?? "-",
+                Words.duration(nanoseconds: sensor.deadlineNanoseconds),
+                Words.freshness(sensor.freshness), sensor.quality.word, alarm ?? "",
+            ])
+        }
+        return table.text(columns: columns)
+    }
+}
+
+/// Alarms as a table for people.
+package enum AlarmTable {
+    /// The table; `time` is the daemon's wall clock, from which ages are counted.
+    package static func text(_ alarms: [AlarmView], time: WallInstant, columns: Int?) -> String {
+        guard !alarms.isEmpty else { return "no alarms\n" }
+        var table = TextTable(
+            titles: ["PRIORITY", "STATE", "SINCE", "ALARM", "ACTIVATION", "MESSAGE"], flexible: 5,
+            rightAligned: [2])
+        for alarm in alarms {
+            let age = alarm.raisedAt.map { raised in
+                Words.duration(
+                    nanoseconds: UInt64(clamping: time.nanoseconds - raised.nanoseconds))
+            }
+            let suppression = Words.suppression(alarm.suppression)
+            let state = Words.state(alarm.state) + (suppression.isEmpty ? "" : ", \(suppression)")
+            table.add([
+                Words.priority(alarm.priority), state, age ?? "", alarm.alarmID, alarm.activation,
+                Dashboard.summary(alarm),
+            ])
+        }
+        return table.text(columns: columns)
+    }
+
+    /// What an alarm is about, in one line.
+    package static func oneLine(_ alarm: AlarmView) -> String {
+        "\(Words.priority(alarm.priority)) \(Words.state(alarm.state)) \(alarm.alarmID) "
+            + "\(alarm.activation): \(Dashboard.summary(alarm))"
+    }
+}
+
+/// The status as lines for people.
+package enum StatusText {
+    package static func lines(_ status: StatusView) -> [String] {
+        var lines: [String] = []
+        func add(_ name: String, _ text: String) {
+            lines.append(TerminalText.clean(TerminalText.padded(name, to: 11) + text))
+        }
+        let modes = status.modes.isEmpty ? "" : ": " + status.modes.joined(separator: ", ")
+        add("health", status.health.word.uppercased() + modes)
+        add(
+            "node",
+            status.node + (status.site.isEmpty ? "" : ", \(status.site)")
+                + ", version \(status.version), since \(Words.dateAndTime(status.startedAt))")
+        let age = status.watchdog.ageNanoseconds.map { Words.duration(nanoseconds: $0) }
+        add(
+            "watchdog",
+            status.watchdog.alive
+                ? "alive" + (age.map { ", \($0) ago" } ?? "")
+                : "NOT ALIVE" + (age.map { " for \($0)" } ?? ""))
+        let sensors = status.sensors
+        add(
+            "sensors",
+            "\(sensors.total): \(sensors.fresh) fresh, \(sensors.stale) stale, "
+                + "\(sensors.unverified) unverified, \(sensors.neverReceived) never seen")
+        let alarms = status.alarms
+        add(
+            "alarms",
+            "\(alarms.unacknowledged) unacknowledged, \(alarms.acknowledged) acknowledged, "
+                + "\(alarms.returnedUnacknowledged) returned; \(alarms.critical) critical, "
+                + "\(alarms.high) high")
+        add(
+            "rates/s",
+            "received \(Words.count(status.rates.received)), "
+                + "accepted \(Words.count(status.rates.accepted)), "
+                + "evaluated \(Words.count(status.rates.evaluated)), "
+                + "journaled \(Words.count(status.rates.journaled)), "
+                + "archived \(Words.count(status.rates.archived))")
+        add(
+            "queues",
+            "ring \(Words.decimals(status.queues.ringFill * 100, 1))%, "
+                + "journal \(Words.bytes(status.queues.journalStagedBytes)), "
+                + "archive \(status.queues.archiveLagRecords) records, "
+                + "delivery \(status.queues.deliveryBacklog)")
+        for latency in status.latencies {
+            add(
+                "latency",
+                "\(latency.stage): p50 \(Words.latency(nanoseconds: latency.p50Nanoseconds)), "
+                    + "p99 \(Words.latency(nanoseconds: latency.p99Nanoseconds)), "
+                    + "max \(Words.latency(nanoseconds: latency.maxNanoseconds))")
+        }
+        for stage in status.stages {
+            add(
+                "stage",
+                "\(stage.name): turned \(Words.duration(nanoseconds: stage.beatAgeNanoseconds))"
+                    + " ago, backlog \(stage.backlog)")
+        }
+        add(
+            "archive",
+            "\(status.archive.store) \(status.archive.state), "
+                + "breaker \(status.archive.breaker), through \(status.archive.archivedThrough)")
+        for endpoint in status.endpoints {
+            add(
+                "endpoint",
+                "\(endpoint.name): breaker \(endpoint.breaker), \(endpoint.queue) waiting")
+        }
+        let full = status.disk.timeToFullSeconds.map {
+            ", full in \(Words.duration(nanoseconds: $0 &* 1_000_000_000))"
+        }
+        add("disk", "\(Words.bytes(status.disk.bytesFree)) free" + (full ?? ""))
+        return lines
+    }
+}
+
+/// A ledger record as one line for people.
+package enum EventText {
+    package static func line(_ event: EventView) -> String {
+        var json = JSONWriter()
+        json.value(event.body)
+        return TerminalText.clean(
+            "\(event.n)  \(Words.dateAndTime(event.written))  \(json.text)")
+    }
+}
+
+extension DashboardSnapshot {
+    /// The snapshot as one JSON object.
+    package var jsonText: String {
+        var json = JSONWriter()
+        json.object { json in
+            json.name("status")
+            self.status.encode(to: &json)
+            json.arrayField("alarms") { json in
+                for alarm in self.alarms { alarm.encode(to: &json) }
+            }
+            json.arrayField("sensors") { json in
+                for sensor in self.sensors { sensor.encode(to: &json) }
+            }
+        }
+        return json.text
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSONText
+package import MidwatchModel
+
+/// What an operator sees of one alarm.
+package struct AlarmView: OperatorView {
+    /// `<path>:<kind>`.
+    package var alarmID: String
+    /// The activation an acknowledgement must name, `epoch:n.k`; empty while the alarm is normal
+    /// and never was raised.
+    package var activation: String
+    package var path: String
+    /// A word of `AlarmKind`, or one that a newer daemon has added: an alarm whose kind is not
+    /// known here is shown all the same.
+    package var kind: String
+    package var state: AlarmState
+    package var priority: AlarmPriority
+    package var suppression: AlarmSuppression = []
+    package var conditionResult = ConditionResult.met
+    package var raisedAt: WallInstant?
+    package var lastTransitionAt: WallInstant?
+    /// The condition cannot be verified since then; the state is held.
+    package var heldSince: WallInstant?
+    package var ackBy = ""
+    package var ackComment = ""
+    /// Value that raised the alarm.
+    package var triggerValue: Double?
+    package var setpoint: Double?
+    /// The value furthest beyond the setpoint during this activation.
+    package var worstValue: Double?
+    package var currentValue: Double?
+    package var unit = ""
+    package var title = ""
+    package var message = ""
+    package var consequence = ""
+    package var operatorAction = ""
+    package var firstChecks: [String] = []
+    package var timeToRespondSeconds: UInt32 = 0
+    package var runbook = ""
+    package var activationCount: UInt64 = 0
+
+    package init(
+        alarmID: String, activation: String, path: String, kind: String, state: AlarmState,
+        priority: AlarmPriority
+    ) {
+        self.alarmID = alarmID
+        self.activation = activation
+        self.path = path
+        self.kind = kind
+        self.state = state
+        self.priority = priority
+    }
+
+    package func encode(to json: inout JSONWriter) {
+        json.object { json in
+            json.field("alarmID", self.alarmID)
+            json.field("activation", self.activation)
+            json.field("path", self.path)
+            json.field("kind", self.kind)
+            json.field("state", self.state.word)
+            json.field("priority", self.priority.word)
+            json.field("suppression", self.suppression.words)
+            json.field("conditionResult", self.conditionResult.word)
+            json.fieldIfPresent("raisedAt", self.raisedAt)
+            json.fieldIfPresent("lastTransitionAt", self.lastTransitionAt)
+            json.fieldIfPresent("heldSince", self.heldSince)
+            json.field("ackBy", self.ackBy)
+            json.field("ackComment", self.ackComment)
+            json.fieldIfPresent("triggerValue", self.triggerValue)
+            json.fieldIfPresent("setpoint", self.setpoint)
+            json.fieldIfPresent("worstValue", self.worstValue)
+            json.fieldIfPresent("currentValue", self.currentValue)
+            json.field("unit", self.unit)
+            json.field("title", self.title)
+            json.field("message", self.message)
+            json.field("consequence", self.consequence)
+            json.field("operatorAction", self.operatorAction)
+            json.field("firstChecks", self.firstChecks)
+            json.field("timeToRespondSeconds", self.timeToRespondSeconds)
+            json.field("runbook", self.runbook)
+            json.field("activationCount", self.activationCount)
+        }
+    }
+
+    package init(json: JSONValue) throws(ViewError) {
+        let reader = try ViewReader(json, place: "alarm")
+        self.init(
+            alarmID: try reader.text("alarmID"), activation: try reader.text("activation"),
+            path: try reader.text("path"), kind: try reader.text("kind"),
+            state: try reader.word("state"), priority: try reader.word("priority"))
+        self.suppression = AlarmSuppression(words: try reader.texts("suppression"))
+        self.conditionResult = try reader.word("conditionResult")
+        self.raisedAt = try reader.wallIfPresent("raisedAt")
+        self.lastTransitionAt = try reader.wallIfPresent("lastTransitionAt")
+        self.heldSince = try reader.wallIfPresent("heldSince")
+        self.ackBy = try reader.text("ackBy")
+        self.ackComment = try reader.text("ackComment")
+        self.triggerValue = try reader.numberIfPresent("triggerValue")
+        self.setpoint = try reader.numberIfPresent("setpoint")
+        self.worstValue = try reader.numberIfPresent("worstValue")
+        self.currentValue = try reader.numberIfPresent("currentValue")
+        self.unit = try reader.text("unit")
+        self.title = try reader.text("title")
+        self.message = try reader.text("message")
+        self.consequence = try reader.text("consequence")
+        self.operatorAction = try reader.text("operatorAction")
+        self.firstChecks = try reader.texts("firstChecks")
+        self.timeToRespondSeconds = try reader.integer("timeToRespondSeconds")
+        self.runbook = try reader.text("runbook")
+        self.activationCount = try reader.integer("activationCount")
+    }
+}
+
+extension AlarmSuppression {
+    private static let named: [(set: AlarmSuppression, word: String)] = [
+        (.shelved, "shelved"), (.suppressedByDesign, "suppressedByDesign"),
+        (.outOfService, "outOfService"),
+    ]
+
+    /// Words of the set's members, as JSON and screens show them.
+    package var words: [String] {
+        Self.named.filter { self.contains($0.set) }.map(\.word)
+    }
+
+    /// The set with these members; words it does not know are skipped, so that an alarm with a
+    /// newer kind of suppression is shown rather than refused.
+    package init(words: [String]) {
+        self = []
+        for (set, word) in Self.named where words.contains(word) { self.insert(set) }
+    }
+}
+
+extension AlarmState {
+    /// Place in lists: what needs a hand first, normal last.
+    package var rank: Int {
+        switch self {
+        case .unacknowledged: 0
+        case .latchedUnacknowledged: 1
+        case .returnedUnacknowledged: 2
+        case .acknowledged: 3
+        case .latchedAcknowledged: 4
+        case .normal: 5
+        }
+    }
+
+    /// Whether an acknowledgement is awaited.
+    package var needsAcknowledgement: Bool {
+        switch self {
+        case .unacknowledged, .latchedUnacknowledged, .returnedUnacknowledged: true
+        case .normal, .acknowledged, .latchedAcknowledged: false
+        }
+    }
+}
+
+extension AlarmView {
+    /// Unacknowledged first, then by priority, then the newest, then by id: a total order.
+    package static func comesFirst(_ a: AlarmView, _ b: AlarmView) -> Bool {
+        if a.suppression.isEmpty != b.suppression.isEmpty { return a.suppression.isEmpty }
+        if a.state.rank != b.state.rank { return a.state.rank < b.state.rank }
+        if a.priority != b.priority { return a.priority > b.priority }
+        if a.raisedAt != b.raisedAt {
+            return (a.raisedAt?.nanoseconds ?? .min) > (b.raisedAt?.nanoseconds ?? .min)
+        }
+        return a.alarmID < b.alarmID
+    }
+}

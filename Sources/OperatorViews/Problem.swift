@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSONText
+
+/// An error of the operator API (RFC 9457, `application/problem+json`).
+package struct Problem: OperatorView, Error {
+    /// What went wrong, for programs: a name under `typePrefix` that never changes.
+    package enum Kind: String, Sendable, CaseIterable {
+        case badRequest = "bad-request"
+        case notFound = "not-found"
+        case methodNotAllowed = "method-not-allowed"
+        case bodyTooLarge = "body-too-large"
+        case unsupportedMediaType = "unsupported-media-type"
+        case unauthorized
+        case forbidden
+        case unknownActivation = "unknown-activation"
+        case alreadyAcknowledged = "already-acknowledged"
+        case notActive = "not-active"
+        case refused
+        case timedOut = "timed-out"
+        case tooManySubscribers = "too-many-subscribers"
+        case notReady = "not-ready"
+        case internalError = "internal-error"
+
+        /// Status code of the response (RFC 9110, section 15).
+        package var status: Int {
+            switch self {
+            case .badRequest: 400
+            case .unauthorized: 401
+            case .forbidden: 403
+            case .notFound: 404
+            case .methodNotAllowed: 405
+            case .unknownActivation, .alreadyAcknowledged, .notActive: 409
+            case .bodyTooLarge: 413
+            case .unsupportedMediaType: 415
+            case .refused: 422
+            case .internalError: 500
+            case .tooManySubscribers, .notReady: 503
+            case .timedOut: 504
+            }
+        }
+
+        /// The summary of the kind: the same for every occurrence (RFC 9457, section 3.1.3).
+        package var title: String {
+            switch self {
+            case .badRequest: "The request cannot be understood"
+            case .notFound: "There is nothing at this address"
+            case .methodNotAllowed: "This address does not take this method"
+            case .bodyTooLarge: "The request body is too large"
+            case .unsupportedMediaType: "The request body must be JSON"
+            case .unauthorized: "A bearer token is needed"
+            case .forbidden: "This listener does not take commands"
+            case .unknownActivation: "The alarm has no such activation"
+            case .alreadyAcknowledged: "The activation is already acknowledged"
+            case .notActive: "The alarm is not active"
+            case .refused: "The command was refused"
+            case .timedOut: "The engine did not answer in time"
+            case .tooManySubscribers: "Too many event streams are open"
+            case .notReady: "Midwatch is not ready"
+            case .internalError: "Midwatch failed to answer"
+            }
+        }
+    }
+
+    /// Every type is a relative reference under this.
+    package static let typePrefix = "/problems/"
+
+    package var type: String
+    package var title: String
+    package var status: Int
+    package var detail: String
+    package var instance: String?
+    /// The activation that would be accepted, with `unknownActivation`.
+    package var currentActivation: String?
+
+    package init(
+        _ kind: Kind, detail: String, instance: String? = nil, currentActivation: String? = nil
+    ) {
+        self.type = Self.typePrefix + kind.rawValue
+        self.title = kind.title
+        self.status = kind.status
+        self.detail = detail
+        self.instance = instance
+        self.currentActivation = currentActivation
+    }
+
+    /// The kind that `type` names; nil for one that is not known here.
+    package var kind: Kind? {
+        guard self.type.hasPrefix(Self.typePrefix) else { return nil }
+        return Kind(rawValue: String(self.type.dropFirst(Self.typePrefix.count)))
+    }
+
+    package func encode(to json: inout JSONWriter) {
+        json.object { json in
+            json.field("type", self.type)
+            json.field("title", self.title)
+            json.field("status", self.status)
+            json.field("detail", self.detail)
+            if let instance = self.instance { json.field("instance", instance) }
+            if let current = self.currentActivation { json.field("currentActivation", current) }
+        }
+    }
+
+    package init(json: JSONValue) throws(ViewError) {
+        let reader = try ViewReader(json, place: "problem")
+        self.init(.internalError, detail: try reader.textIfPresent("detail") ?? "")
+        self.type = try reader.textIfPresent("type") ?? "about:blank"
+        self.title = try reader.textIfPresent("title") ?? ""
+        self.status = try reader.integer("status")
+        self.instance = try reader.textIfPresent("instance")
+        self.currentActivation = try reader.textIfPresent("currentActivation")
+    }
+}

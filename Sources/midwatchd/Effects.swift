@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import AlertDelivery
+import Journal
+import JSONText
+import Logging
+import MidwatchModel
+import Synchronization
+
+/// What follows from a decision once it leaves the gate: an alert, an answer to an operator.
+final class Effects: Sendable {
+    private struct Attached {
+        var desk: OperatorDesk?
+        var reporter: StatusReporter?
+        /// Alerts that delivery had no room for, in order.
+        var waiting: [Alert] = []
+        var isStarted = false
+    }
+
+    private let builder: AlertBuilder
+    private let live: LiveState
+    private let delivery: AlertDelivery
+    private let attached = Mutex(Attached())
+
+    init(builder: AlertBuilder, live: LiveState, delivery: AlertDelivery) {
+        self.builder = builder
+        self.live = live
+        self.delivery = delivery
+    }
+
+    func attach(_ desk: OperatorDesk) { self.attached.withLock { $0.desk = desk } }
+
+    func attach(_ reporter: StatusReporter) { self.attached.withLock { $0.reporter = reporter } }
+
+    /// One decision leaves; in order, never blocks. Ledger and gate threads.
+    func release(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
+        let (desk, reporter) = self.attached.withLock { ($0.desk, $0.reporter) }
+        desk?.answer(effect.decision, isRecorded: isRecorded)
+        let alert = self.builder.alert(
+            of: effect.body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
+            related: self.relatedAlarms(than: effect.decision), modes: reporter?.modes() ?? [])
+        if let alert { self.offer(alert) }
+    }
+
+    /// Every ledger record up to `n` is durable. Ledger thread.
+    func ledgerWritten(through n: UInt64) {
+        self.attached.withLock { $0.desk }?.eventsWritten(through: n)
+        let isIdle = self.attached.withLock { $0.waiting.isEmpty && $0.isStarted }
+        // The cursor must not pass an alert that delivery has not taken.
+        if isIdle { _ = self.delivery.ledgerRead(through: n) }
+    }
+
+    /// Delivery is ready: it learns what the ledger holds behind its cursor, then what waited.
+    func start(ledgerFolder: String, newest: UInt64) async {
+        let cursor = await self.delivery.start()
+        if let cursor, cursor < newest {
+            let reader = LedgerReader(directory: ledgerFolder, fromLine: cursor + 1)
+            while let line = try? reader.next(through: newest) {
+                let alert = self.builder.alert(
+                    of: line.body, ledgerN: line.n, isRecorded: true, rules: self.live.ruleBook,
+                    related: [], modes: [])
+                if let alert { self.offer(alert) }
+            }
+        }
+        self.attached.withLock { $0.isStarted = true }
+        self.retry()
+    }
+
+    /// Offers again what delivery had no room for. Housekeeping.
+    func retry() {
+        self.attached.withLock { attached in
+            guard attached.isStarted else { return }
+            while let alert = attached.waiting.first {
+                if self.delivery.offer(alert) == .inboxFull { return }
+                attached.waiting.removeFirst()
+            }
+        }
+    }
+
+    private func offer(_ alert: Alert) {
+        self.attached.withLock { attached in
+            if !attached.waiting.isEmpty || self.delivery.offer(alert) == .inboxFull {
+                // Bounded: beyond it the ledger still has the alert, and its cursor stays behind.
+                if attached.waiting.count < EffectGate.capacity { attached.waiting.append(alert) }
+            }
+        }
+    }
+
+    private func relatedAlarms(than decision: Decision) -> [String] {
+        guard decision.kind == .alarmRaised else { return [] }
+        let paths = self.live.paths
+        var related: [String] = []
+        for index in 0..<min(self.live.alarms.count, 65_536) where related.count < 64 {
+            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised,
+                alarm.sensor != decision.sensor || alarm.kind != decision.alarm,
+                Int(alarm.sensor.rawValue) < paths.count
+            else { continue }
+            related.append("\(paths[Int(alarm.sensor.rawValue)]):\(alarm.kind.word)")
+        }
+        return related
+    }
+}
+
+/// Decisions that the crash before this start kept from the ledger.
+enum LedgerCatchUp {
+    /// Appends the decisions that are newer than the ledger's last one, and a line that says so.
+    ///
+    /// - Returns: How many were appended.
+    static func run(
+        _ decisions: [(id: DecisionID, body: [UInt8])], writer: LedgerWriter, folder: String,
+        now: MonotonicInstant
+    ) throws -> Int {
+        guard !decisions.isEmpty else { return 0 }
+        let last = self.lastDecision(folder: folder, newest: writer.head.n)
+        var count = 0
+        for (id, body) in decisions where last.map({ id > $0 }) ?? true {
+            _ = try writer.append(body: body, written: EngineClock.wall())
+            count += 1
+            if count % 1_024 == 0 { _ = writer.commit(now: now) }
+        }
+        if count > 0 { _ = writer.commit(now: now) }
+        return count
+    }
+
+    /// The newest decision on recorded input that the ledger holds.
+    private static func lastDecision(folder: String, newest: UInt64) -> DecisionID? {
+        var from = newest > 4_096 ? newest - 4_096 : 1
+        while true {
+            let reader = LedgerReader(directory: folder, fromLine: from)
+            var last: DecisionID?
+            while let line = try? reader.next(through: newest) {
+                guard let body = try? JSONValue(parsing: line.body.span),
+                    body["unrecordedInput"] == nil,
+                    let id = body["decision"]?.string.flatMap({ DecisionID($0) })
+                else { continue }
+                last = last.map { max($0, id) } ?? id
+            }
+            if last != nil || from <= 1 { return last }
+            from = from > 65_536 ? from - 65_536 : 1
+        }
+    }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import Journal
+import Logging
+import MidwatchModel
+import ReadingRing
+import Synchronization
+
+/// The engine's end of the ring: records in, decisions out.
+///
+/// The thread owns the engine. A tick is not acted on when its time comes but offered to the ring
+/// and acted on when it comes back as a record: so every input has one place in one sequence, and
+/// silence never overtakes a reading that was already received (RULES 1, 4).
+final class EngineLoop: Sendable {
+    /// Lateness of the loop that is told to the engine as our own lag.
+    static let lagMinNanoseconds: UInt64 = 50_000_000
+    /// Screens are at most this old while the ring is never empty.
+    private static let publishNanoseconds: UInt64 = 20_000_000
+    private static let batchMax = 256
+
+    private let ring: ReadingRing
+    private let staging: JournalStaging
+    private let gate: EffectGate
+    private let live: LiveState
+    private let clock: EngineClock
+    private let progress: StageProgress
+    private let checkpoints: CheckpointWriter
+    private let stop = StopFlag()
+    private let slips = Atomic<UInt64>(0)
+
+    init(
+        ring: ReadingRing, staging: JournalStaging, gate: EffectGate, live: LiveState,
+        clock: EngineClock, progress: StageProgress, checkpoints: CheckpointWriter
+    ) {
+        self.ring = ring
+        self.staging = staging
+        self.gate = gate
+        self.live = live
+        self.clock = clock
+        self.progress = progress
+        self.checkpoints = checkpoints
+    }
+
+    /// Ticks that were more than `lagMinNanoseconds` late.
+    var tickSlipCount: UInt64 { self.slips.load(ordering: .relaxed) }
+
+    func requestStop() {
+        self.stop.set()
+        self.ring.wake(.engine)
+    }
+
+    /// What one turn of the loop needs to remember.
+    private struct Turn: ~Copyable {
+        var dirty = DirtySet()
+        var lastPublish = MonotonicInstant.zero
+        var lastTickCheck = MonotonicInstant.zero
+        /// A tick stands in the ring and has not come back.
+        var tickInFlight = false
+        /// When the next turn should begin at the latest, if this thread gets its time.
+        var expectedBy = MonotonicInstant.distantFuture
+        var namesChanged = true
+        var epoch: UInt32 = 0
+    }
+
+    /// Runs until everything in the ring at the stop is evaluated. Engine thread.
+    func run(_ engine: consuming AlarmEngine, epoch: UInt32) {
+        var reader = self.ring.reader(.engine)
+        var turn = Turn()
+        turn.epoch = epoch
+        self.publishAll(engine, &turn)
+        while true {
+            self.progress.beat()
+            let now = self.clock.now()
+            self.tick(&engine, &turn, now: now)
+            let count = reader.available(max: Self.batchMax)
+            if count > 0 {
+                self.progress.setBacklog(UInt64(count))
+                self.progress.attempt()
+                self.evaluate(&engine, reader, count, &turn)
+                reader.release(count)
+                if now.nanosecondsSince(turn.lastPublish) >= Self.publishNanoseconds {
+                    self.publish(engine, &turn, now: now)
+                }
+                continue
+            }
+            self.progress.setBacklog(0)
+            self.publish(engine, &turn, now: now)
+            if self.checkpoints.isDue(now), reader.next > self.ring.firstSequence {
+                let position = Position(epoch: epoch, n: reader.next - 1)
+                self.checkpoints.submit(engine.checkpoint(after: position), position: position)
+            }
+            if self.stop.isSet, reader.next == self.ring.head { break }
+            let wake = min(
+                engine.nextWake() ?? .distantFuture, now.advanced(byNanoseconds: 250_000_000))
+            turn.expectedBy = max(wake, now)
+            self.ring.park(.engine, timeoutNanoseconds: max(wake.nanosecondsSince(now), 1_000))
+        }
+        let position = Position(epoch: epoch, n: reader.next - 1)
+        self.checkpoints.submit(engine.checkpoint(after: position), position: position)
+    }
+
+    /// Tells the engine when this loop itself was late, then offers a tick if one would do anything.
+    private func tick(_ engine: inout AlarmEngine, _ turn: inout Turn, now: MonotonicInstant) {
+        let lateness = now.nanosecondsSince(turn.expectedBy)
+        turn.expectedBy = now
+        if lateness >= Self.lagMinNanoseconds {
+            self.slips.wrappingAdd(1, ordering: .relaxed)
+            var lag = Slot(kind: .lagObserved, arrival: now)
+            lag.valueBits = lateness
+            _ = self.ring.offer(lag, criticality: .own)
+        }
+        guard !turn.tickInFlight, now.nanosecondsSince(turn.lastTickCheck) >= 500_000 else {
+            return
+        }
+        turn.lastTickCheck = now
+        guard engine.needsTick(at: now) else { return }
+        if case .accepted = self.ring.offer(Slot(kind: .tick, arrival: now), criticality: .own) {
+            turn.tickInFlight = true
+        }
+    }
+
+    private func evaluate(
+        _ engine: inout AlarmEngine, _ reader: borrowing RingReader, _ count: Int,
+        _ turn: inout Turn
+    ) {
+        for offset in 0..<count {
+            let slot = reader.slot(offset)
+            let n = reader.next &+ UInt64(offset)
+            engine.apply(slot, n: n)
+            if slot.kindRaw == SlotKind.reading.rawValue {
+                turn.dirty.insert(slot.sensor.rawValue)
+            } else {
+                if slot.kindRaw == SlotKind.tick.rawValue { turn.tickInFlight = false }
+                turn.namesChanged = true
+            }
+            if engine.hasDecisions { self.takeDecisions(&engine, n: n, &turn) }
+        }
+    }
+
+    private func takeDecisions(_ engine: inout AlarmEngine, n: UInt64, _ turn: inout Turn) {
+        let now = self.clock.now()
+        var taken: [Decision] = []
+        engine.takeDecisions { taken.append($0) }
+        for decision in taken {
+            if decision.sensor != .none { turn.dirty.insert(decision.sensor.rawValue) }
+            if decision.kind == .alarmAcknowledged, let command = engine.lastCommand,
+                let alarm = engine.alarmIndex(decision.alarm, of: Int(decision.sensor.rawValue))
+            {
+                self.live.note(command, acknowledged: alarm, activation: decision.activation)
+            }
+            if decision.kind == .configurationApplied { self.live.publishRules(engine.ruleBook) }
+            self.gate.queue(decision, body: engine.ledgerBody(of: decision), now: now)
+        }
+        // The effect waits for its cause: this input is to be made durable at once.
+        self.staging.requestSync(through: n)
+        self.ring.wake(.journal)
+    }
+
+    // MARK: - Live tables
+
+    private func publishAll(_ engine: borrowing AlarmEngine, _ turn: inout Turn) {
+        for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
+        self.publish(engine, &turn, now: self.clock.now())
+    }
+
+    private func publish(
+        _ engine: borrowing AlarmEngine, _ turn: inout Turn, now: MonotonicInstant
+    ) {
+        turn.lastPublish = now
+        if turn.namesChanged {
+            turn.namesChanged = false
+            if engine.paths.count != self.live.sensors.count
+                || engine.sourceNames.count != self.live.sourceNames.count
+            {
+                self.live.publishNames(engine)
+                for index in self.live.sensors.count..<engine.sensorCount {
+                    turn.dirty.insert(UInt32(index))
+                }
+            }
+        }
+        for index in turn.dirty.indexes where Int(index) < engine.sensorCount {
+            self.live.sensors.write(engine.liveSensor(Int(index)), at: Int(index))
+            for alarm in engine.alarmRange(of: Int(index)) {
+                self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
+            }
+        }
+        turn.dirty.removeAll()
+        self.live.publish(engine)
+    }
+}
+
+/// Sensors that changed since the last publication: a bitmap and a list.
+///
+/// Grows with the number of sensors, never per reading.
+struct DirtySet: ~Copyable {
+    private var bits: [UInt64] = []
+    private(set) var indexes: [UInt32] = []
+
+    mutating func insert(_ index: UInt32) {
+        let word = Int(index >> 6)
+        while word >= self.bits.count { self.bits.append(0) }
+        let bit = UInt64(1) << UInt64(index & 63)
+        guard self.bits[word] & bit == 0 else { return }
+        self.bits[word] |= bit
+        self.indexes.append(index)
+    }
+
+    mutating func removeAll() {
+        for index in self.indexes { self.bits[Int(index >> 6)] = 0 }
+        self.indexes.removeAll(keepingCapacity: true)
+    }
+}

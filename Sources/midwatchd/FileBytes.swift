@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A file call that failed.
+struct FileError: Error, CustomStringConvertible {
+    var call: String
+    var path: String
+    var code: Int32
+
+    var description: String {
+        unsafe "\(self.call) \(self.path): \(String(cString: strerror(self.code)))"
+    }
+}
+
+/// Whole small files: read, replaced atomically, listed.
+enum FileBytes {
+    /// The bytes of a file; nil if it cannot be read.
+    static func read(_ path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: chunk[0..<count])
+        }
+    }
+
+    /// Writes a new file beside `path`, syncs it, renames it over `path` and syncs the folder.
+    static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600) throws {
+        let temporary = path + ".new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            throw FileError(call: "open", path: temporary, code: errno)
+        }
+        var offset = 0
+        while offset < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { raw in
+                unsafe Glibc.write(
+                    descriptor, raw.baseAddress.map { unsafe $0 + offset }, raw.count - offset)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                let code = errno
+                close(descriptor)
+                throw FileError(call: "write", path: temporary, code: code)
+            }
+            offset += count
+        }
+        guard fsync(descriptor) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw FileError(call: "fsync", path: temporary, code: code)
+        }
+        close(descriptor)
+        guard rename(temporary, path) == 0 else {
+            throw FileError(call: "rename", path: path, code: errno)
+        }
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if handle >= 0 {
+            fsync(handle)
+            close(handle)
+        }
+    }
+
+    /// Names in a folder, without `.` and `..`; empty if it cannot be read.
+    static func list(_ folder: String) -> [String] {
+        guard let stream = unsafe opendir(folder) else { return [] }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    unsafe String(cString: $0)
+                }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Makes a folder and those above it; existing ones are fine.
+    static func makeFolder(_ path: String, mode: mode_t = 0o750) throws {
+        var partial = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            partial += "/" + part
+            if mkdir(partial, mode) != 0, errno != EEXIST {
+                throw FileError(call: "mkdir", path: partial, code: errno)
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Journal
+import Logging
+import MidwatchModel
+import ReadingRing
+import Synchronization
+
+/// The journal's end of the ring: slots into staging, staging onto the disk.
+///
+/// The journal thread does both, one after the other. While it hangs in a write or a sync, the
+/// stall guard drains the ring in its place: the drain is one locked step that either thread takes,
+/// so a disk that hangs fills staging, not the ring (RULES 7).
+final class JournalLoop: Sendable {
+    private struct Drain: ~Copyable, Sendable {
+        var reader: RingReader
+        /// A batch was refused: no slot may be lost, and staging has no room for it.
+        var isHeldBack = false
+        /// Gaps that found no place in the ring yet.
+        var gaps: [Range<UInt64>] = []
+    }
+
+    private let ring: ReadingRing
+    private let staging: JournalStaging
+    private let committer: JournalCommitter
+    private let watermark: DurableWatermark
+    private let clock: EngineClock
+    private let progress: StageProgress
+    private let syncIntervalNanoseconds: UInt64
+    private let drain: Mutex<Drain>
+    private let logger: Logger
+    private let stop = StopFlag()
+    private let modeWord = Atomic<UInt8>(0)
+    private let committed = Atomic<UInt64>(0)
+    private let isCommitting = Atomic<Bool>(false)
+    private let pause = WakeWord()
+
+    init(
+        ring: ReadingRing, staging: JournalStaging, committer: JournalCommitter,
+        watermark: DurableWatermark, clock: EngineClock, progress: StageProgress,
+        syncIntervalNanoseconds: UInt64, logger: Logger
+    ) {
+        self.ring = ring
+        self.staging = staging
+        self.committer = committer
+        self.watermark = watermark
+        self.clock = clock
+        self.progress = progress
+        self.syncIntervalNanoseconds = syncIntervalNanoseconds
+        self.drain = Mutex(Drain(reader: ring.reader(.journal)))
+        self.logger = logger
+    }
+
+    /// Whether the journal can make records durable.
+    var mode: JournalMode {
+        switch self.modeWord.load(ordering: .relaxed) {
+        case 0: .normal
+        case 1: .diskFull
+        default: .storageFailed
+        }
+    }
+
+    /// Records made durable since the start.
+    var committedCount: UInt64 { self.committed.load(ordering: .relaxed) }
+
+    /// Starts the thread and its guard.
+    func start() -> [LoopThread] {
+        [
+            LoopThread("journal") { self.run() },
+            LoopThread("journal-guard") { self.guardStalls() },
+        ]
+    }
+
+    /// Ends both threads after everything in the ring is on the disk, or cannot be.
+    func requestStop() {
+        self.stop.set()
+        self.ring.wake(.journal)
+    }
+
+    private func run() {
+        while true {
+            self.progress.beat()
+            let isStopping = self.stop.isSet
+            _ = self.drainRing()
+            self.progress.setBacklog(UInt64(self.staging.status.stagedCount))
+            let now = self.clock.now()
+            let status = self.staging.status
+            if status.stagedCount > 0, isStopping || self.isDue(status, now: now) {
+                self.commit(now: now)
+                if self.mode == .normal { continue }
+            }
+            if isStopping {
+                if self.ring.position(of: .journal) == self.ring.head || self.mode != .normal {
+                    return
+                }
+                continue
+            }
+            self.park(status, now: now)
+        }
+    }
+
+    private func isDue(_ status: StagingStatus, now: MonotonicInstant) -> Bool {
+        guard let oldest = status.oldestStagedAt else { return false }
+        return CommitRule.isDue(status, now: now)
+            || now.nanosecondsSince(oldest) >= self.syncIntervalNanoseconds
+    }
+
+    private func park(_ status: StagingStatus, now: MonotonicInstant) {
+        var wait: UInt64 = 250_000_000
+        if let oldest = status.oldestStagedAt {
+            let due = oldest.advanced(byNanoseconds: self.syncIntervalNanoseconds)
+            wait = min(wait, max(due.nanosecondsSince(now), 50_000))
+        }
+        if self.mode != .normal || status.isSkipping { wait = min(wait, 20_000_000) }
+        // The guard must be able to drain while this thread sleeps, so the lock is not held.
+        if self.drain.withLock({ $0.isHeldBack }) {
+            self.pause.sleep(nanoseconds: min(wait, 5_000_000))
+        } else {
+            self.ring.park(.journal, timeoutNanoseconds: wait)
+        }
+    }
+
+    private func commit(now: MonotonicInstant) {
+        self.progress.attempt()
+        self.isCommitting.store(true, ordering: .releasing)
+        let outcome = self.committer.commit(now: now)
+        self.isCommitting.store(false, ordering: .releasing)
+        self.committed.wrappingAdd(UInt64(outcome.recordCount), ordering: .relaxed)
+        if outcome.durableThrough > self.watermark.through {
+            self.watermark.advance(to: outcome.durableThrough)
+        }
+        let word: UInt8 =
+            switch outcome.mode {
+            case .normal: 0
+            case .diskFull: 1
+            case .storageFailed: 2
+            }
+        let before = self.modeWord.exchange(word, ordering: .relaxed)
+        guard before != word || outcome.error != nil else { return }
+        self.logger.log(
+            level: outcome.mode == .normal ? .warning : .critical, "journal mode",
+            metadata: [
+                "journal.mode": "\(outcome.mode.rawValue)",
+                "journal.error": "\(outcome.error.map { "\($0)" } ?? "none")",
+            ])
+    }
+
+    /// Moves what the ring holds into staging; returns how many slots it moved.
+    private func drainRing() -> Int {
+        self.drain.withLock { drain in
+            var moved = 0
+            while true {
+                let available = drain.reader.available(max: 1_024)
+                guard available > 0 else { break }
+                let first = drain.reader.next
+                let now = self.clock.now()
+                let outcome = unsafe drain.reader.withRun(available) { run in
+                    unsafe self.staging.append(run, firstN: first, now: now)
+                }
+                drain.reader.release(outcome.consumedCount)
+                moved += outcome.consumedCount
+                drain.isHeldBack = outcome.isHeldBack
+                if outcome.isHeldBack { break }
+            }
+            drain.gaps += self.staging.takeGaps()
+            while let gap = drain.gaps.first {
+                var slot = Slot(kind: .gap, arrival: self.clock.now())
+                slot.valueBits = gap.lowerBound
+                slot.aux = gap.upperBound
+                guard case .accepted = self.ring.offer(slot, criticality: .own) else { break }
+                drain.gaps.removeFirst()
+            }
+            return moved
+        }
+    }
+
+    /// Drains the ring while the journal thread hangs in the disk.
+    private func guardStalls() {
+        let pause = WakeWord()
+        while !self.stop.isSet {
+            pause.sleep(nanoseconds: 20_000_000)
+            guard self.isCommitting.load(ordering: .acquiring) else { continue }
+            if self.ring.head &- self.ring.position(of: .journal) > UInt64(self.ring.capacity / 16)
+            {
+                _ = self.drainRing()
+            }
+        }
+    }
+}

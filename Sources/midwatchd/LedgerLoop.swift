@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import Journal
+import JSONText
+import Logging
+import MidwatchModel
+import Synchronization
+
+/// Writes decisions into the ledger and lets their effects out: alerts and answers to operators.
+///
+/// An effect leaves when its input is durable in the journal and its record in the ledger, or after
+/// `effectHoldMax` unrecorded: the gate thread sees to that while this one hangs in a disk.
+final class LedgerLoop: Sendable {
+    /// Records written with one sync at most.
+    private static let batchMax = 1_024
+    /// Other records (outcomes of deliveries, starts) that may wait.
+    private static let noteCapacity = 16_384
+
+    /// What leaves: called once per effect, in the order of the decisions.
+    typealias Release = @Sendable (_ effect: PendingEffect, _ isRecorded: Bool, _ ledgerN: UInt64) ->
+        Void
+
+    private let writer: LedgerWriter
+    private let gate: EffectGate
+    private let staging: JournalStaging
+    private let watermark: DurableWatermark
+    private let journalMode: @Sendable () -> JournalMode
+    private let clock: EngineClock
+    private let progress: StageProgress
+    private let logger: Logger
+    private let release: Release
+    private let noteWritten: @Sendable (_ through: UInt64) -> Void
+    private let stop = StopFlag()
+    private let notes = Mutex<[[UInt8]]>([])
+    private let failing = Atomic<Bool>(false)
+    private let written = Atomic<UInt64>(0)
+    private let lostNotes = Atomic<UInt64>(0)
+    private let pause = WakeWord()
+    /// Held while effects leave, so that the two threads keep their order.
+    private let leaving = Mutex<Void>(())
+
+    /// - Parameters:
+    ///   - release: Takes each effect once; must not block.
+    ///   - noteWritten: Every ledger record up to the number is durable.
+    init(
+        writer: LedgerWriter, gate: EffectGate, staging: JournalStaging,
+        watermark: DurableWatermark, journalMode: @escaping @Sendable () -> JournalMode,
+        clock: EngineClock, progress: StageProgress, logger: Logger, release: @escaping Release,
+        noteWritten: @escaping @Sendable (_ through: UInt64) -> Void
+    ) {
+        self.writer = writer
+        self.gate = gate
+        self.staging = staging
+        self.watermark = watermark
+        self.journalMode = journalMode
+        self.clock = clock
+        self.progress = progress
+        self.logger = logger
+        self.release = release
+        self.noteWritten = noteWritten
+    }
+
+    /// Whether the last commit failed: decisions wait in memory.
+    var isFailing: Bool { self.failing.load(ordering: .relaxed) }
+
+    /// Number of the newest durable record; 0 if there is none.
+    var newest: UInt64 { self.written.load(ordering: .acquiring) }
+
+    /// Adds a record that is no decision: the outcome of a delivery, for instance. Any thread.
+    func note(_ body: [UInt8]) {
+        let isTaken = self.notes.withLock { notes in
+            guard notes.count < Self.noteCapacity else { return false }
+            notes.append(body)
+            return true
+        }
+        if !isTaken { self.lostNotes.wrappingAdd(1, ordering: .relaxed) }
+        self.gate.wakeAll()
+    }
+
+    func start() -> [LoopThread] {
+        self.written.store(self.writer.head.n, ordering: .releasing)
+        return [
+            LoopThread("ledger") { self.run() },
+            LoopThread("effect-gate") { self.runGate() },
+        ]
+    }
+
+    /// Ends both threads once every decision is written, or cannot be.
+    func requestStop() {
+        self.stop.set()
+        self.gate.wakeAll()
+    }
+
+    private func run() {
+        let pause = self.pause
+        let waiter = self.watermark.addWaiter { pause.wake() }
+        while true {
+            self.progress.beat()
+            let batch = self.gate.takeUnwritten(max: Self.batchMax, waitNanoseconds: 250_000_000)
+            self.progress.setBacklog(UInt64(self.gate.unwrittenCount + batch.count))
+            let notes = self.notes.withLock { notes in
+                let taken = notes
+                notes = []
+                return taken
+            }
+            if batch.isEmpty, notes.isEmpty {
+                if self.stop.isSet, self.gate.unwrittenCount == 0 { return }
+                continue
+            }
+            if let last = batch.last {
+                self.awaitJournal(through: last.decision.id.position.n, waiter)
+            }
+            self.write(batch, notes)
+        }
+    }
+
+    /// Waits until the inputs of a batch are durable; not while the journal cannot make them so.
+    private func awaitJournal(through n: UInt64, _ waiter: DurableWatermark.Waiter) {
+        self.staging.requestSync(through: n)
+        while waiter.request() <= n {
+            self.progress.beat()
+            guard self.journalMode() == .normal else { return }
+            self.pause.sleep(nanoseconds: 50_000_000)
+        }
+    }
+
+    /// Writes until the disk has taken it; meanwhile the gate lets effects out unrecorded.
+    private func write(_ batch: [PendingEffect], _ notes: [[UInt8]]) {
+        var numbers: [UInt64] = []
+        while true {
+            self.progress.attempt()
+            self.progress.beat()
+            if numbers.isEmpty {
+                let written = EngineClock.wall()
+                for effect in batch { numbers.append(self.append(self.body(of: effect), written)) }
+                for note in notes { _ = self.append(note, written) }
+            }
+            let outcome = self.writer.commit(now: self.clock.now())
+            self.written.store(outcome.durableThrough, ordering: .releasing)
+            if self.writer.pendingCount == 0 { break }
+            if !self.failing.exchange(true, ordering: .relaxed) {
+                self.logger.critical(
+                    "ledger not written",
+                    metadata: [
+                        "ledger.mode": "\(outcome.mode.rawValue)",
+                        "error": "\(outcome.error.map { "\($0)" } ?? "none")",
+                    ])
+            }
+            if self.stop.isSet { return }
+            self.pause.sleep(nanoseconds: 200_000_000)
+        }
+        if self.failing.exchange(false, ordering: .relaxed) {
+            self.logger.notice("ledger written again")
+        }
+        if let last = batch.last, let first = batch.first {
+            self.leaving.withLock { _ in
+                for effect in self.gate.confirm(through: last.sequence) {
+                    self.release(effect, true, numbers[Int(effect.sequence - first.sequence)])
+                }
+            }
+        }
+        self.noteWritten(self.newest)
+    }
+
+    /// Queues one line; 0 if the writer does not take it, which only a bug of ours can cause.
+    private func append(_ body: [UInt8], _ written: WallInstant) -> UInt64 {
+        do throws(LedgerError) {
+            return try self.writer.append(body: body, written: written)
+        } catch {
+            self.lostNotes.wrappingAdd(1, ordering: .relaxed)
+            self.logger.error("ledger refused a record", metadata: ["error": "\(error)"])
+            return 0
+        }
+    }
+
+    /// A decision on input that is not in the journal says so: replay cannot repeat it.
+    private func body(of effect: PendingEffect) -> [UInt8] {
+        let n = effect.decision.id.position.n
+        guard self.watermark.through <= n || self.staging.isUnrecorded(n) else {
+            return effect.body
+        }
+        return Array("{\"unrecordedInput\":true,".utf8) + effect.body.dropFirst()
+    }
+
+    private func runGate() {
+        while true {
+            self.gate.sleep(now: self.clock.now(), atMostNanoseconds: 250_000_000)
+            self.leaving.withLock { _ in
+                for effect in self.gate.expire(now: self.clock.now()) {
+                    self.release(effect, false, 0)
+                }
+            }
+            if self.stop.isSet, self.gate.unwrittenCount == 0 { return }
+        }
+    }
+}

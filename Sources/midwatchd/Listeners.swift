@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Ingest
+import MidwatchModel
+import Synchronization
+
+/// The listeners that are open, to stop them and to add up what they counted.
+final class Listeners: Sendable {
+    private struct Open {
+        var udp: [UDPListener] = []
+        var mqtt: [MQTTEndpoint] = []
+        var canary: CanaryListener?
+    }
+
+    private let open = Mutex(Open())
+
+    func add(_ listener: UDPListener) { self.open.withLock { $0.udp.append(listener) } }
+
+    func add(_ endpoint: MQTTEndpoint) { self.open.withLock { $0.mqtt.append(endpoint) } }
+
+    func add(_ listener: CanaryListener) { self.open.withLock { $0.canary = listener } }
+
+    func stop() async {
+        let open = self.open.withLock { $0 }
+        for listener in open.udp { listener.stop() }
+        for endpoint in open.mqtt { await endpoint.stop() }
+        open.canary?.stop()
+    }
+
+    /// received = accepted + rejected + shed, in readings.
+    func totals() -> StatusReporter.IngestTotals {
+        let open = self.open.withLock { $0 }
+        var totals = StatusReporter.IngestTotals()
+        for listener in open.udp {
+            totals.received += listener[.readingsReceived]
+            totals.accepted += listener[.readingsAccepted]
+            totals.rejected += listener[.readingsRejected]
+            totals.shed +=
+                listener[.readingsShedLow] + listener[.readingsShedNormal]
+                + listener[.readingsShedCritical]
+        }
+        for endpoint in open.mqtt {
+            totals.received += endpoint.statistics[.readingsReceived]
+            totals.accepted += endpoint.statistics[.readingsAccepted]
+            totals.rejected += endpoint.statistics[.readingsRejected]
+        }
+        return totals
+    }
+
+    func metrics() -> [MetricSample] {
+        let open = self.open.withLock { $0 }
+        return open.udp.flatMap { $0.metrics() } + open.mqtt.flatMap { $0.metrics() }
+            + (open.canary?.metrics() ?? [])
+    }
+}

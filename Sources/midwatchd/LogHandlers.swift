@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import JSONText
+import Logging
+import MidwatchModel
+
+/// Logs as JSON lines on standard error, or as text where a person reads along.
+struct LineLogHandler: LogHandler {
+    enum Format: Sendable { case json, human }
+
+    let label: String
+    let format: Format
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let merged = self.metadata.merging(event.metadata ?? [:]) { $1 }
+        let ordered = merged.sorted { $0.key < $1.key }
+        let at = EngineClock.wall().rfc3339
+        var line: [UInt8]
+        switch self.format {
+        case .json:
+            var json = JSONWriter()
+            json.object { json in
+                json.field("at", at)
+                json.field("level", event.level.rawValue)
+                json.field("logger", self.label)
+                json.field("message", "\(event.message)")
+                for (key, value) in ordered { json.field(key, "\(value)") }
+            }
+            line = json.bytes
+        case .human:
+            var text = "\(at) \(event.level.rawValue) \(event.message)"
+            for (key, value) in ordered { text += " \(key)=\(value)" }
+            // A line feed in a value must not begin a line that looks like a message.
+            line = text.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }
+        }
+        line.append(UInt8(ascii: "\n"))
+        // One write per line, so that lines of threads do not mix.
+        unsafe _ = line.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
+    }
+}

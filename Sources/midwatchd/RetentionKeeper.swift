@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Journal
+import Logging
+import MidwatchConfiguration
+import MidwatchModel
+import ReadingRing
+import Synchronization
+
+/// Removes journal segments that are archived and old, and closes the door when the disk fills.
+final class RetentionKeeper: Sendable {
+    private static let intervalSeconds = 10
+
+    private let retention: JournalRetention
+    private let ring: ReadingRing
+    private let watermark: DurableWatermark
+    private let archivedThrough: @Sendable () -> Position
+    private let clock: EngineClock
+    private let logger: Logger
+    private let state = Mutex<(turn: Int, verdict: RetentionVerdict?)>((0, nil))
+
+    init(
+        folder: String, configuration: JournalConfiguration, ring: ReadingRing,
+        watermark: DurableWatermark, archivedThrough: @escaping @Sendable () -> Position,
+        clock: EngineClock, logger: Logger
+    ) {
+        var policy = RetentionPolicy()
+        if let bytes = configuration.retentionBytes { policy.bytesMax = UInt64(bytes) }
+        policy.keepNanoseconds = configuration.retentionNanoseconds
+        self.retention = JournalRetention(directory: folder, policy: policy)
+        self.ring = ring
+        self.watermark = watermark
+        self.archivedThrough = archivedThrough
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// The last verdict; nil before the first one.
+    var verdict: RetentionVerdict? { self.state.withLock { $0.verdict } }
+
+    /// Housekeeping thread.
+    func everySecond() {
+        let isTurn = self.state.withLock { state in
+            state.turn += 1
+            return state.turn % Self.intervalSeconds == 1
+        }
+        guard isTurn else { return }
+        do {
+            let verdict = try self.retention.run(
+                durableThrough: self.watermark.through,
+                archivedThrough: self.archivedThrough().n + 1, now: self.clock.now())
+            let before = self.state.withLock { state -> AdmissionMode? in
+                defer { state.verdict = verdict }
+                return state.verdict?.admission
+            }
+            self.apply(verdict.admission, before: before)
+        } catch {
+            self.logger.error("journal retention failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func apply(_ admission: AdmissionMode, before: AdmissionMode?) {
+        let lowest = SensorCriticality.allCases.first { admission.admits($0) } ?? .own
+        self.ring.admit(from: lowest)
+        guard before != nil, before != admission else { return }
+        self.logger.critical(
+            "journal admission", metadata: ["journal.admission": "\(admission)"])
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import AlertDelivery
+import Historian
+import Ingest
+import Journal
+import Logging
+import MidwatchConfiguration
+import MidwatchModel
+import OperatorAPI
+import ReadingRing
+import ServiceLifecycle
+import Synchronization
+import Vitals
+
+/// The records with which a run begins, in the journal before any reading.
+struct Opening: Sendable {
+    let epoch: UInt32
+    let revision: String
+    let clock: EngineClock
+    let ring: ReadingRing
+
+    func offer() {
+        let now = self.clock.now()
+        var start = Slot(kind: .start, arrival: now)
+        start.valueBits = self.clock.offset
+        start.aux = UInt64(self.epoch)
+        let (engine, wall) = self.clock.anchor()
+        var anchor = Slot(kind: .clockAnchor, arrival: engine)
+        anchor.sourceTime = wall.nanoseconds
+        let slots =
+            [start, anchor]
+            + ControlRecord.slots(
+                head: Slot(kind: .configuration, arrival: now),
+                payload: HexDigits.bytes(self.revision) ?? [])
+        guard case .accepted = self.ring.offer(slots.span, criticality: .own) else {
+            preconditionFailure("a new ring has room")
+        }
+    }
+}
+
+/// Engine, journal, ledger and their housekeeping: first to start, last to stop.
+final class CoreService: Service {
+    private let engine: Mutex<EngineBox?>
+    private let opening: Opening
+    private let engineLoop: EngineLoop
+    private let journalLoop: JournalLoop
+    private let ledgerLoop: LedgerLoop
+    private let housekeeper: Housekeeper
+    private let outcomes: OutcomeLog
+    private let vitals: VitalsPage
+
+    /// Holds the engine until its thread takes it.
+    struct EngineBox: ~Copyable, Sendable {
+        var engine: AlarmEngine
+    }
+
+    init(
+        engine: consuming sending AlarmEngine, opening: Opening, engineLoop: EngineLoop,
+        journalLoop: JournalLoop, ledgerLoop: LedgerLoop, housekeeper: Housekeeper,
+        outcomes: OutcomeLog, vitals: VitalsPage
+    ) {
+        self.engine = Mutex(EngineBox(engine: engine))
+        self.opening = opening
+        self.engineLoop = engineLoop
+        self.journalLoop = journalLoop
+        self.ledgerLoop = ledgerLoop
+        self.housekeeper = housekeeper
+        self.outcomes = outcomes
+        self.vitals = vitals
+    }
+
+    func run() async throws {
+        guard let box = self.engine.withLock({ $0.take() }) else { return }
+        self.opening.offer()
+        let handover = Handover(box)
+        let epoch = self.opening.epoch
+        let engineLoop = self.engineLoop
+        let engineThread = LoopThread("engine") {
+            if let box = handover.take() { engineLoop.run(box.engine, epoch: epoch) }
+        }
+        let journalThreads = self.journalLoop.start()
+        let ledgerThreads = self.ledgerLoop.start()
+        let accessThread = self.outcomes.start()
+        let keeperThread = self.housekeeper.start()
+        try? await gracefulShutdown()
+        // The last inputs are evaluated, then written, then their effects recorded.
+        self.vitals.phase = .stopping
+        let stop = Slot(kind: .stop, arrival: self.opening.clock.now())
+        _ = self.opening.ring.offer(stop, criticality: .own)
+        self.engineLoop.requestStop()
+        engineThread.join()
+        self.ledgerLoop.requestStop()
+        for thread in ledgerThreads { thread.join() }
+        self.journalLoop.requestStop()
+        for thread in journalThreads { thread.join() }
+        self.housekeeper.requestStop()
+        keeperThread.join()
+        self.outcomes.requestStop()
+        accessThread.join()
+    }
+
+    /// Carries the engine into its thread.
+    private final class Handover: Sendable {
+        private let box: Mutex<EngineBox?>
+        init(_ box: consuming sending EngineBox) { self.box = Mutex(box) }
+        func take() -> EngineBox? { self.box.withLock { $0.take() } }
+    }
+}
+
+/// The archive writer on a thread of its own.
+final class HistorianService: Service {
+    let status = HistorianStatus()
+    let storeName: String
+    private let makeRun: @Sendable (_ stop: @escaping () -> Bool) -> Void
+    private let stop = StopFlag()
+
+    init(
+        _ configuration: MidwatchConfiguration, folders: Folders, feed: HistorianFeed,
+        clock: EngineClock, live: LiveState, progress: StageProgress, logger: Logger
+    ) throws {
+        let status = self.status
+        let days = Int32(clamping: configuration.archive.retentionNanoseconds / 86_400_000_000_000)
+        var settings = HistorianConfiguration()
+        let unit: @Sendable (String) -> String = { live.ruleBook.declaration(for: $0).unit }
+        let makeStore: @Sendable () -> any ArchiveStore
+        switch configuration.archive.store {
+        case .sqlite:
+            self.storeName = "sqlite"
+            let path = folders.archive
+            makeStore = {
+                var options = SQLiteArchiveOptions(path: path)
+                options.readingDays = days
+                return SQLiteArchive(options)
+            }
+        case .postgresql(let server):
+            self.storeName = "postgresql"
+            let connection = try server.connection.resolve()
+            settings.identityFile = ArchiveIdentityFile(path: folders.archiveIdentity)
+            makeStore = {
+                var options = PostgresOptions(connection: connection)
+                options.migratesAtStart = server.migrateAtStart
+                options.readingDays = days
+                return PostgresArchive(options)
+            }
+        }
+        let fixed = settings
+        self.makeRun = { stop in
+            let (engine, wall) = clock.anchor()
+            let historian = Historian(
+                configuration: fixed, source: feed, store: makeStore(), status: status,
+                progress: progress, logger: logger,
+                assumedAnchor: ClockAnchor(arrival: engine, wall: wall.nanoseconds), unit: unit)
+            historian.run(until: stop)
+        }
+    }
+
+    func run() async throws {
+        let stop = self.stop
+        let makeRun = self.makeRun
+        let thread = LoopThread("historian") { makeRun { stop.isSet } }
+        try? await gracefulShutdown()
+        stop.set()
+        thread.join()
+    }
+}
+
+/// Alerts on their way to endpoints.
+struct DeliveryService: Service {
+    /// Time that a stop gives to alerts that can still be sent.
+    private static let flushNanoseconds: UInt64 = 3_000_000_000
+
+    let delivery: AlertDelivery
+    let effects: Effects
+    let ledgerFolder: String
+    let newestRecord: UInt64
+
+    func run() async throws {
+        await self.effects.start(ledgerFolder: self.ledgerFolder, newest: self.newestRecord)
+        try? await gracefulShutdown()
+        await self.delivery.stop(withinNanoseconds: Self.flushNanoseconds)
+    }
+}
+
+/// The operator API, and the heartbeat that says it answers.
+struct APIService: Service {
+    private let server: OperatorAPIServer
+    private let progress: StageProgress
+
+    init(
+        _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
+        logger: Logger
+    ) throws {
+        self.server = try OperatorAPIServer(
+            configuration: OperatorAPIConfiguration(
+                socketPath: configuration.unixSocketPath,
+                loopback: configuration.tcp.map {
+                    OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
+                }), backend: desk, logger: logger)
+        self.progress = progress
+    }
+
+    func run() async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await self.server.run() }
+            group.addTask {
+                // The event loops turn when this task gets its turn.
+                while !Task.isShuttingDownGracefully {
+                    self.progress.beat()
+                    try? await cancelWhenGracefulShutdown {
+                        try await Task.sleep(nanoseconds: 500_000_000)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// Sockets: last to start, first to stop.
+struct IngestService: Service {
+    let ingest: SensorIngest
+    let declared: [String]
+    let vitals: VitalsPage
+    let logger: Logger
+
+    func run() async throws {
+        try await self.ingest.register(self.declared)
+        try await self.ingest.start()
+        self.vitals.phase = .running
+        self.logger.notice("running", metadata: ["sensors.declared": "\(self.declared.count)"])
+        _ = SystemdNotifier()?.ready(status: "watching")
+        try? await gracefulShutdown()
+        await self.ingest.stop()
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import AlertDelivery
+import Historian
+import Ingest
+import Journal
+import Logging
+import MidwatchConfiguration
+import MidwatchModel
+import OperatorAPI
+import ReadingRing
+import ServiceLifecycle
+import Synchronization
+import Vitals
+
+/// How the daemon is wired: read it from top to bottom and you have read where a reading goes.
+///
+/// sockets → ring → journal and engine → gate → ledger → alerts; journal → historian; live tables
+/// and counters → operator API, vitals page → watchdog.
+struct Topology {
+    let services: [any Service]
+
+    /// Opens the logs and rebuilds the engine. Nothing runs and no socket is open yet.
+    static func assemble(
+        _ configuration: MidwatchConfiguration, path: String, text: [UInt8], logger: Logger
+    ) async throws -> Topology {
+        // 1. Folders, and the page through which the watchdog watches.
+        let folders = Folders(configuration)
+        try folders.make()
+        let vitals = try VitalsPage.create(
+            path: configuration.vitals.path, wall: EngineClock.wall())
+        vitals.stagesInUse = self.stages(of: configuration)
+
+        // 2. The engine as it was at the last durable record.
+        let revisions = Revisions(folder: folders.revisions)
+        let revision = try revisions.keep(text)
+        let rules = Revisions.rules(of: configuration, revision: revision)
+        let recovered = try Recovery(
+            journalFolder: folders.journal, checkpointFolder: folders.checkpoints,
+            options: JournalOptions(
+                segmentBytes: UInt64(configuration.journal.segmentBytes),
+                stagingBytes: configuration.journal.stagingBytes),
+            book: { $0 == revision ? rules : revisions.rules(of: $0) }, logger: logger,
+            vitals: vitals
+        ).run()
+        let journal = recovered.journal
+        let report = journal.report
+        self.tell(report, replayed: recovered.replayedCount, logger)
+        vitals.epoch = report.epoch
+
+        // 3. Time goes on where it stopped; the ring begins at the next number.
+        let clock = EngineClock(continuingAt: max(recovered.engine.now, report.lastArrival))
+        let ring = ReadingRing(
+            capacity: configuration.ring.capacity, firstSequence: report.nextN)
+        let watermark = DurableWatermark(through: report.nextN)
+        let live = LiveState(rules: rules)
+
+        // 4. The two readers of the ring.
+        let journalLoop = JournalLoop(
+            ring: ring, staging: journal.staging, committer: journal.committer,
+            watermark: watermark, clock: clock, progress: vitals.progress(of: .journal),
+            syncIntervalNanoseconds: configuration.journal.syncIntervalNanoseconds, logger: logger)
+        let gate = EffectGate()
+        let checkpoints = CheckpointWriter(
+            folder: folders.checkpoints, watermark: watermark, clock: clock, logger: logger)
+        let engineLoop = EngineLoop(
+            ring: ring, staging: journal.staging, gate: gate, live: live, clock: clock,
+            progress: vitals.progress(of: .engine), checkpoints: checkpoints)
+
+        // 5. What leaves: the ledger first, then alerts and answers.
+        let ledger = try LedgerWriter.open(directory: folders.ledger)
+        let caughtUp = try LedgerCatchUp.run(
+            recovered.decisions, writer: ledger.writer, folder: folders.ledger, now: clock.now())
+        if caughtUp > 0 {
+            logger.notice("decisions recorded late", metadata: ["ledger.count": "\(caughtUp)"])
+        }
+        let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
+        let delivery = try AlertWiring.delivery(
+            configuration, outboxPath: folders.outbox, clock: clock,
+            progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
+        let effects = Effects(
+            builder: AlertBuilder(
+                node: configuration.node.name, site: configuration.node.site,
+                version: Build.version),
+            live: live, delivery: delivery)
+        let ledgerLoop = LedgerLoop(
+            writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
+            journalMode: { journalLoop.mode }, clock: clock,
+            progress: vitals.progress(of: .ledger), logger: logger,
+            release: { effects.release($0, isRecorded: $1, ledgerN: $2) },
+            noteWritten: { effects.ledgerWritten(through: $0) })
+        outcomes.attach(ledgerLoop)
+
+        // 6. What comes in.
+        let ingest = SensorIngest(
+            configuration, report: report, rules: rules, ring: ring, clock: clock,
+            watermark: watermark, vitals: vitals, logger: logger)
+
+        // 7. The archive follows the journal.
+        let historian = try HistorianService(
+            configuration, folders: folders,
+            feed: HistorianFeed(
+                folder: folders.journal, report: report, watermark: watermark, logger: logger),
+            clock: clock, live: live, progress: vitals.progress(of: .historian), logger: logger)
+        let retention = RetentionKeeper(
+            folder: folders.journal, configuration: configuration.journal, ring: ring,
+            watermark: watermark, archivedThrough: { historian.status.archivedThrough },
+            clock: clock, logger: logger)
+
+        // 8. Who looks at it: screens, metrics, the watchdog.
+        let reporter = StatusReporter(
+            StatusReporter.Parts(
+                node: configuration.node.name, site: configuration.node.site,
+                unsafeSettings: configuration.unsafeSettings, startedAt: EngineClock.wall(),
+                epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
+                staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
+                engine: engineLoop, historian: historian.status, storeName: historian.storeName,
+                retention: retention, delivery: delivery, vitals: vitals,
+                stateDirectory: configuration.stateDirectory, ingest: { ingest.totals() },
+                edgeMetrics: { ingest.metrics() }))
+        let desk = OperatorDesk(
+            OperatorDesk.Parts(
+                ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
+                report: { reporter.report() }, metrics: { reporter.metrics() },
+                newestEvent: { ledgerLoop.newest }))
+        effects.attach(reporter)
+        effects.attach(desk)
+        let housekeeper = Housekeeper(
+            Housekeeper.Parts(
+                ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
+                supply: journal.supply, checkpoints: checkpoints,
+                journalMode: { journalLoop.mode },
+                everySecond: {
+                    reporter.sample()
+                    retention.everySecond()
+                    effects.retry()
+                }), logger: logger)
+
+        // 9. The order of starting; stopping goes the other way round.
+        let core = CoreService(
+            engine: recovered.engine,
+            opening: Opening(epoch: report.epoch, revision: revision, clock: clock, ring: ring),
+            engineLoop: engineLoop, journalLoop: journalLoop, ledgerLoop: ledgerLoop,
+            housekeeper: housekeeper, outcomes: outcomes, vitals: vitals)
+        return Topology(services: [
+            core,
+            historian,
+            DeliveryService(
+                delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
+                newestRecord: ledger.writer.head.n),
+            try APIService(
+                configuration.api, desk: desk, progress: vitals.progress(of: .api),
+                logger: logger),
+            Reloader(
+                path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
+                ingest: ingest, logger: logger),
+            IngestService(
+                ingest: ingest, declared: rules.declaredPaths, vitals: vitals, logger: logger),
+        ])
+    }
+
+    /// The stages that this configuration has; the watchdog judges no others.
+    private static func stages(of configuration: MidwatchConfiguration) -> Set<Stage> {
+        var stages = Set(Stage.allCases)
+        if configuration.ingest.udp.isEmpty { stages.remove(.udp) }
+        if configuration.ingest.mqtt.isEmpty { stages.remove(.mqtt) }
+        return stages
+    }
+
+    /// Says what the journal was found like: a crash, damage, nothing.
+    private static func tell(_ report: JournalReport, replayed: UInt64, _ logger: Logger) {
+        logger.notice(
+            "journal opened",
+            metadata: [
+                "journal.id": "\(report.journal)", "journal.epoch": "\(report.epoch)",
+                "journal.next": "\(report.nextN)", "journal.tornBytes": "\(report.tornBytes)",
+                "journal.replayed": "\(replayed)",
+                "sensors.restored": "\(report.sensorPaths.count)",
+            ])
+        for damage in report.damage {
+            logger.critical("journal damaged", metadata: ["journal.damage": "\(damage)"])
+        }
+    }
+}

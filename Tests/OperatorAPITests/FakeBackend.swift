@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSONText
+import MidwatchModel
+import OperatorAPI
+import OperatorViews
+import Synchronization
+
+/// A daemon in memory: two sensors, one alarm, a ledger that the test writes.
+final class FakeBackend: OperatorBackend {
+    struct State {
+        var sensors: [SensorView] = []
+        var alarms: [AlarmView] = []
+        var events: [EventView] = []
+        var requests: [AckRequest] = []
+        var outcome = AckOutcome.acknowledged(
+            position: Position(epoch: 1, n: 9), recorded: true)
+        var level = HealthLevel.healthy
+        var pagesFetched = 0
+    }
+
+    let state = Mutex(State())
+    let signal = EventSignal()
+
+    init(sensors: Int = 2) {
+        self.state.withLock { state in
+            for index in 0..<sensors {
+                let digits = "0000\(index)".suffix(4)
+                var sensor = SensorView(
+                    path: "plant/area/\(digits)", index: UInt32(index),
+                    freshness: index % 2 == 0 ? .fresh : .stale, deadlineNanoseconds: 1_000)
+                sensor.value = Double(index)
+                state.sensors.append(sensor)
+            }
+            var alarm = AlarmView(
+                alarmID: "plant/area/0001:stale", activation: "1:5.0", path: "plant/area/0001",
+                kind: "stale", state: .unacknowledged, priority: .high)
+            alarm.message = "silent"
+            state.alarms = [alarm]
+        }
+    }
+
+    func append(events count: Int) {
+        let newest = self.state.withLock { state -> UInt64 in
+            for _ in 0..<count {
+                let n = UInt64(state.events.count + 1)
+                state.events.append(
+                    EventView(
+                        n: n, written: WallInstant(nanoseconds: Int64(n) * 1_000),
+                        body: .object([("type", .string("test")), ("n", .integer(Int64(n)))])))
+            }
+            return UInt64(state.events.count)
+        }
+        self.signal.advance(to: newest)
+    }
+
+    func status() async -> StatusView {
+        StatusView(
+            node: "edge-1", version: "0.1.0", health: .degraded,
+            startedAt: WallInstant(nanoseconds: 0), time: WallInstant(nanoseconds: 1_000_000))
+    }
+
+    func sensors(matching query: SensorQuery) async -> [SensorView] {
+        self.state.withLock { state in
+            state.pagesFetched += 1
+            return query.select(from: state.sensors)
+        }
+    }
+
+    func alarms(matching query: AlarmQuery) async -> [AlarmView] {
+        query.select(from: self.state.withLock { $0.alarms })
+    }
+
+    func acknowledge(_ request: AckRequest) async -> AckOutcome {
+        self.state.withLock { state in
+            state.requests.append(request)
+            return state.outcome
+        }
+    }
+
+    func events(after: UInt64, limit: Int) async -> [EventView] {
+        self.state.withLock { state in Array(state.events.drop { $0.n <= after }.prefix(limit)) }
+    }
+
+    func newestEvent() async -> UInt64 { self.signal.value }
+    func waitForEvents(after: UInt64) async { await self.signal.wait(after: after) }
+
+    func health() async -> HealthView { HealthView(level: self.state.withLock { $0.level }) }
+    func readiness() async -> HealthView {
+        HealthView(level: self.state.withLock { $0.level }, reasons: ["recovering"])
+    }
+
+    func metrics() async -> [MetricSample] {
+        [
+            MetricSample(
+                "midwatch_readings_total", help: "Readings.", kind: .counter,
+                labels: [("source", "a\"b")], value: 2)
+        ]
+    }
+}

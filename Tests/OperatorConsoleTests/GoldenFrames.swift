@@ -1,0 +1,1 @@
+enum GoldenFrames { static let overview80 = "", overview120 = "", ascii80 = "", blind80 = "" }
