@@ -5,13 +5,17 @@ import Testing
 
 @Suite struct ByteHashTests {
     /// The published vectors of wyhash, final version 4: text n is hashed with seed n.
-    @Test(arguments: [
-        ("", 0, 0x9322_8A4D_E0EE_C5A2), ("a", 1, 0xC5BA_C3DB_1787_13C4),
-        ("abc", 2, 0xA97F_2F7B_1D9B_3314), ("message digest", 3, 0x786D_1F1D_F380_1DF4),
-        ("abcdefghijklmnopqrstuvwxyz", 4, 0xDCA5_A813_8AD3_7C87),
-        ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 5, 0xB9E7_34F1_17CF_AF70),
-        (String(repeating: "1234567890", count: 8), 6, 0x6CC5_EAB4_9A92_D617),
-    ] as [(String, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            ("", 0, 0x9322_8A4D_E0EE_C5A2), ("a", 1, 0xC5BA_C3DB_1787_13C4),
+            ("abc", 2, 0xA97F_2F7B_1D9B_3314), ("message digest", 3, 0x786D_1F1D_F380_1DF4),
+            ("abcdefghijklmnopqrstuvwxyz", 4, 0xDCA5_A813_8AD3_7C87),
+            (
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 5,
+                0xB9E7_34F1_17CF_AF70
+            ),
+            (String(repeating: "1234567890", count: 8), 6, 0x6CC5_EAB4_9A92_D617),
+        ] as [(String, UInt64, UInt64)])
     func `the hash is wyhash and never changes`(text: String, seed: UInt64, expected: UInt64) {
         #expect(ByteHash.hash(text.utf8.span, seed: seed) == expected)
     }
@@ -33,7 +37,8 @@ import Testing
         var bytes = [UInt8](repeating: 0x41, count: 200)
         for count in 0...200 {
             let inserted = seen.insert(
-                ByteHash.hash(bytes.span, in: ByteRange(0, count))).inserted
+                ByteHash.hash(bytes.span, in: ByteRange(0, count))
+            ).inserted
             #expect(inserted)
         }
         for bit in 0..<200 * 8 {

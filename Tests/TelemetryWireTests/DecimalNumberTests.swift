@@ -55,7 +55,8 @@ private func decoded(_ text: String) -> Double? {
             let value = Double(bitPattern: generator.next())
             guard value.isFinite else { continue }
             #expect(decoded("\(value)") == value)
-            let near = Double(Int64.random(in: -1_000_000_000...1_000_000_000, using: &generator))
+            let near =
+                Double(Int64.random(in: -1_000_000_000...1_000_000_000, using: &generator))
                 / 1_024
             #expect(decoded("\(near)") == near)
         }

@@ -151,7 +151,8 @@ private func error(_ line: String) -> LineProtocolError? {
 
     @Test func `a datagram is taken line by line`() {
         let input = bytes(
-            "# comment = 1\n\na b=1 1\nbad\n   \nc,t=x d=2 2\r\n\r\ne f=\"cut\ng h=3\ni j=4 \nk l=5")
+            "# comment = 1\n\na b=1 1\nbad\n   \nc,t=x d=2 2\r\n\r\ne f=\"cut\ng h=3\ni j=4 \nk l=5"
+        )
         #expect(
             steps(input) == [
                 "3 a b=f1.0 @1", "4 noField", "6 c,t=x d=f2.0 @2", "8 unclosedQuote",
