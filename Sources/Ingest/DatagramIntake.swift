@@ -224,6 +224,7 @@ struct DatagramIntake: ~Copyable {
 
     // MARK: - Into the ring
 
+    @inline(never)
     private mutating func offer(_ criticality: SensorCriticality) {
         let tally = self.services.sources.tally
         // Readings of one sender stand in runs: one addition a run.
@@ -295,6 +296,8 @@ struct DatagramIntake: ~Copyable {
         counters.set(.seriesCacheOverflows, self.cache.overflowCount)
     }
 
+    // Kept out of line, so that the code for good lines is free of reference counting.
+    @inline(never)
     private mutating func note(
         _ rejection: LineProtocolRejection, _ bytes: borrowing Span<UInt8>, _ origin: Origin
     ) {
@@ -302,6 +305,7 @@ struct DatagramIntake: ~Copyable {
         self.log(String(describing: rejection.error), bytes, rejection.bytes, origin)
     }
 
+    @inline(never)
     private mutating func reject(
         _ cause: ReadingRejection, _ count: UInt64, _ bytes: borrowing Span<UInt8>,
         _ range: ByteRange, _ origin: Origin

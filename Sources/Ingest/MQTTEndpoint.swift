@@ -43,7 +43,7 @@ package final class MQTTEndpoint: Sendable {
         /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
         /// Devices that set the flag on every message need this off.
         package var takesRetainedAsHistorical = true
-        /// Longest keep alive in seconds; MQTT 5 clients that ask for more are told this. 0: any.
+        /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         package var keepAliveSecondsMax: UInt16 = 0
 
         package init(name: String, address: String, port: UInt16, rules: [TopicRule]) {
@@ -85,10 +85,10 @@ package final class MQTTEndpoint: Sendable {
     let logger: Logger
     private let router: TopicRouter
     private let progress: [StageProgress]
-    private let group: MultiThreadedEventLoopGroup
     private let running = Mutex<Running?>(nil)
 
     private struct Running: Sendable {
+        var group: MultiThreadedEventLoopGroup
         var channel: any Channel
         var loops: [MQTTLoop]
     }
@@ -121,20 +121,20 @@ package final class MQTTEndpoint: Sendable {
         self.authenticate = authenticate
         self.progress = progress
         self.logger = logger
-        self.group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopCount)
     }
 
     /// Binds and accepts; returns the port.
     package func start() async throws(StartError) -> UInt16 {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: self.configuration.loopCount)
         var loops: [MQTTLoop] = []
-        for (eventLoop, progress) in zip(self.group.makeIterator(), self.progress) {
+        for (eventLoop, progress) in zip(group.makeIterator(), self.progress) {
             let loop = MQTTLoop(
                 eventLoop: eventLoop, endpoint: self, router: self.router, progress: progress)
             eventLoop.execute { loop.start() }
             loops.append(loop)
         }
         let byLoop = loops
-        let bootstrap = ServerBootstrap(group: self.group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -148,7 +148,7 @@ package final class MQTTEndpoint: Sendable {
             let channel = try await bootstrap.bind(
                 host: self.configuration.address, port: Int(self.configuration.port)
             ).get()
-            self.running.withLock { $0 = Running(channel: channel, loops: loops) }
+            self.running.withLock { $0 = Running(group: group, channel: channel, loops: loops) }
             let port = UInt16(clamping: channel.localAddress?.port ?? 0)
             self.logger.info(
                 "listening",
@@ -158,6 +158,7 @@ package final class MQTTEndpoint: Sendable {
             return port
         } catch {
             for loop in loops { loop.eventLoop.execute { loop.stop() } }
+            try? await group.shutdownGracefully()
             throw .bind(reason: String(describing: error))
         }
     }
@@ -173,7 +174,7 @@ package final class MQTTEndpoint: Sendable {
             loop.eventLoop.execute { loop.drain(drained) }
             try? await drained.futureResult.get()
         }
-        try? await self.group.shutdownGracefully()
+        try? await running.group.shutdownGracefully()
     }
 
     /// Counters and gauges of the endpoint.

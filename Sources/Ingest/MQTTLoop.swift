@@ -3,6 +3,7 @@
 internal import MidwatchModel
 internal import NIOCore
 internal import ReadingRing
+internal import Synchronization
 internal import TelemetryWire
 
 /// What one event loop of an endpoint owns: its connections, and all that waits.
@@ -11,7 +12,8 @@ internal import TelemetryWire
 /// evidence records for the same. The committer wakes the loop once per commit, and only while
 /// acknowledgements wait.
 ///
-/// `@unchecked Sendable`: every member but the constants is touched on `eventLoop` alone.
+/// `@unchecked Sendable`: every member but the constants and the atomic is touched on `eventLoop`
+/// alone.
 final class MQTTLoop: @unchecked Sendable {
     /// Between two looks at every connection's timers; also the beat of the stage.
     static let tickMilliseconds: Int64 = 250
@@ -36,6 +38,8 @@ final class MQTTLoop: @unchecked Sendable {
     private var isRetryScheduled = false
     private var ticker: RepeatedTask?
     private var isStopping = false
+    /// Set when the loop is about to end: nothing may be handed over to it any more.
+    private let isStopped = Atomic<Bool>(false)
 
     init(
         eventLoop: any EventLoop, endpoint: MQTTEndpoint, router: TopicRouter,
@@ -55,7 +59,7 @@ final class MQTTLoop: @unchecked Sendable {
     func start() {
         self.waiter = self.endpoint.watermark.addWaiter { [weak self] in
             // On the committer's thread: nothing but the hand-over.
-            guard let self else { return }
+            guard let self, !self.isStopped.load(ordering: .acquiring) else { return }
             self.eventLoop.execute { self.releaseAcknowledgements() }
         }
         self.ticker = self.eventLoop.scheduleRepeatedTask(
@@ -65,12 +69,14 @@ final class MQTTLoop: @unchecked Sendable {
 
     /// Ends the ticking.
     func stop() {
+        self.isStopped.store(true, ordering: .releasing)
         self.ticker?.cancel()
         self.ticker = nil
     }
 
     /// Takes a connection that was accepted, or throws and it is closed.
     func accept(_ channel: any Channel) throws {
+        guard !self.isStopping else { throw ChannelError.ioOnClosedChannel }
         let counters = self.endpoint.statistics.counters
         let address = channel.remoteAddress?.ipAddress ?? ""
         let identifier: UInt64

@@ -2,6 +2,7 @@
 
 import CLinux
 import Ingest
+import Logging
 import MidwatchModel
 import ReadingRing
 
@@ -19,6 +20,11 @@ extension IngestClock {
             now: { MonotonicInstant(nanoseconds: clinux_boottime_ns()) },
             wall: { WallInstant(nanoseconds: clinux_realtime_ns()) })
     }
+}
+
+extension Logger {
+    /// Says nothing.
+    static var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }
 
 /// What tests do at the readers' end of a ring.

@@ -46,7 +46,7 @@ private final class UDPWorld: Sendable {
             configuration, source: source,
             services: IngestServices(
                 ring: ring, sensors: self.sensors, sources: self.sources, clock: .system),
-            progress: .standalone(), logger: Logger(label: "test"))
+            progress: .standalone(), logger: .quiet)
         let port = self.listener.port
         self.sender = unsafe "127.0.0.1".withCString {
             unsafe clinux_udp_connect($0, port)
@@ -274,6 +274,20 @@ private final class UDPWorld: Sendable {
         try world.run(until: 1)
         #expect(world.readings.count == SystemLimits.readingsPerMessageMax)
         #expect(world.listener.rejections[.beyondMessageLimit] == 3)
+    }
+
+    @Test func `one socket takes IPv6 and IPv4`() throws {
+        let world = try UDPWorld { $0.address = "::" }
+        let port = world.listener.port
+        let six = unsafe "::1".withCString { unsafe clinux_udp_connect($0, port) }
+        try #require(six >= 0)
+        defer { close(six) }
+        world.send("a value=4")
+        let bytes = Array("a value=6".utf8)
+        unsafe _ = bytes.withUnsafeBytes { unsafe Glibc.send(six, $0.baseAddress, $0.count, 0) }
+        try world.run(until: 2)
+        let names = world.readings.map { world.sources.name(of: $0.source) }
+        #expect(names == ["udp/test/127.0.0.1", "udp/test/::1"])
     }
 
     @Test func `segmentation offload sends many datagrams in one call`() throws {
