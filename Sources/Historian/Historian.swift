@@ -22,6 +22,7 @@ package struct HistorianConfiguration: Sendable {
     package var sourceTimes = SourceTimeWindow()
     /// The same limits as the engine's.
     package var redelivery = RedeliveryWindow.Limits()
+    package var delays = HistorianMachine.Delays()
     /// Where the database's identity is remembered; nil: it is not (tests, throw-away archives).
     package var identityFile: ArchiveIdentityFile?
 
@@ -56,7 +57,7 @@ package final class Historian<Source: ReadingSource> {
     private let assumedAnchor: ClockAnchor
     private let wallClock: () -> WallInstant
 
-    private var machine = HistorianMachine()
+    private var machine: HistorianMachine
     private var box: BuilderBox?
     private var input = HistorianInput()
     /// Rows that the next transaction takes: halved when it is refused, grown when it is stored.
@@ -84,6 +85,7 @@ package final class Historian<Source: ReadingSource> {
     ) {
         precondition(configuration.batchRowsMax > 0 && configuration.inputRecordsMax > 0)
         self.configuration = configuration
+        self.machine = HistorianMachine(delays: configuration.delays)
         self.source = source
         self.store = store
         self.status = status

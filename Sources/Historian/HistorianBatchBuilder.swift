@@ -33,6 +33,8 @@ package struct HistorianBatchBuilder: ~Copyable {
         /// Numbers that the journal skipped (a gap record says why).
         package var recordsMissing: UInt64 = 0
         package var sensorsRegistered: UInt64 = 0
+
+        package init() {}
     }
 
     private struct Sensor {

@@ -14,12 +14,18 @@ package import MidwatchModel
 /// The delay doubles from 0.25 s to 10 s with a random part of one half, so that many nodes do not
 /// come back in step. An open breaker is the same wait, shown: nobody should expect rows soon.
 package struct HistorianMachine: Sendable {
-    package static let delayMinNanoseconds: UInt64 = 250_000_000
-    package static let delayMaxNanoseconds: UInt64 = 10_000_000_000
-    /// For a store that is out of space.
-    package static let longDelayNanoseconds: UInt64 = 10_000_000_000
-    /// For refused credentials.
-    package static let slowDelayNanoseconds: UInt64 = 60_000_000_000
+    /// How long is waited after a failure.
+    package struct Delays: Sendable, Equatable {
+        package var minNanoseconds: UInt64 = 250_000_000
+        package var maxNanoseconds: UInt64 = 10_000_000_000
+        /// For a store that is out of space.
+        package var longNanoseconds: UInt64 = 10_000_000_000
+        /// For refused credentials.
+        package var slowNanoseconds: UInt64 = 60_000_000_000
+
+        package init() {}
+    }
+
     /// Failures in a row that open the breaker.
     package static let breakerFailures: UInt32 = 5
 
@@ -53,7 +59,9 @@ package struct HistorianMachine: Sendable {
     /// Failures since the last stored batch.
     package private(set) var failureCount: UInt32 = 0
 
-    package init() {}
+    package let delays: Delays
+
+    package init(delays: Delays = Delays()) { self.delays = delays }
 
     /// What to do now.
     package mutating func next(now: MonotonicInstant) -> Action {
@@ -93,7 +101,8 @@ package struct HistorianMachine: Sendable {
         if case .stopped = self.state { return }
         self.failureCount += 1
         let exponent = UInt64(min(self.failureCount - 1, 6))
-        var delay = min(Self.delayMaxNanoseconds, Self.delayMinNanoseconds << exponent)
+        var delay = min(
+            self.delays.maxNanoseconds, self.delays.minNanoseconds << exponent)
         var keepsConnection = true
         switch disposition {
         case .stop(let condition):
@@ -102,8 +111,8 @@ package struct HistorianMachine: Sendable {
         case .reconnect: keepsConnection = false
         case .retrySlowly:
             keepsConnection = false
-            delay = Self.slowDelayNanoseconds
-        case .backOffLong: delay = Self.longDelayNanoseconds
+            delay = self.delays.slowNanoseconds
+        case .backOffLong: delay = self.delays.longNanoseconds
         case .retry, .retrySmaller, .createPartition, .quarantine: break
         }
         // A store that never opened has no connection to keep.

@@ -28,6 +28,7 @@ package final class SQLiteArchive: ArchiveStore {
 
     /// Days that one pass drops at most, as in `PostgresArchive`.
     private static let droppedDaysMax = 2
+    private static let rowsBetweenBeats = 1_000
     /// How long a lock of another process is waited for before the transaction is tried again.
     private static let busyMilliseconds: Int32 = 500
     private let options: SQLiteArchiveOptions
@@ -282,7 +283,11 @@ package final class SQLiteArchive: ArchiveStore {
     ) throws(SQLiteError) {
         var day = ArchiveDay(number: Int32.min)
         var insert: SQLiteStatement?
-        for row in rows {
+        for (offset, row) in rows.enumerated() {
+            // A slow disk must not stop the heartbeat, nor the stop.
+            if offset % Self.rowsBetweenBeats == 0, !self.onWait() {
+                throw SQLiteError(code: 9, message: "stopping", action: "write")
+            }
             let own = ArchiveDay(of: row.time)
             if own != day || insert == nil {
                 insert = try self.insertStatement(own, database)

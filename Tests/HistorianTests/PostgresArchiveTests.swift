@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Historian
+import MidwatchModel
+import Testing
+
+/// Exactly once in a real PostgreSQL, whatever happens to us, to it, or to the link.
+@Suite(.serialized) struct PostgresArchiveTests {
+    private static let server = Result { try PostgresServer() }
+
+    private static func options(
+        _ server: PostgresServer, _ database: String, port: UInt16? = nil
+    ) -> PostgresOptions {
+        var options = PostgresOptions(
+            connection: port.map { server.connection(database: database, port: $0) }
+                ?? server.connection(database: database))
+        options.migratesAtStart = true
+        return options
+    }
+
+    /// Turns until the archive holds the journal and its summary, at most `seconds`.
+    private static func settle(
+        _ historian: Historian<MemorySource>, _ journal: MemoryJournal, seconds: Int = 20,
+        between: () -> Void = {}
+    ) {
+        let newest = journal.records.last?.position ?? .zero
+        let start = time(nil)
+        while historian.status.archivedThrough < newest, time(nil) - start < seconds {
+            let pause = historian.turn()
+            between()
+            if pause > 0 { usleep(UInt32(min(pause, 1_000_000) / 1_000)) }
+        }
+    }
+
+    /// The rows, the minutes, and the shipped check.
+    private static func verify(
+        _ session: PostgresSession, _ journal: MemoryJournal, without: Set<Position> = [],
+        comment: String = ""
+    ) throws {
+        var expected = StoredArchive(ExpectedArchive(of: journal), without: without)
+        let stored = try StoredArchive(postgres: session)
+        if !without.isEmpty {
+            // The expectation of minutes is made of all rows; counts must still agree in SQL.
+            expected.minutes = stored.minutes
+        }
+        stored.expectEqual(expected, comment)
+        let check = try session.link.run(PostgresSchema.exactlyOnceCheck)
+        #expect(check.rowCount == 1 && check.text(0, 6) == "t", "\(comment)")
+        #expect(check.int64(0, 1) == Int64(stored.rows.count), "\(comment)")
+    }
+
+    @Test func `an undisturbed run stores every accepted reading once`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 1)
+        world.run(4_000)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        Self.settle(historian, world.journal)
+        let session = try server.session(database: database)
+        try Self.verify(session, world.journal)
+        let status = historian.status
+        #expect(status.state == .running)
+        #expect(
+            status.counters[.redelivered] == ExpectedArchive(of: world.journal).tally.redelivered)
+        #expect(status.counters[.lagRecords] == 0 && status.counters[.quarantined] == 0)
+        let units = try session.link.run(
+            "SELECT count(*) FROM midwatch.sensor WHERE unit = 'degC'")
+        #expect(units.int64(0, 0) == 12)
+        let source = try session.link.run("SELECT name FROM midwatch.journal_source")
+        #expect(source.text(0, 0) == "mqtt/gateway-1")
+    }
+
+    @Test(arguments: UInt64(1)...6)
+    func `links cut anywhere lose nothing and double nothing`(seed: UInt64) throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        let proxy = try LinkProxy(to: server.port)
+        defer { proxy.stop() }
+        var world = JournalWorld(seed: seed)
+        world.run(2_500)
+        var random = SeededRandom(seed: seed)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database, port: proxy.port)))
+        Self.settle(historian, world.journal) {
+            if random.chance(25), proxy.cutCount < 40 {
+                proxy.arm(.afterBytes(random.below(30_000)))
+            }
+        }
+        #expect(proxy.cutCount > 5)
+        #expect(historian.status.counters[.failuresConnection] > 0)
+        try Self.verify(try server.session(database: database), world.journal, comment: "\(seed)")
+    }
+
+    @Test(arguments: UInt64(1)...4)
+    func `a commit whose answer is lost is neither repeated nor forgotten`(seed: UInt64) throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        let proxy = try LinkProxy(to: server.port)
+        defer { proxy.stop() }
+        var world = JournalWorld(seed: seed)
+        world.run(1_500)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database, port: proxy.port)))
+        Self.settle(historian, world.journal) { if proxy.cutCount < 12 { proxy.arm(.afterCommit) } }
+        #expect(proxy.cutCount >= 12)
+        #expect(historian.status.counters[.cursorFollowed] > 0)
+        try Self.verify(try server.session(database: database), world.journal, comment: "\(seed)")
+    }
+
+    @Test func `a server killed while rows arrive loses nothing and doubles nothing`() throws {
+        let server = try PostgresServer()
+        let database = try server.makeDatabase()
+        let proxy = try LinkProxy(to: server.port)
+        defer { proxy.stop() }
+        var world = JournalWorld(seed: 11)
+        world.run(3_000)
+        var random = SeededRandom(seed: 11)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database, port: proxy.port)))
+        var kills = 0
+        Self.settle(historian, world.journal, seconds: 60) {
+            guard kills < 3, historian.status.storedThrough.n > UInt64(kills + 1) * 600 else {
+                return
+            }
+            kills += 1
+            // The link breaks inside the next COPY; the server is killed with the transaction open.
+            proxy.arm(.afterBytes(1_500 + random.below(4_000)))
+            let cuts = proxy.cutCount
+            while proxy.cutCount == cuts, historian.status.state == .running {
+                _ = historian.turn()
+            }
+            server.kill()
+            _ = historian.turn()
+            #expect(historian.status.state != .running)
+            #expect(throws: Never.self) { try server.start() }
+        }
+        #expect(kills == 3)
+        try Self.verify(try server.session(database: database), world.journal)
+    }
+
+    @Test func `PostgreSQL absent at the start is waited for with the breaker open`() throws {
+        let server = try PostgresServer()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 12)
+        world.run(500)
+        server.kill()
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        let start = time(nil)
+        while historian.status.state.word != "breakerOpen", time(nil) - start < 10 {
+            usleep(UInt32(historian.turn() / 1_000))
+        }
+        #expect(historian.status.state.word == "breakerOpen")
+        #expect(
+            historian.status.metrics().contains { sample in
+                sample.name == "midwatch_archive_breaker_open" && sample.value == 1
+            })
+        #expect(historian.status.counters[.lagRecords] > 0)
+        try server.start()
+        Self.settle(historian, world.journal)
+        #expect(historian.status.state == .running && historian.status.lastError.isEmpty)
+        try Self.verify(try server.session(database: database), world.journal)
+    }
+
+    @Test(arguments: UInt64(1)...4)
+    func `historians abandoned at any moment are continued by the next`(seed: UInt64) throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: seed)
+        var random = SeededRandom(seed: seed)
+        var historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        for _ in 0..<25 {
+            world.run(random.below(120))
+            for _ in 0..<random.below(8) { _ = historian.turn() }
+            if random.chance(50) {
+                historian = makeHistorian(
+                    world.journal, PostgresArchive(Self.options(server, database)))
+            }
+        }
+        Self.settle(historian, world.journal)
+        try Self.verify(try server.session(database: database), world.journal, comment: "\(seed)")
+    }
+
+    @Test func `a promoted standby that forgot batches gets them again`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 21)
+        world.run(1_500)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        Self.settle(historian, world.journal)
+        world.run(300)
+        let before = historian.status.storedThrough
+        while historian.status.storedThrough == before { _ = historian.turn() }
+        // What a standby without the last batches holds: rows and cursor of an earlier moment.
+        // Minutes are not touched: they went no further than the summarised cursor.
+        let session = try server.session(database: database)
+        try session.link.run(
+            """
+            BEGIN;
+            UPDATE midwatch.archive_cursor SET epoch = summarised_epoch, n = summarised_n;
+            DELETE FROM midwatch.reading USING midwatch.archive_cursor AS c
+                WHERE (reading.epoch, reading.n) > (c.epoch, c.n);
+            COMMIT
+            """)
+        world.run(300)
+        Self.settle(historian, world.journal)
+        #expect(historian.status.counters[.cursorFollowed] > 0)
+        try Self.verify(session, world.journal)
+    }
+
+    @Test func `two historians on one journal store everything once`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 22)
+        world.run(2_000)
+        let first = makeHistorian(world.journal, PostgresArchive(Self.options(server, database)))
+        let second = makeHistorian(world.journal, PostgresArchive(Self.options(server, database)))
+        Self.settle(first, world.journal) { _ = second.turn() }
+        #expect(
+            first.status.counters[.cursorFollowed] + second.status.counters[.cursorFollowed] > 0)
+        try Self.verify(try server.session(database: database), world.journal)
+    }
+
+    @Test func `a refused row is found, put aside, and the rest is stored`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 23)
+        world.run(1_500)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        _ = historian.turn()
+        let rows = ExpectedArchive(of: world.journal).rows
+        let bad = Set([rows[7], rows[8], rows[200], rows[rows.count - 1]].map(\.position))
+        // A rule of the database refuses them with class 23, as a bad row of ours would be.
+        let session = try server.session(database: database)
+        try session.link.run(
+            """
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '23502'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON midwatch.reading FOR EACH ROW
+            WHEN (\(bad.map { "NEW.epoch = \($0.epoch) AND NEW.n = \($0.n)" }
+                .joined(separator: " OR ")))
+            EXECUTE FUNCTION refuse()
+            """)
+        Self.settle(historian, world.journal)
+        #expect(historian.status.counters[.quarantined] == 4)
+        #expect(historian.status.state == .running)
+        try Self.verify(session, world.journal, without: bad)
+        let kept = try session.link.run(
+            "SELECT epoch, n, length(record), sql_state, message FROM midwatch.reading_quarantine")
+        #expect(kept.rowCount == 4 && kept.int64(0, 2) == 64 && kept.text(0, 3) == "23502")
+        #expect(kept.text(0, 4)?.contains("refused") == true)
+    }
+
+    @Test func `a partition that vanished is made again`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 24)
+        world.run(300)
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        Self.settle(historian, world.journal)
+        let session = try server.session(database: database)
+        try session.link.run(
+            """
+            ALTER TABLE midwatch.reading DETACH PARTITION midwatch.reading_20261121;
+            DROP TABLE midwatch.reading_20261121
+            """)
+        let before = try StoredArchive(postgres: session).rows.count
+        #expect(before == 0)
+        let stored = historian.status.counters[.stored]
+        world.run(300)
+        Self.settle(historian, world.journal)
+        let after = try StoredArchive(postgres: session).rows.count
+        #expect(UInt64(after) == historian.status.counters[.stored] - stored && after > 0)
+        #expect(historian.status.counters[.failuresPartition] > 0)
+    }
+
+    @Test func `a cursor ahead of the journal stops the archive`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 25)
+        world.run(600)
+        Self.settle(
+            makeHistorian(world.journal, PostgresArchive(Self.options(server, database))),
+            world.journal)
+        let cursor = try #require(world.journal.records.last?.position)
+        world.journal.truncate(to: 300)
+        let newest = world.journal.records.last?.position
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        for _ in 0..<5 { _ = historian.turn() }
+        #expect(
+            historian.status.condition == .cursorAheadOfJournal(cursor: cursor, newest: newest))
+    }
+
+    @Test func `a cursor older than the journal stops the archive`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 26)
+        world.run(600)
+        Self.settle(
+            makeHistorian(world.journal, PostgresArchive(Self.options(server, database))),
+            world.journal)
+        let cursor = try #require(world.journal.records.last?.position)
+        world.run(600)
+        world.journal.firstKept = 900
+        let historian = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)))
+        for _ in 0..<5 { _ = historian.turn() }
+        #expect(
+            historian.status.condition
+                == .cursorOlderThanJournal(
+                    cursor: cursor, oldest: world.journal.records[900].position))
+    }
+
+    @Test func `another database stops the archive until the file is removed`() throws {
+        let server = try Self.server.get()
+        let file = ArchiveIdentityFile(path: server.folder + "/../midwatch-identity-\(getpid())")
+        defer { removeFile(file.path) }
+        var world = JournalWorld(seed: 27)
+        world.run(200)
+        let (known, other) = (try server.makeDatabase(), try server.makeDatabase())
+        let first = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, known)), identityFile: file)
+        Self.settle(first, world.journal)
+        #expect(first.status.state == .running)
+        let expected = try #require(try file.read())
+        let second = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, other)), identityFile: file)
+        _ = second.turn()
+        guard case .identityChanged(expected, let found)? = second.status.condition else {
+            Issue.record("\(second.status.state)")
+            return
+        }
+        #expect(found != expected)
+        let empty = try server.session(database: other)
+        #expect(
+            try empty.link.run("SELECT count(*) FROM midwatch.archive_cursor").int64(0, 0) == 0)
+        removeFile(file.path)
+        let third = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, other)), identityFile: file)
+        Self.settle(third, world.journal)
+        try Self.verify(empty, world.journal)
+    }
+
+    @Test func `a known database without our cursor stops the archive`() throws {
+        let server = try Self.server.get()
+        let file = ArchiveIdentityFile(path: server.folder + "/../midwatch-cursor-\(getpid())")
+        defer { removeFile(file.path) }
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 28)
+        world.run(200)
+        Self.settle(
+            makeHistorian(
+                world.journal, PostgresArchive(Self.options(server, database)), identityFile: file),
+            world.journal)
+        try server.session(database: database).link.run("DELETE FROM midwatch.archive_cursor")
+        world.journal.firstKept = 100
+        let next = makeHistorian(
+            world.journal, PostgresArchive(Self.options(server, database)), identityFile: file)
+        _ = next.turn()
+        #expect(next.status.condition == .cursorMissing)
+    }
+
+    @Test func `an archive without our schema is refused unless migration is allowed`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var world = JournalWorld(seed: 29)
+        world.run(50)
+        var options = Self.options(server, database)
+        options.migratesAtStart = false
+        let refused = makeHistorian(world.journal, PostgresArchive(options))
+        _ = refused.turn()
+        #expect(refused.status.condition == .schemaOutdated(found: 0, needed: 1))
+        #expect(try PostgresMigrator.migrate(options) == [1])
+        #expect(try PostgresMigrator.migrate(options) == [])
+        let session = try server.session(database: database)
+        try session.link.run("ALTER TABLE midwatch.reading ALTER quality TYPE integer")
+        let changed = makeHistorian(world.journal, PostgresArchive(options))
+        _ = changed.turn()
+        #expect(
+            changed.status.condition
+                == .schemaMismatch(
+                    detail: "midwatch.reading.quality has type 23, 21 is needed"))
+        try session.link.run("INSERT INTO midwatch.schema_version (version) VALUES (2)")
+        let newer = makeHistorian(world.journal, PostgresArchive(options))
+        _ = newer.turn()
+        #expect(newer.status.condition == .schemaNewer(found: 2, known: 1))
+    }
+
+    @Test func `days are made ahead, indexed when closed, and dropped when too old`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var options = Self.options(server, database)
+        options.readingDays = 2
+        options.minuteDays = 4
+        let archive = PostgresArchive(options)
+        _ = try archive.open(journal: JournalID(high: 1, low: 1))
+        let today = ArchiveDay(of: JournalWorld.wallStart)
+        func pass(_ day: ArchiveDay) throws {
+            try archive.maintain(now: WallInstant(nanoseconds: day.start + 7_200_000_000_000))
+        }
+        let session = try server.session(database: database)
+        func tables(_ parent: String) throws -> [String] {
+            let answer = try session.link.run(
+                """
+                SELECT c.relname FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid
+                WHERE inhparent = 'midwatch.\(parent)'::regclass ORDER BY 1
+                """)
+            return (0..<answer.rowCount).map { answer.text($0, 0) ?? "" }
+        }
+        try pass(today)
+        #expect(
+            try tables("reading")
+                == (Int32(-1)...3).map { "reading_\(today.advanced(by: $0).name)" })
+        #expect(try tables("reading_minute").count == 5)
+        let index = """
+            SELECT count(*) FROM pg_index JOIN pg_class ON oid = indexrelid
+            WHERE relname = 'reading_\(today.advanced(by: -1).name)_sensor_time' AND indisvalid
+            """
+        for _ in 0..<200 {
+            if try session.link.run(index).int64(0, 0) == 1 { break }
+            try pass(today)
+            usleep(10_000)
+        }
+        #expect(try session.link.run(index).int64(0, 0) == 1)
+        // Two days later: yesterday (ended three days before) goes, its minutes stay.
+        try pass(today.advanced(by: 2))
+        #expect(try tables("reading").first == "reading_\(today.name)")
+        #expect(
+            try tables("reading_minute").first
+                == "reading_minute_\(today.advanced(by: -1).name)")
+        // A clock that jumps ahead by ten years costs two days per pass, not the archive.
+        let held = try tables("reading").count
+        try archive.prepare(days: [today.advanced(by: 3_650)])
+        try pass(today.advanced(by: 3_650))
+        #expect(try tables("reading").filter { $0 < "reading_2030" }.count == held - 2)
+    }
+
+    @Test func `the vectors of COPY BINARY are what the server accepts and refuses`() throws {
+        let server = try Self.server.get()
+        let session = try server.session(database: try server.makeDatabase())
+        try session.link.run(
+            "CREATE TABLE t (i int, d float8, t timestamptz, s text, b bool, n int, l bigint)")
+        func copy(_ columns: String, _ fill: (inout CopyBuffer) -> Void) throws -> Int {
+            var buffer = CopyBuffer()
+            buffer.begin()
+            fill(&buffer)
+            buffer.end()
+            return try unsafe buffer.withBytes { bytes throws(ArchiveError) in
+                try unsafe session.link.copy(
+                    "COPY t (\(columns)) FROM STDIN (FORMAT binary)", bytes)
+            }
+        }
+        let taken = try copy("i, d, t, s, b, n") { buffer in
+            buffer.beginRow(fieldCount: 6)
+            buffer.put(Int32(1))
+            buffer.put(21.5)
+            buffer.put(timestamp: 1_704_067_200_000_000_000)
+            buffer.put("ok")
+            buffer.put(true)
+            buffer.putNull()
+        }
+        #expect(taken == 1)
+        let row = try session.link.run(
+            "SELECT i, d, t AT TIME ZONE 'UTC', s, b, n FROM t")
+        #expect(
+            (0..<6).map { row.text(0, $0) } == ["1", "21.5", "2024-01-01 00:00:00", "ok", "t", nil])
+        func code(_ columns: String, _ fill: (inout CopyBuffer) -> Void) -> String? {
+            do {
+                _ = try copy(columns, fill)
+                return nil
+            } catch {
+                return (error as? ArchiveError)?.code
+            }
+        }
+        #expect(
+            code("i") { buffer in
+                buffer.beginRow(fieldCount: 1)
+                buffer.put(Int64(1))
+            } == "22P03")
+        #expect(
+            code("l") { buffer in
+                buffer.beginRow(fieldCount: 1)
+                buffer.put(Int32(1))
+            } == "08P01")
+        #expect(
+            code("s") { buffer in
+                buffer.beginRow(fieldCount: 1)
+                buffer.put("a\0b")
+            } == "22021")
+        #expect(code("i, l") { $0.beginRow(fieldCount: 1) } == "22P04")
+        // The connection is usable after every refusal.
+        #expect(try session.link.run("SELECT count(*) FROM t").int64(0, 0) == 1)
+    }
+
+    @Test func `a server that stops answering is given up and the heart still beats`() throws {
+        let server = try Self.server.get()
+        var beats = 0
+        let link = try PostgresConnection.connect(
+            keywords: [("dbname", server.connection())], timeoutSeconds: 5,
+            onWait: {
+                beats += 1
+                return true
+            })
+        #expect(throws: ArchiveError.self) { try link.run("SELECT pg_sleep(60)", secondsMax: 1) }
+        #expect(beats >= 3)
+        let stopping = try PostgresConnection.connect(
+            keywords: [("dbname", server.connection())], timeoutSeconds: 5, onWait: { false })
+        #expect(throws: ArchiveError.self) { try stopping.run("SELECT pg_sleep(60)") }
+    }
+
+    @Test func `connection failures are told apart`() throws {
+        let server = try Self.server.get()
+        func disposition(_ connection: String) -> ArchiveError.Disposition? {
+            do {
+                _ = try PostgresArchive(PostgresOptions(connection: connection))
+                    .open(journal: JournalID(high: 0, low: 0))
+                return nil
+            } catch {
+                return error.disposition
+            }
+        }
+        #expect(disposition(server.connection(database: "nowhere")) == .retrySlowly)
+        #expect(disposition("host=127.0.0.1 port=1 user=x") == .reconnect)
+        #expect(disposition("no such option") == .retrySlowly)
+    }
+
+    @Test func `several hosts are tried and the first that takes writes is used`() throws {
+        let server = try Self.server.get()
+        let database = try server.makeDatabase()
+        var options = PostgresOptions(
+            connection: "host=127.0.0.1,127.0.0.1 port=1,\(server.port) user=midwatch "
+                + "dbname=\(database) sslmode=disable")
+        options.migratesAtStart = true
+        let archive = PostgresArchive(options)
+        let state = try archive.open(journal: JournalID(high: 0, low: 1))
+        #expect(state.cursor == nil && state.identity.utf8.count > 40)
+    }
+}
