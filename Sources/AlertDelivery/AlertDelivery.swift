@@ -25,7 +25,7 @@ package enum DeliveryCounter: Int, CaseIterable, Sendable {
 /// Not promised: exactly once. Receivers drop repetitions by `webhook-id`.
 package actor AlertDelivery {
     enum Inbound: Sendable {
-        case alert(Alert)
+        case alert(Alert, offeredAt: MonotonicInstant)
         case ledger(through: UInt64)
     }
 
@@ -171,7 +171,8 @@ package actor AlertDelivery {
             self.counters.add(.malformed)
             return .malformed
         }
-        return self.hand(over: .alert(alert))
+        // Age counts from here: what waits for a dispatcher that stands still grows old as well.
+        return self.hand(over: .alert(alert, offeredAt: self.clock.monotonic()))
     }
 
     /// Every ledger record up to `n` was offered or is none for delivery: the cursor may move.
@@ -206,7 +207,7 @@ package actor AlertDelivery {
         self.progress.setBacklog(UInt64(clamping: left))
         switch inbound {
         case .ledger(let n): self.moveCursor(to: n)
-        case .alert(let alert): self.take(alert)
+        case .alert(let alert, let offeredAt): self.take(alert, offeredAt: offeredAt)
         }
     }
 
@@ -215,7 +216,7 @@ package actor AlertDelivery {
         if !self.store.offer(.cursor(n)) { self.isCursorHeld = true }
     }
 
-    private func take(_ alert: Alert) {
+    private func take(_ alert: Alert, offeredAt: MonotonicInstant) {
         guard self.recent.insert(alert.id) else {
             self.counters.add(.duplicate)
             return self.moveCursor(to: alert.ledgerN)
@@ -231,9 +232,9 @@ package actor AlertDelivery {
             self.report(.unrouted(alertID: alert.id, alarmID: alert.alarmID))
             return self.moveCursor(to: alert.ledgerN)
         }
-        let item = QueuedAlert(order: self.nextOrder, alert: alert, takenAt: now)
+        let item = QueuedAlert(order: self.nextOrder, alert: alert, takenAt: offeredAt)
         self.nextOrder += 1
-        if alert.priority == .critical { self.note(untold: item.order, takenAt: now) }
+        if alert.priority == .critical { self.note(untold: item.order, takenAt: offeredAt) }
         let names = targets.map { self.configuration.endpoints[$0].name }
         let movesCursor = alert.ledgerN > 0 && !self.isCursorHeld
         let isStored = self.store.offer(

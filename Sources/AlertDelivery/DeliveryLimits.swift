@@ -16,6 +16,8 @@ package enum DeliveryLimits {
     package static let queueCountMax = 4_096
     /// Bytes of bodies that one endpoint holds in memory; the rest waits in the store.
     package static let queueBytesMax = 16 * 1_024 * 1_024
+    /// Alerts over that bound while the store is full as well: one for each alarm.
+    package static let coalescedCountMax = 65_536
     /// Alarms for which a floor or a parking note is kept per endpoint.
     package static let notedAlarmCountMax = 65_536
     /// Ids remembered so that an alert offered again is dropped.

@@ -205,8 +205,9 @@ package struct EndpointQueueMachine: Sendable {
     /// Takes an alert that neither the bounds of memory nor the store have room for.
     ///
     /// The newest state of each alarm is kept: an older alert of the alarm that has not left is
-    /// replaced and named in `superseded`. An alarm without one is let over the bound, up to twice
-    /// the bound, so that what is lost is counted and never the first word about an alarm.
+    /// replaced and named in `superseded`. An alarm without one is let over the bound, so that
+    /// memory is bounded by the number of alarms; only past `DeliveryLimits.coalescedCountMax`
+    /// alerts or four times the bytes is one refused.
     package mutating func coalesce(_ item: QueuedAlert, now: MonotonicInstant) -> Coalescing {
         let key = item.alert.alarmKey
         if self.parkedAlarms.contains(key) { self.setFloor(key, item.alert.sequence) }
@@ -220,7 +221,9 @@ package struct EndpointQueueMachine: Sendable {
             self.enqueue(item, now: now)
             return .queued(superseded: last)
         }
-        guard self.count < 2 * self.queueCountMax else { return .refused }
+        guard self.count < self.queueCountMax + DeliveryLimits.coalescedCountMax,
+            self.bytes + item.alert.body.count <= 4 * self.queueBytesMax
+        else { return .refused }
         self.enqueue(item, now: now)
         return .queued(superseded: nil)
     }

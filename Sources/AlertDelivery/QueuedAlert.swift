@@ -10,7 +10,7 @@ package struct QueuedAlert: Sendable, Equatable {
     /// Attempts made so far, over all runs.
     package var attemptCount: UInt32
     package var firstAttemptAt: WallInstant?
-    /// When delivery took the alert; after a restart reckoned back from the wall clock.
+    /// When the alert was offered; after a restart reckoned back from the wall clock.
     package var takenAt: MonotonicInstant
     /// After this a failed attempt, or waiting any longer, makes it a dead letter.
     package var expiresAt: MonotonicInstant

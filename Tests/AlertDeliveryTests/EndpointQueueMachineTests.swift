@@ -251,13 +251,13 @@ extension EndpointQueueMachine {
         #expect(machine.coalesce(makeItem(3, 1, 2), now: seconds(1)) == .queued(superseded: nil))
         let first = machine.coalesce(makeItem(4, 1, 3), now: seconds(2))
         #expect(first == .queued(superseded: makeItem(3, 1, 2)))
-        guard case .queued(let second?) = machine.coalesce(makeItem(5, 2, 2), now: seconds(3)) else {
+        guard case .queued(let second?) = machine.coalesce(makeItem(5, 2, 2), now: seconds(3))
+        else {
             Issue.record("alarm 2 was not coalesced")
             return
         }
         #expect(second.order == 2)
         #expect(machine.coalesce(makeItem(6, 6), now: seconds(4)) == .queued(superseded: nil))
-        #expect(machine.coalesce(makeItem(7, 7), now: seconds(4)) == .refused)
         machine.end(1, 200, seconds(5))
         var sent: [UInt64: [String]] = [:]
         while let attempt = machine.nextAttempt(now: seconds(6), wall: testWall) {
@@ -265,6 +265,21 @@ extension EndpointQueueMachine {
             machine.end(attempt.item.order, 200, seconds(6))
         }
         #expect(sent == [4: ["alert_1_1_2"], 5: ["alert_1_2_1"], 6: []])
+    }
+
+    @Test func `past four times the bytes an alert is refused`() {
+        let size = makeAlert(1).body.count
+        var machine = EndpointQueueMachine(
+            concurrency: 1, queueCountMax: 100, queueBytesMax: 2 * size, seed: 1)
+        machine.enqueue(makeItem(1, 1), now: seconds(0))
+        machine.enqueue(makeItem(2, 2), now: seconds(0))
+        #expect(!machine.admits(makeAlert(3, priority: .critical)))
+        for order in UInt64(3)...8 {
+            let kept = machine.coalesce(makeItem(order, order), now: seconds(0))
+            #expect(kept == .queued(superseded: nil))
+        }
+        #expect(machine.coalesce(makeItem(9, 9), now: seconds(0)) == .refused)
+        #expect(machine.count == 8)
     }
 
     @Test func `a state that went ahead of parked ones makes them superseded`() {
@@ -282,7 +297,8 @@ extension EndpointQueueMachine {
     @Test func `random histories keep order, bounds and every alert`() {
         var generator = SeededGenerator(seed: 42)
         for seed in 0..<60 {
-            var machine = EndpointQueueMachine(concurrency: 3, queueCountMax: 400, seed: UInt64(seed))
+            var machine = EndpointQueueMachine(
+                concurrency: 3, queueCountMax: 400, seed: UInt64(seed))
             var (now, order, waits): (Double, UInt64, Set<UInt64>) = (0, 0, [])
             var lastDelivered: [UInt64: UInt64] = [:]
             var keys: [UInt64: UInt64] = [:]
@@ -305,7 +321,8 @@ extension EndpointQueueMachine {
                     order += 1
                     keys[order] = UInt64.random(in: 1...9, using: &generator)
                     let priority = AlarmPriority.allCases.randomElement(using: &generator) ?? .low
-                    let item = makeItem(order, keys[order] ?? 0, priority: priority, at: seconds(now))
+                    let item = makeItem(
+                        order, keys[order] ?? 0, priority: priority, at: seconds(now))
                     machine.enqueue(item, now: seconds(now))
                     waits.insert(order)
                 }
@@ -317,7 +334,8 @@ extension EndpointQueueMachine {
                 {
                     underWay.removeAll { $0 == next }
                     let status: UInt16 =
-                        isHealthy ? 200 : [200, 0, 500, 429, 404].randomElement(using: &generator) ?? 0
+                        isHealthy
+                        ? 200 : [200, 0, 500, 429, 404].randomElement(using: &generator) ?? 0
                     settle(machine.end(next, status, seconds(now)))
                 }
             }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-@testable import AlertDelivery
 import JSONText
 import MidwatchModel
 import Testing
+
+@testable import AlertDelivery
 
 @Suite struct EnvelopeTests {
     @Test func `the delivery of this attempt stands beside what the program wrote`() throws {

@@ -172,7 +172,8 @@ struct Bench: Sendable {
         self.delivery = AlertDelivery(
             configuration: configuration,
             transport: try HTTPWebhookTransport(endpoints: endpoints), clock: clock,
-            progress: self.progress, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            progress: self.progress,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             outcomes: { log.append($0) })
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-@testable import AlertDelivery
 import Glibc
 import JSONText
 import MidwatchModel
 import Testing
+
+@testable import AlertDelivery
 
 @Suite struct SignatureTests {
     let id = "msg_p5jXN8AQM9LWM0D4loKWxJek"
@@ -48,7 +49,8 @@ import Testing
 
     @Test func `other versions, rubbish and another id do not pass`() throws {
         let signer = try makeSigner(exampleSecret)
-        for signature in ["", "v1", "v1,", "v1,AAAA", "v1a," + self.signature.dropFirst(3), "v2,x"] {
+        for signature in ["", "v1", "v1,", "v1,AAAA", "v1a," + self.signature.dropFirst(3), "v2,x"]
+        {
             let passes = signer.verify(
                 id: self.id, timestamp: self.timestamp, body: self.body, signature: signature,
                 now: self.timestamp)
@@ -140,7 +142,9 @@ func write(_ bytes: [UInt8], to path: String) throws {
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     try #require(descriptor >= 0)
     defer { close(descriptor) }
-    let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    let count = unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+    }
     try #require(count == bytes.count)
 }
 

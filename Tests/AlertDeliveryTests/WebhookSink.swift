@@ -3,6 +3,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// A small HTTP/1.1 receiver on loopback that answers as it is told, path by path.
@@ -25,6 +26,8 @@ final class WebhookSink: Sendable {
         var path: String
         var headers: [String: String]
         var body: [UInt8]
+        /// Whether the answer was one of 200 to 299, at once.
+        var isTaken = false
 
         var id: String { self.headers["webhook-id"] ?? "" }
     }
@@ -40,7 +43,8 @@ final class WebhookSink: Sendable {
     private let channel: any Channel
     let port: Int
 
-    init() async throws {
+    /// - Parameter tls: Server side of TLS; plain HTTP without it.
+    init(tls: NIOSSLContext? = nil) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let relay = Relay()
         let channel = try await ServerBootstrap(group: group)
@@ -48,6 +52,10 @@ final class WebhookSink: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLServerHandler(context: tls))
+                    }
                     try channel.pipeline.syncOperations.addHandler(SinkHandler(relay: relay))
                 }
             }
@@ -91,7 +99,11 @@ final class WebhookSink: Sendable {
         let behaviour: Behaviour = self.state.withLock { state in
             state.requests.append(request)
             guard var script = state.behaviours[request.path], let next = script.first else {
+                state.requests[state.requests.count - 1].isTaken = true
                 return .answer(200)
+            }
+            if case .answer(200..<300, _) = next {
+                state.requests[state.requests.count - 1].isTaken = true
             }
             if script.count > 1 {
                 script.removeFirst()
@@ -115,9 +127,12 @@ final class WebhookSink: Sendable {
     private static func write(
         _ status: Int, _ headers: [(String, String)], to channel: any Channel
     ) {
-        var text = "HTTP/1.1 \(status) Answer\r\ncontent-length: 2\r\n"
+        // 204 has no body, and no field that speaks of one (RFC 9112, 6.3).
+        let isEmpty = status == 204
+        var text = "HTTP/1.1 \(status) Answer\r\n" + (isEmpty ? "" : "content-length: 2\r\n")
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
-        channel.writeAndFlush(ByteBuffer(string: text + "\r\nok"), promise: nil)
+        text += isEmpty ? "\r\n" : "\r\nok"
+        channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
     }
 
     private static func reset(_ channel: any Channel) {
