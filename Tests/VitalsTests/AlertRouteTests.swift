@@ -60,7 +60,7 @@ import midwatch_watchdog
         let others: [Problem] = [
             .canaryNotEvaluated, .canaryNotJournaled, .daemonDied, .daemonAbsent, .daemonStopped,
             .daemonUnkillable, .recoveryStalled, .stopStalled, .storageFailed, .suspendedTooLong,
-            .pageUnusable, .criticalUndelivered, .ladderExhausted, .watchdogLate,
+            .pageUnusable, .criticalUndelivered, .ladderExhausted, .watchdogLate, .daemonFrozen,
         ]
         let all = others + Stage.allCases.map(Problem.stageStuck)
         for problem in all {

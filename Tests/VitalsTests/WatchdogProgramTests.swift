@@ -110,13 +110,14 @@ import midwatch_watchdog
         #expect(await self.isAttended(daemon))
         let stoppedAt = BootClock.now()
         daemon.send(SIGSTOP)
-        #expect(await waits(10) { !sink.requests(with: "stageStuck.engine").isEmpty })
-        let alert = try #require(sink.requests(with: "stageStuck.engine").first)
+        #expect(await waits(10) { !sink.requests(with: "daemonFrozen").isEmpty })
+        let alert = try #require(sink.requests(with: "daemonFrozen").first)
         let age = alert.at.nanosecondsSince(stoppedAt)
         #expect(age > 1_500_000_000)
         #expect(age < 2_000_000_000 + 2_000_000_000)
         #expect(await daemon.ends(5) == 128 + 9, "a stopped process is killed all the same")
         #expect(self.log.contains("daemon killed"))
+        #expect(sink.requests(with: "stageStuck").isEmpty, "one fault, one alert")
         withExtendedLifetime(watchdog) {}
     }
 
