@@ -9,6 +9,8 @@ package import MidwatchModel
 package enum Problem: Hashable, Sendable {
     /// A stage does not beat, or has work and does not try.
     case stageStuck(Stage)
+    /// No stage beats: the process is stopped, or the machine gives it no time.
+    case daemonFrozen
     /// Canary readings are not evaluated.
     case canaryNotEvaluated
     /// Canary readings are evaluated but not made durable.
@@ -42,6 +44,7 @@ package enum Problem: Hashable, Sendable {
     package var word: String {
         switch self {
         case .stageStuck(let stage): "stageStuck.\(stage.word)"
+        case .daemonFrozen: "daemonFrozen"
         case .canaryNotEvaluated: "canaryNotEvaluated"
         case .canaryNotJournaled: "canaryNotJournaled"
         case .daemonDied: "daemonDied"
@@ -69,8 +72,8 @@ package enum Problem: Hashable, Sendable {
     package var priority: AlarmPriority {
         switch self {
         case .stageStuck(let stage): stage.isCritical || stage == .delivery ? .critical : .high
-        case .canaryNotEvaluated, .daemonDied, .daemonAbsent, .daemonUnkillable, .recoveryStalled,
-            .storageFailed, .criticalUndelivered, .ladderExhausted, .pageUnusable:
+        case .daemonFrozen, .canaryNotEvaluated, .daemonDied, .daemonAbsent, .daemonUnkillable,
+            .recoveryStalled, .storageFailed, .criticalUndelivered, .ladderExhausted, .pageUnusable:
             .critical
         case .canaryNotJournaled, .daemonStopped, .stopStalled, .suspendedTooLong, .watchdogLate:
             .high
@@ -82,8 +85,8 @@ package enum Problem: Hashable, Sendable {
     package var blinds: Bool {
         switch self {
         case .stageStuck(let stage): stage.isCritical
-        case .canaryNotEvaluated, .daemonDied, .daemonAbsent, .daemonUnkillable, .recoveryStalled,
-            .pageUnusable:
+        case .daemonFrozen, .canaryNotEvaluated, .daemonDied, .daemonAbsent, .daemonUnkillable,
+            .recoveryStalled, .pageUnusable:
             true
         case .canaryNotJournaled, .daemonStopped, .stopStalled, .storageFailed, .suspendedTooLong,
             .criticalUndelivered, .ladderExhausted, .watchdogLate:

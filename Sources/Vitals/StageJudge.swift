@@ -80,6 +80,9 @@ package struct StageJudge: Sendable, Equatable {
         return .moving
     }
 
+    /// How long no beat was seen.
+    package func silence(now: MonotonicInstant) -> UInt64 { now.nanosecondsSince(self.beatAt) }
+
     /// Leaves `nanoseconds` in which the watchdog itself did not look out of account.
     package mutating func forgive(nanoseconds: UInt64) {
         self.beatAt = self.beatAt.advanced(byNanoseconds: nanoseconds)

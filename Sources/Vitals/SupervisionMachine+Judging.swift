@@ -119,6 +119,7 @@ extension SupervisionMachine {
     private mutating func judgeStages(
         _ observation: VitalsObservation, now: Moment, _ actions: inout [SupervisionAction]
     ) {
+        if self.isFrozen(observation, now: now, &actions) { return }
         for stage in Stage.allCases {
             let problem = Problem.stageStuck(stage)
             guard observation.stagesInUse.contains(stage) else {
@@ -142,6 +143,37 @@ extension SupervisionMachine {
                 }
             }
         }
+    }
+
+    /// Stages beat once a second: one that was silent for longer missed a beat.
+    package static let missedBeatNanoseconds: UInt64 = 1_500_000_000
+
+    /// Whether no stage at all beats: one fault of the process, told once and not per stage.
+    private mutating func isFrozen(
+        _ observation: VitalsObservation, now: Moment, _ actions: inout [SupervisionAction]
+    ) -> Bool {
+        let stages = observation.stagesInUse
+        func isSilent(_ stage: Stage) -> Bool {
+            self.judges[stage.rawValue].silence(now: now.at) > Self.missedBeatNanoseconds
+        }
+        let overdue = stages.filter { stage in
+            stage.isCritical
+                && self.judges[stage.rawValue].silence(now: now.at)
+                    > self.policy.deadlines[stage.rawValue].beat
+        }
+        if stages.count > 1, !overdue.isEmpty, stages.allSatisfy(isSilent) {
+            let silences = overdue.map { self.judges[$0.rawValue].silence(now: now.at) }
+            let age = min(now.at.nanoseconds, silences.max() ?? 0)
+            self.raise(
+                .daemonFrozen, since: MonotonicInstant(nanoseconds: now.at.nanoseconds - age),
+                now: now, &actions)
+            self.restart(.daemonFrozen, now: now, &actions)
+            return true
+        }
+        if stages.contains(where: { self.judges[$0.rawValue].hasSeenBeat && !isSilent($0) }) {
+            self.clear(.daemonFrozen, now: now, &actions)
+        }
+        return false
     }
 
     private mutating func judgeCanary(now: Moment, _ actions: inout [SupervisionAction]) {

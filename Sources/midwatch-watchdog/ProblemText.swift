@@ -12,6 +12,13 @@ package struct ProblemText: Equatable, Sendable {
     package init(_ problem: Problem, cause: StageJudge.Cause?) {
         switch problem {
         case .stageStuck(let stage): self = Self.stuck(stage, cause: cause)
+        case .daemonFrozen:
+            self.whatHappened = "midwatchd runs but no part of it moves."
+            self.whatIsAffected = "No sensor is monitored and no alarm is raised."
+            self.checkFirst = [
+                "is the process stopped (state T in `ps -o stat -C midwatchd`) or out of CPU time?",
+                "CPU load and memory of the machine", "`journalctl -u midwatchd -n 50`",
+            ]
         case .canaryNotEvaluated:
             self.whatHappened = "Canary readings sent to the monitor are not evaluated."
             self.whatIsAffected = "All alarms: readings that arrive may not be judged."
@@ -137,8 +144,8 @@ package struct ProblemText: Equatable, Sendable {
                 "The watchdog itself runs late again and again.",
                 "Verdicts come late; the machine is overloaded or suspended.",
                 ["CPU load, memory pressure (`vmstat 1`)", "does the watchdog run in SCHED_FIFO?"])
-        case .stageStuck, .canaryNotEvaluated, .canaryNotJournaled, .daemonDied, .daemonAbsent,
-            .daemonStopped, .daemonUnkillable:
+        case .stageStuck, .daemonFrozen, .canaryNotEvaluated, .canaryNotJournaled, .daemonDied,
+            .daemonAbsent, .daemonStopped, .daemonUnkillable:
             // Told above; named here so that a new problem does not compile without a text.
             Self(problem.word, "", [])
         }

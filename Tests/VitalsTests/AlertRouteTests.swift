@@ -60,7 +60,7 @@ import midwatch_watchdog
         let others: [Problem] = [
             .canaryNotEvaluated, .canaryNotJournaled, .daemonDied, .daemonAbsent, .daemonStopped,
             .daemonUnkillable, .recoveryStalled, .stopStalled, .storageFailed, .suspendedTooLong,
-            .pageUnusable, .criticalUndelivered, .ladderExhausted, .watchdogLate,
+            .pageUnusable, .criticalUndelivered, .ladderExhausted, .watchdogLate, .daemonFrozen,
         ]
         let all = others + Stage.allCases.map(Problem.stageStuck)
         for problem in all {
@@ -107,30 +107,31 @@ import midwatch_watchdog
         #expect(endpoint.hostField == hostField)
     }
 
-    @Test func `a message is posted once when it is taken`() throws {
+    @Test func `a message is posted once when it is taken`() async throws {
         let sink = try #require(HTTPSink())
         let worker = try #require(Self.worker(sink.url))
         #expect(worker.start())
         worker.offer(Self.message())
-        #expect(waits(5) { sink.requests.count == 1 })
+        #expect(await waits(5) { sink.requests.count == 1 })
         let request = try #require(sink.requests.first)
         #expect(request.head.hasPrefix("POST /hook HTTP/1.1\r\nHost: 127.0.0.1:\(sink.port)\r\n"))
         #expect(request.head.contains("X-Secret: s\r\n"))
         #expect(try Self.json(request.body)["problem"] == .string("daemonDied"))
-        #expect(waits(5) { worker.pendingCount == 0 })
+        #expect(await waits(5) { worker.pendingCount == 0 })
         #expect(worker.deliveredCount == 1)
         _ = worker.retire()
     }
 
-    @Test func `a refused message is sent again with the same id, and order is kept`() throws {
+    @Test func `a refused message is sent again with the same id, and order is kept`() async throws
+    {
         let sink = try #require(HTTPSink(statuses: [503, 301, 200, 200]))
         let worker = try #require(Self.worker(sink.url))
         worker.offer(Self.message(number: 1))
         #expect(worker.start())
-        #expect(waits(5) { sink.requests.count == 1 })
+        #expect(await waits(5) { sink.requests.count == 1 })
         // A new message ends the pause of the old one.
         worker.offer(Self.message(number: 2))
-        #expect(waits(10) { worker.deliveredCount == 2 })
+        #expect(await waits(10) { worker.deliveredCount == 2 })
         let ids = try sink.requests.map { try Self.json($0.body)["id"]?.string }
         #expect(ids.count == 4)
         #expect(Set(ids.prefix(3)).count == 1)
@@ -220,6 +221,19 @@ import midwatch_watchdog
         #expect(input.contains("proto = \"=https\"\n"))
         #expect(input.contains(#"header = "Authorization: Bearer \"s\\1\"""# + "\n"))
         #expect(input.contains(#"data-raw = "{\"a\":\"b\"}""# + "\n"))
+    }
+
+    @Test(.enabled(if: CurlSettings.isInstalled("curl")))
+    func `the real curl understands what it is told`() throws {
+        // Nobody listens there: 7 is "failed to connect", 2 or 26 would be bad settings.
+        let secret = try #require(HeaderField("Authorization: Bearer \"s\\1\""))
+        let outcome = Transport.curl(try Endpoint("https://127.0.0.1:1/x"), [secret])
+            .send(Array("{\"a\":\"b\"}".utf8), curl: "curl", timeout: 5_000_000_000)
+        guard case .failed(let text) = outcome else {
+            Issue.record("nobody listens on port 1: \(outcome)")
+            return
+        }
+        #expect(text.hasPrefix("curl ended with 7: "))
     }
 
     @Test(arguments: [

@@ -94,6 +94,7 @@ final class TestProcess {
     let processID: Int32
     let descriptor: Int32
     private let log: Int32
+    private var exitStatus: Int?
 
     init?(_ arguments: [String], log path: String) {
         self.log = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -106,7 +107,8 @@ final class TestProcess {
 
     deinit {
         self.send(SIGKILL)
-        _ = self.ends(5)
+        // Killed, so it ends; a bound all the same.
+        for _ in 0..<1_000 where self.status() == nil { usleep(5_000) }
         close(self.descriptor)
         close(self.log)
     }
@@ -114,11 +116,16 @@ final class TestProcess {
     func send(_ signal: Int32) { _ = clinux_pidfd_send_signal(self.descriptor, signal) }
 
     /// Its exit status, if it ends within `seconds`.
-    func ends(_ seconds: Double) -> Int? {
+    func ends(_ seconds: Double) async -> Int? {
+        _ = await waits(seconds) { self.status() != nil }
+        return self.exitStatus
+    }
+
+    private func status() -> Int? {
         var status: Int32 = 0
-        let hasEnded = waits(seconds) {
-            unsafe clinux_pidfd_reap(self.descriptor, &status) == 0
+        if self.exitStatus == nil, unsafe clinux_pidfd_reap(self.descriptor, &status) == 0 {
+            self.exitStatus = Int(status)
         }
-        return hasEnded ? Int(status) : nil
+        return self.exitStatus
     }
 }

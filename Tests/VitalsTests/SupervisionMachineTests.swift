@@ -131,6 +131,27 @@ struct SupervisedWorld {
         #expect(world.kills.count == 1)
     }
 
+    @Test func `a process that stands still is one fault, told once`() {
+        var world = SupervisedWorld()
+        world.send(.daemonFound)
+        world.run(10)
+        let all = world.beating
+        world.beating = []
+        world.answersCanary = false
+        world.run(4)
+        #expect(world.raised == ["daemonFrozen"])
+        #expect(world.kills.count == 1)
+        #expect(!world.machine.isFeeding)
+        world.send(.daemonExited)
+        world.send(.daemonFound)
+        world.run(1)
+        #expect(world.cleared.isEmpty)
+        world.beating = all
+        world.answersCanary = true
+        world.run(1)
+        #expect(world.cleared == ["daemonFrozen"])
+    }
+
     @Test func `a problem is over only on proof of life`() {
         var world = SupervisedWorld()
         world.send(.daemonFound)

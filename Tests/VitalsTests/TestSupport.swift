@@ -55,12 +55,12 @@ final class TemporaryFolder {
     }
 }
 
-/// Waits until `condition` holds, `seconds` at most.
-func waits(_ seconds: Double, until condition: () -> Bool) -> Bool {
+/// Waits until `condition` holds, `seconds` at most; others run meanwhile.
+func waits(_ seconds: Double, until condition: () -> Bool) async -> Bool {
     let deadline = BootClock.now().advanced(byNanoseconds: UInt64(seconds * 1e9))
     while !condition() {
         if BootClock.now() > deadline { return false }
-        usleep(5_000)
+        try? await Task.sleep(for: .milliseconds(5))
     }
     return true
 }

@@ -47,12 +47,13 @@ import midwatch_watchdog
                 [Self.binary, "--config", configuration], log: self.folder.file("watchdog.log")))
     }
 
-    func daemon(stopping stage: Stage? = nil, after seconds: Double = 0) throws -> TestProcess {
+    func daemon(stopping stage: Stage? = nil, after seconds: Double = 0) async throws -> TestProcess
+    {
         let daemon = try #require(
             TestProcess(
                 FakeDaemon.arguments(self.folder, stopping: stage, after: seconds),
                 log: self.folder.file("daemon.log")))
-        #expect(waits(10) { self.page?.owner.process.processID == daemon.processID })
+        #expect(await waits(10) { self.page?.owner.process.processID == daemon.processID })
         return daemon
     }
 
@@ -64,22 +65,24 @@ import midwatch_watchdog
     }
 
     /// Waits until the watchdog attends to the page of `daemon` and its canary is answered.
-    func isAttended(_ daemon: TestProcess) -> Bool {
-        waits(10) {
+    func isAttended(_ daemon: TestProcess) async -> Bool {
+        await waits(10) {
             guard let page = self.page else { return false }
             return page.owner.process.processID == daemon.processID && page.watchdogBeatCount > 3
                 && page.evaluatedNonce != 0 && page.evaluatedNonce == page.wantedNonce
         }
     }
 
-    @Test func `a killed daemon is told within two seconds, and its successor ends it`() throws {
+    @Test func `a killed daemon is told within two seconds, and its successor ends it`()
+        async throws
+    {
         let sink = try #require(HTTPSink())
-        let daemon = try self.daemon()
+        let daemon = try await self.daemon()
         let watchdog = try self.watch(self.configuration(sink))
-        #expect(self.isAttended(daemon))
+        #expect(await self.isAttended(daemon))
         let killedAt = BootClock.now()
         daemon.send(SIGKILL)
-        #expect(waits(5) { !sink.requests(with: "\"daemonDied\"").isEmpty })
+        #expect(await waits(5) { !sink.requests(with: "\"daemonDied\"").isEmpty })
         let alert = try #require(sink.requests(with: "\"daemonDied\"").first)
         #expect(alert.at.nanosecondsSince(killedAt) < 2_000_000_000)
         let json = try AlertRouteTests.json(alert.body)
@@ -88,118 +91,125 @@ import midwatch_watchdog
         #expect(json["daemonProcessID"] == .integer(Int64(daemon.processID)))
         #expect(json["epoch"] == .integer(7))
         #expect(json["bootID"] == .string(try BootID.current().description))
-        #expect(daemon.ends(5) == 128 + 9)
+        #expect(await daemon.ends(5) == 128 + 9)
 
-        let next = try self.daemon()
-        #expect(self.isAttended(next))
-        #expect(waits(5) { !sink.requests(with: "\"cleared\"").isEmpty })
+        let next = try await self.daemon()
+        #expect(await self.isAttended(next))
+        #expect(await waits(5) { !sink.requests(with: "\"cleared\"").isEmpty })
         watchdog.send(SIGTERM)
-        #expect(watchdog.ends(5) == 0)
-        #expect(next.ends(0) == nil, "the daemon of another supervisor lives on")
+        #expect(await watchdog.ends(5) == 0)
+        #expect(await next.ends(0) == nil, "the daemon of another supervisor lives on")
     }
 
-    @Test func `a stopped daemon is told within two seconds of its deadline, and ended`() throws {
+    @Test func `a stopped daemon is told within two seconds of its deadline, and ended`()
+        async throws
+    {
         let sink = try #require(HTTPSink())
-        let daemon = try self.daemon()
+        let daemon = try await self.daemon()
         let watchdog = try self.watch(self.configuration(sink))
-        #expect(self.isAttended(daemon))
+        #expect(await self.isAttended(daemon))
         let stoppedAt = BootClock.now()
         daemon.send(SIGSTOP)
-        #expect(waits(10) { !sink.requests(with: "stageStuck.engine").isEmpty })
-        let alert = try #require(sink.requests(with: "stageStuck.engine").first)
+        #expect(await waits(10) { !sink.requests(with: "daemonFrozen").isEmpty })
+        let alert = try #require(sink.requests(with: "daemonFrozen").first)
         let age = alert.at.nanosecondsSince(stoppedAt)
         #expect(age > 1_500_000_000)
         #expect(age < 2_000_000_000 + 2_000_000_000)
-        #expect(daemon.ends(5) == 128 + 9, "a stopped process is killed all the same")
+        #expect(await daemon.ends(5) == 128 + 9, "a stopped process is killed all the same")
         #expect(self.log.contains("daemon killed"))
+        #expect(sink.requests(with: "stageStuck").isEmpty, "one fault, one alert")
         withExtendedLifetime(watchdog) {}
     }
 
-    @Test func `one wedged critical stage is told and restarted`() throws {
+    @Test func `one wedged critical stage is told and restarted`() async throws {
         let sink = try #require(HTTPSink())
-        let daemon = try self.daemon(stopping: .udp, after: 1)
+        let daemon = try await self.daemon(stopping: .udp, after: 1)
         let watchdog = try self.watch(self.configuration(sink))
-        #expect(waits(10) { !sink.requests(with: "stageStuck.udp").isEmpty })
-        #expect(daemon.ends(5) == 128 + 9)
+        #expect(await waits(10) { !sink.requests(with: "stageStuck.udp").isEmpty })
+        #expect(await daemon.ends(5) == 128 + 9)
         #expect(sink.requests(with: "daemonDied").isEmpty, "one fault, one alert")
         withExtendedLifetime(watchdog) {}
     }
 
-    @Test func `a wedged archive is told and nothing is ended`() throws {
+    @Test func `a wedged archive is told and nothing is ended`() async throws {
         let sink = try #require(HTTPSink())
-        let daemon = try self.daemon(stopping: .historian, after: 0)
+        let daemon = try await self.daemon(stopping: .historian, after: 0)
         let watchdog = try self.watch(self.configuration(sink))
-        #expect(waits(10) { !sink.requests(with: "stageStuck.historian").isEmpty })
-        #expect(daemon.ends(1) == nil)
+        #expect(await waits(10) { !sink.requests(with: "stageStuck.historian").isEmpty })
+        #expect(await daemon.ends(1) == nil)
         withExtendedLifetime(watchdog) {}
     }
 
-    @Test func `a crash loop is restarted three times, also over restarts of the watchdog`() throws
+    @Test func `a crash loop is restarted three times, also over restarts of the watchdog`()
+        async throws
     {
         let sink = try #require(HTTPSink())
         let words = FakeDaemon.arguments(self.folder, life: 0.2)
         let configuration = self.configuration(
             sink, "supervisor = self\n" + words.map { "daemon.argument = \($0)\n" }.joined())
         let first = try self.watch(configuration)
-        #expect(waits(30) { !sink.requests(with: "ladderExhausted").isEmpty })
+        #expect(await waits(30) { !sink.requests(with: "ladderExhausted").isEmpty })
         #expect(FakeDaemon.startCount(self.folder) == 1 + 3)
         first.send(SIGTERM)
-        #expect(first.ends(10) == 0)
+        #expect(await first.ends(10) == 0)
 
         // Its own start of a daemon is no restart; after that the stored ladder holds.
         let before = sink.requests(with: "ladderExhausted").count
         let second = try self.watch(configuration)
-        #expect(waits(30) { sink.requests(with: "ladderExhausted").count > before })
+        #expect(await waits(30) { sink.requests(with: "ladderExhausted").count > before })
         #expect(FakeDaemon.startCount(self.folder) == 1 + 3 + 1)
         let alert = try #require(sink.requests(with: "ladderExhausted").last)
         #expect(try AlertRouteTests.json(alert.body)["restartCount"] == .integer(3))
         withExtendedLifetime(second) {}
     }
 
-    @Test func `the heartbeat goes out while the monitor sees and stays away when not`() throws {
+    @Test func `the heartbeat goes out while the monitor sees and stays away when not`()
+        async throws
+    {
         let alerts = try #require(HTTPSink())
         let beats = try #require(HTTPSink())
-        let daemon = try self.daemon()
+        let daemon = try await self.daemon()
         let watchdog = try self.watch(
             self.configuration(
                 alerts,
                 "heartbeat.url = \(beats.url)\nheartbeat.interval = 1s\nundelivered_max = 1s"))
-        #expect(waits(10) { beats.requests(with: "\"heartbeat\":true").count >= 2 })
+        #expect(await waits(10) { beats.requests(with: "\"heartbeat\":true").count >= 2 })
         let page = try #require(self.page)
         page.oldestUndeliveredCriticalSince = BootClock.now()
-        #expect(waits(10) { !alerts.requests(with: "criticalUndelivered").isEmpty })
-        #expect(waits(5) { self.log.contains("heartbeat withheld") })
+        #expect(await waits(10) { !alerts.requests(with: "criticalUndelivered").isEmpty })
+        #expect(await waits(5) { self.log.contains("heartbeat withheld") })
         let count = beats.requests.count
-        #expect(!waits(1.5) { beats.requests.count > count + 1 })
+        #expect(await !waits(1.5) { beats.requests.count > count + 1 })
         page.oldestUndeliveredCriticalSince = nil
-        #expect(waits(10) { beats.requests.count > count + 1 })
-        #expect(daemon.ends(0) == nil)
+        #expect(await waits(10) { beats.requests.count > count + 1 })
+        #expect(await daemon.ends(0) == nil)
         withExtendedLifetime(watchdog) {}
     }
 
-    @Test func `a faulty configuration changes nothing at a reload, a good one does`() throws {
+    @Test func `a faulty configuration changes nothing at a reload, a good one does`() async throws
+    {
         let old = try #require(HTTPSink())
         let new = try #require(HTTPSink())
-        let daemon = try self.daemon()
+        let daemon = try await self.daemon()
         let path = self.configuration(old)
         let watchdog = try self.watch(path)
-        #expect(self.isAttended(daemon))
+        #expect(await self.isAttended(daemon))
         _ = self.folder.write("watchdog.conf", "tikc = 3s\n")
         watchdog.send(SIGHUP)
-        #expect(waits(5) { self.log.contains("the old one stays") })
+        #expect(await waits(5) { self.log.contains("the old one stays") })
         _ = self.configuration(new)
         watchdog.send(SIGHUP)
-        #expect(waits(5) { self.log.contains("configuration loaded") })
+        #expect(await waits(5) { self.log.contains("configuration loaded") })
         daemon.send(SIGKILL)
-        #expect(waits(5) { !new.requests(with: "daemonDied").isEmpty })
+        #expect(await waits(5) { !new.requests(with: "daemonDied").isEmpty })
         #expect(old.requests.isEmpty)
     }
 
-    @Test func `systemd hears of readiness, health and the end`() throws {
+    @Test func `systemd hears of readiness, health and the end`() async throws {
         let sink = try #require(HTTPSink())
         let address = self.folder.file("notify")
         let listener = SystemdTests.Listener(address)
-        let daemon = try self.daemon()
+        let daemon = try await self.daemon()
         let watchdog = try #require(
             TestProcess(
                 [
@@ -207,28 +217,28 @@ import midwatch_watchdog
                     "--config", self.configuration(sink),
                 ], log: self.folder.file("watchdog.log")))
         var heard: [String] = []
-        func hears(_ message: String) -> Bool {
-            waits(10) {
+        func hears(_ message: String) async -> Bool {
+            await waits(10) {
                 while let next = listener.receive() { heard.append(next) }
                 return heard.contains { $0.hasPrefix(message) }
             }
         }
-        #expect(hears("READY=1"))
-        #expect(hears("WATCHDOG=1"))
+        #expect(await hears("READY=1"))
+        #expect(await hears("WATCHDOG=1"))
         daemon.send(SIGKILL)
-        #expect(hears("STATUS=problems: daemonDied"))
+        #expect(await hears("STATUS=problems: daemonDied"))
         while listener.receive() != nil {}
         heard = []
         #expect(
-            !waits(1.2) {
+            await !waits(1.2) {
                 while let next = listener.receive() { heard.append(next) }
                 return heard.contains("WATCHDOG=1")
             })
         watchdog.send(SIGTERM)
-        #expect(hears("STOPPING=1"))
+        #expect(await hears("STOPPING=1"))
     }
 
-    @Test func `flags, exit codes and the second watchdog`() throws {
+    @Test func `flags, exit codes and the second watchdog`() async throws {
         let sink = try #require(HTTPSink())
         func run(_ arguments: [String]) -> (Int, String) {
             let outcome = ChildProcess.run(
@@ -252,10 +262,10 @@ import midwatch_watchdog
         #expect(status == 78)
         #expect(output.contains("is not installed"))
         #expect(run(["--once", "--config", good]).0 == 3)
-        let daemon = try self.daemon()
+        let daemon = try await self.daemon()
         #expect(run(["--once", "--config", good]).0 == 0)
         let watchdog = try self.watch(good)
-        #expect(self.isAttended(daemon))
+        #expect(await self.isAttended(daemon))
         #expect(run(["--config", good]).0 == 75)
         withExtendedLifetime(watchdog) {}
     }
