@@ -28,10 +28,15 @@ package enum SourceTimeUnit: String, Sendable, CaseIterable {
     }
 
     /// `count` units, with fraction, in whole nanoseconds; nil where 64 bits do not hold it.
+    ///
+    /// The fraction is scaled alone: the product of the whole would lose what is left of it.
     package func nanoseconds(_ count: Double) -> Int64? {
-        let product = (count * Double(self.nanosecondsPerUnit)).rounded()
-        // 2^63 itself is not an Int64, and Double has no number between it and 2^63 - 1024.
-        guard product.isFinite, product > -0x1p63, product < 0x1p63 else { return nil }
-        return Int64(product)
+        // 2^63 itself is not an Int64.
+        guard count.isFinite, count > -0x1p63, count < 0x1p63 else { return nil }
+        let whole = count.rounded(.towardZero)
+        let rest = ((count - whole) * Double(self.nanosecondsPerUnit)).rounded()
+        guard let nanoseconds = self.nanoseconds(Int64(whole)) else { return nil }
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(Int64(rest))
+        return overflow || sum == Int64.min ? nil : sum
     }
 }

@@ -71,7 +71,7 @@ package struct LineProtocolLine: Sendable, BitwiseCopyable {
     package var fieldCount: Int
     /// Fields dropped because a later one of the line has the same key.
     package var duplicateFieldCount: Int
-    /// As written; its unit is the sender's (`SourceTimeUnit`). nil: the line has none.
+    /// As written, in the unit of the sender (`SourceTimeUnit`); nil: the line has none.
     package var timestamp: Int64?
 
     @_noLocks

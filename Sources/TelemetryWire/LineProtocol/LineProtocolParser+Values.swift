@@ -140,7 +140,7 @@ extension LineProtocolParser {
             .string, bits: 0, text: ByteRange(start, index), textHasEscape: hasEscape)
     }
 
-    /// A whole number in -9223372036854775806 ... 9223372036854775806.
+    /// A whole number from -9223372036854775806 to 9223372036854775806.
     @_noLocks
     mutating func scanTimestamp(
         _ bytes: borrowing Span<UInt8>

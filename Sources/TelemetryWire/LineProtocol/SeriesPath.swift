@@ -2,7 +2,9 @@
 
 package import MidwatchModel
 
-/// Why a series has no sensor path. Raw values are 0 ..< number of cases, for counting.
+/// Why a series has no sensor path.
+///
+/// Raw values are 0 ..< number of cases, for counting.
 package enum SeriesPathError: Int, Error, CaseIterable, Sendable {
     /// A name or tag value is not UTF-8.
     case notUTF8
@@ -79,6 +81,8 @@ package struct SeriesPathTemplate: Sendable, Equatable {
     ///   - seriesKey: `LineProtocolLine.seriesKey` of a line that the parser accepted.
     ///   - fieldKey: `LineProtocolField.key`.
     ///   - bytes: What the ranges point into.
+    /// - Returns: A well-formed path.
+    /// - Throws: `SeriesPathError`; the caller counts it, and may remember it like a path.
     package func path(
         seriesKey: ByteRange, fieldKey: ByteRange, in bytes: borrowing Span<UInt8>
     ) throws(SeriesPathError) -> SensorID {

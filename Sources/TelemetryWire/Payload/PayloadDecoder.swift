@@ -23,6 +23,7 @@ package struct PayloadDecoder: ~Copyable {
     ///   - payload: The whole payload; ranges of the readings point into it.
     ///   - format: How to read it.
     ///   - readings: Receives 1 or more readings; unchanged if an error is thrown.
+    /// - Returns: How many readings, and what was left out.
     /// - Throws: `PayloadError`; the caller counts it and refuses the message.
     /// - Complexity: O(bytes). Plain numbers and line protocol allocate nothing; JSON builds its
     ///   document.

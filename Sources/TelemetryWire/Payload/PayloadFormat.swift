@@ -28,7 +28,9 @@ package struct JSONPayload: Sendable, Equatable {
     }
 }
 
-/// Why a payload gives no reading. Raw values are 0 ..< number of cases, for counting.
+/// Why a payload gives no reading.
+///
+/// Raw values are 0 ..< number of cases, for counting.
 package enum PayloadError: Int, Error, CaseIterable, Sendable {
     /// Nothing, or nothing but white space.
     case empty
