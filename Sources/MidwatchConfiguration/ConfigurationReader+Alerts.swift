@@ -71,7 +71,7 @@ extension ConfigurationReader {
         _ section: ConfigurationSection, _ names: [String]
     ) -> AlertRouteConfiguration {
         let priorities = section.choices(
-            "priorities", of: AlarmPriority.allCases.map { ($0.word, $0) })
+            "priorities", of: Self.priorityWords)
         let paths = section.texts("paths")
         for (index, path) in paths.enumerated() where !PathTemplate.isWellFormed(path.text) {
             self.issues.add(

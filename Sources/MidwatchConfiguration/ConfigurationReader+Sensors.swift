@@ -26,7 +26,7 @@ extension ConfigurationReader {
     private func sensor(_ section: ConfigurationSection) -> SensorDeclaration {
         let pattern = self.pattern(section)
         let supervision = section.choice(
-            "supervision", of: SupervisionMode.allCases.map { ($0.word, $0) })
+            "supervision", of: Self.supervisionWords)
         let deadline = section.duration("deadline", in: ConfigurationLimits.deadlineRange)
         var declaration = SensorDeclaration(
             pattern: pattern,
@@ -36,7 +36,7 @@ extension ConfigurationReader {
         declaration.supervision = supervision ?? .periodic
         declaration.criticality = section.choice(
             "criticality",
-            of: SensorCriticality.allCases.filter { $0 != .own }.map { ($0.word, $0) })
+            of: Self.criticalityWords)
         declaration.stalePriority = self.priority(section, "stalePriority") ?? .medium
         declaration.unknownGraceNanoseconds =
             section.duration("unknownGrace", in: 0...SystemLimits.unknownGraceMaxNanoseconds)
@@ -198,6 +198,11 @@ extension ConfigurationReader {
     }
 
     func priority(_ section: ConfigurationSection, _ key: String) -> AlarmPriority? {
-        section.choice(key, of: AlarmPriority.allCases.map { ($0.word, $0) })
+        section.choice(key, of: Self.priorityWords)
     }
+
+    static let priorityWords = AlarmPriority.allCases.map { ($0.word, $0) }
+    private static let supervisionWords = SupervisionMode.allCases.map { ($0.word, $0) }
+    private static let criticalityWords =
+        SensorCriticality.allCases.filter { $0 != .own }.map { ($0.word, $0) }
 }

@@ -77,10 +77,13 @@ final class LocalAcker: @unchecked Sendable {
         var reason: UInt8 = 0
         /// Keeps every publish for the test to look at.
         var records = true
+        /// Keeps the bytes of each connection as they came.
+        var keepsBytes = false
     }
 
     private struct Connection {
         var input: [UInt8] = []
+        var number = 0
         var client = ""
         var version: UInt8 = 4
         var isClean = true
@@ -101,10 +104,13 @@ final class LocalAcker: @unchecked Sendable {
     /// Most publishes that lay between two acknowledgements of one connection.
     let inFlightMax = Atomic<Int>(0)
     private let log = Mutex<[Publish]>([])
+    private let bytes = Mutex<[[UInt8]]>([])
     private var connections: [Int32: Connection] = [:]
 
     var port: UInt16 { self.listener.port }
     var publishes: [Publish] { self.log.withLock { $0 } }
+    /// Everything each connection sent, in the order of accepting.
+    var streams: [[UInt8]] { self.bytes.withLock { $0 } }
 
     init?(_ behaviour: Behaviour = Behaviour(), port: UInt16 = 0) {
         guard let listener = LocalSocket(isStream: true, port: port) else { return nil }
@@ -145,7 +151,12 @@ final class LocalAcker: @unchecked Sendable {
                     unsafe setsockopt(
                         socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on,
                         socklen_t(MemoryLayout<Int32>.size))
-                    self.connections[socket] = Connection()
+                    var connection = Connection()
+                    connection.number = self.bytes.withLock { streams in
+                        streams.append([])
+                        return streams.count - 1
+                    }
+                    self.connections[socket] = connection
                     clinux_fleet_watch(epoll, socket, UInt64(socket), 1, 0)
                 } else {
                     self.serve(Int32(event.tag), &scratch)
@@ -166,6 +177,10 @@ final class LocalAcker: @unchecked Sendable {
             return
         }
         connection.input += scratch[..<count]
+        if self.behaviour.keepsBytes {
+            let received = scratch[..<count]
+            self.bytes.withLock { [number = connection.number] in $0[number] += received }
+        }
         var output: [UInt8] = []
         let stays = self.consume(&connection, &output)
         var offset = 0
