@@ -128,7 +128,7 @@ import midwatch_watchdog
         let worker = try #require(Self.worker(sink.url))
         worker.offer(Self.message(number: 1))
         #expect(worker.start())
-        #expect(await waits(5) { sink.requests.count == 1 })
+        #expect(await waits(5) { sink.requests.count >= 1 })
         // A new message ends the pause of the old one.
         worker.offer(Self.message(number: 2))
         #expect(await waits(10) { worker.deliveredCount == 2 })
