@@ -2,8 +2,8 @@
 
 import AlarmEngine
 import AlertDelivery
-import Journal
 import JSONText
+import Journal
 import Logging
 import MidwatchModel
 import Synchronization

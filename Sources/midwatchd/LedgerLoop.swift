@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlarmEngine
-import Journal
 import JSONText
+import Journal
 import Logging
 import MidwatchModel
 import Synchronization
@@ -18,7 +18,8 @@ final class LedgerLoop: Sendable {
     private static let noteCapacity = 16_384
 
     /// What leaves: called once per effect, in the order of the decisions.
-    typealias Release = @Sendable (_ effect: PendingEffect, _ isRecorded: Bool, _ ledgerN: UInt64) ->
+    typealias Release =
+        @Sendable (_ effect: PendingEffect, _ isRecorded: Bool, _ ledgerN: UInt64) ->
         Void
 
     private let writer: LedgerWriter

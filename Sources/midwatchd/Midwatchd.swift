@@ -55,10 +55,13 @@ struct Midwatchd: AsyncParsableCommand {
         do {
             let topology = try await Topology.assemble(
                 configuration, path: self.config, text: result.revisionText, logger: logger)
+            // At debug it would print whole services, configuration and all.
+            var quiet = logger
+            quiet.logLevel = max(logger.logLevel, .info)
             var group = ServiceGroupConfiguration(
                 services: topology.services.map {
                     ServiceGroupConfiguration.ServiceConfiguration(service: $0)
-                }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+                }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
             group.maximumGracefulShutdownDuration = .seconds(20)
             try await ServiceGroup(configuration: group).run()
             logger.notice("stopped")

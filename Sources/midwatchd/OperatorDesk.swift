@@ -4,8 +4,8 @@ import AlarmEngine
 import AlertDelivery
 import Historian
 import Ingest
-import Journal
 import JSONText
+import Journal
 import MidwatchModel
 import OperatorAPI
 import OperatorViews
@@ -43,7 +43,9 @@ final class OperatorDesk: OperatorBackend {
 
     /// A decision leaves: if a command waits for it, it is answered. Any thread.
     func answer(_ decision: Decision, isRecorded: Bool) {
-        guard decision.kind == .alarmAcknowledged || decision.kind == .commandRefused else { return }
+        guard decision.kind == .alarmAcknowledged || decision.kind == .commandRefused else {
+            return
+        }
         let waiter = self.waiting.withLock { $0.removeValue(forKey: decision.id.position.n) }
         waiter?.resume(returning: Self.outcome(of: decision, isRecorded: isRecorded))
     }
@@ -83,7 +85,8 @@ final class OperatorDesk: OperatorBackend {
 
     func acknowledge(_ request: AckRequest) async -> AckOutcome {
         guard let colon = request.alarmID.lastIndex(of: ":"),
-            let kind = AlarmKind(word: String(request.alarmID[request.alarmID.index(after: colon)...]))
+            let kind = AlarmKind(
+                word: String(request.alarmID[request.alarmID.index(after: colon)...]))
         else { return .unknownAlarm }
         guard let activation = DecisionID(request.activation) else {
             return .refused(reason: "the activation is not of the form epoch:n.k")

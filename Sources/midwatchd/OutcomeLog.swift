@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlertDelivery
-import Journal
 import JSONText
+import Journal
 import Logging
 import MidwatchModel
 import Synchronization
@@ -115,7 +115,9 @@ final class OutcomeLog: Sendable {
                 attempts = []
                 return taken
             }
-            for body in bodies { _ = try? self.writer.append(body: body, written: EngineClock.wall()) }
+            for body in bodies {
+                _ = try? self.writer.append(body: body, written: EngineClock.wall())
+            }
             if !bodies.isEmpty { _ = self.writer.commit(now: self.clock.now()) }
             if isStopping { return }
             self.wake.sleep(nanoseconds: 1_000_000_000)

@@ -249,7 +249,8 @@ final class StatusReporter: Sendable {
             _ value: UInt64
         ) {
             samples.append(
-                MetricSample(name, help: help, kind: .counter, labels: labels, value: Double(value)))
+                MetricSample(name, help: help, kind: .counter, labels: labels, value: Double(value))
+            )
         }
         func gauge(
             _ name: String, _ help: String, _ labels: [(name: String, value: String)] = [],
