@@ -23,7 +23,7 @@ import Testing
         #expect(peer.machine.woke(now: peer.now) == .wake(at: .distantFuture))
     }
 
-    /// [MQTT-3.1.2-22]
+    /// The clause is [MQTT-3.1.2-22].
     @Test(arguments: MQTTVersion.allCases)
     func `silence of one and a half keep alives ends the connection`(version: MQTTVersion) {
         var peer = MQTTTestPeer()
