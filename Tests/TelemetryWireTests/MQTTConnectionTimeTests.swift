@@ -108,6 +108,18 @@ import Testing
         #expect(machine.wakeAt == later.advanced(byNanoseconds: 45_000_000_000))
     }
 
+    @Test func `silence counts from the moment a stalled connection has room again`() {
+        var options = MQTTConnectionOptions()
+        options.receiveMaximum = 1
+        var peer = MQTTTestPeer(options)
+        peer.connect(.v311)
+        _ = peer.send(publishBytes(.atLeastOnce, 1, version: .v311))
+        #expect(peer.isStalled == true)
+        peer.pass(1_000)
+        #expect(peer.machine.durable(through: 101, now: peer.now) == .writeAndContinue)
+        #expect(peer.machine.wakeAt == peer.now.advanced(byNanoseconds: 45_000_000_000))
+    }
+
     // MARK: Ends and the will
 
     private func peerWithWill(_ version: MQTTVersion) -> MQTTTestPeer {
