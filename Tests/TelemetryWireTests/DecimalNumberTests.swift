@@ -46,7 +46,7 @@ private func decoded(_ text: String) -> Double? {
                 failures.append(text)
             }
         }
-        #expect(failures.isEmpty)
+        #expect(failures.prefix(5) == [])
     }
 
     @Test func `the shortest text of a random double reads back as that double`() {

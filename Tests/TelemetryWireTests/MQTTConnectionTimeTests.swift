@@ -23,7 +23,7 @@ import Testing
         #expect(peer.machine.woke(now: peer.now) == .wake(at: .distantFuture))
     }
 
-    /// [MQTT-3.1.2-22]
+    /// The clause is [MQTT-3.1.2-22].
     @Test(arguments: MQTTVersion.allCases)
     func `silence of one and a half keep alives ends the connection`(version: MQTTVersion) {
         var peer = MQTTTestPeer()
@@ -106,6 +106,18 @@ import Testing
         #expect(machine.woke(now: later) == .wake(at: .distantFuture))
         machine.publishAccepted(through: 1, now: later)
         #expect(machine.wakeAt == later.advanced(byNanoseconds: 45_000_000_000))
+    }
+
+    @Test func `silence counts from the moment a stalled connection has room again`() {
+        var options = MQTTConnectionOptions()
+        options.receiveMaximum = 1
+        var peer = MQTTTestPeer(options)
+        peer.connect(.v311)
+        _ = peer.send(publishBytes(.atLeastOnce, 1, version: .v311))
+        #expect(peer.isStalled == true)
+        peer.pass(1_000)
+        #expect(peer.machine.durable(through: 101, now: peer.now) == .writeAndContinue)
+        #expect(peer.machine.wakeAt == peer.now.advanced(byNanoseconds: 45_000_000_000))
     }
 
     // MARK: Ends and the will

@@ -339,7 +339,7 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
         var willIsDue = false
         switch self.state {
         case .connected(let session), .publishing(let session, _):
-            willIsDue = self.will != nil && cause != .disconnected  // [MQTT-3.1.2-8, -10]
+            willIsDue = self.will != nil  // [MQTT-3.1.2-8]; DISCONNECT took it back
             // With an identifier of 3.1.1 there is no DISCONNECT from a server.
             if session.version == .v5, sendsDisconnect, session.peerPacketBytesMax >= 3 {
                 MQTTEncoder.disconnect(code, version: .v5, into: &self.outbound)

@@ -39,8 +39,11 @@ package struct MQTTPublish: Equatable, Sendable, BitwiseCopyable {
         }
         if version == .v5 {
             reader.shortFault = .malformedProperties
-            let properties = try MQTTProperties(&reader, bytes, at: .publish)
-            try self.take(properties)
+            // No properties is by far the most common case.
+            if !reader.skipZero(bytes) {
+                let properties = try MQTTProperties(&reader, bytes, at: .publish)
+                try self.take(properties)
+            }
         }
         if self.topic.isEmpty, self.topicAlias == 0 { throw .emptyTopicName }  // [MQTT-4.7.3-1]
         self.payload = reader.rest()

@@ -23,6 +23,13 @@ struct MQTTReader: BitwiseCopyable {
         return bytes[self.position]
     }
 
+    /// Passes over one byte if it is 0.
+    mutating func skipZero(_ bytes: borrowing Span<UInt8>) -> Bool {
+        guard self.left >= 1, bytes[self.position] == 0 else { return false }
+        self.position &+= 1
+        return true
+    }
+
     mutating func number16(_ bytes: borrowing Span<UInt8>) throws(MQTTFault) -> UInt16 {
         guard self.left >= 2 else { throw self.shortFault }
         defer { self.position &+= 2 }
