@@ -50,7 +50,7 @@ extension AlertDelivery {
     private func ended(_ key: CallKey, reply: WebhookReply, latencyNanoseconds: UInt64) {
         self.calls[key] = nil
         // Cancelled by `stop`: nobody knows whether it arrived, so it stays pending.
-        if case .failure(.cancelled, _) = reply { return }
+        if case .failure(.cancelled, _) = reply, self.isStopped { return }
         let now = self.clock.monotonic()
         let wall = self.clock.wall()
         let settlement = self.machines[key.endpoint].ended(

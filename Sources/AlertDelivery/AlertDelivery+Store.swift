@@ -41,6 +41,11 @@ extension AlertDelivery {
         return self.learnedCursor
     }
 
+    /// Asks again if the store has not answered yet.
+    func learnIfUnknown() {
+        if !self.knowsStore, !self.isLearning, !self.isStopped { self.beginLearning() }
+    }
+
     @discardableResult
     private func beginLearning() -> Task<Void, Never> {
         self.isLearning = true
@@ -75,6 +80,7 @@ extension AlertDelivery {
         }
         self.deadLetterCount += knowledge.deadLetterCount
         self.knowsStore = true
+        for letter in knowledge.buried { self.report(.deadLettered(letter)) }
         if self.pump != nil { self.timerFired() }
     }
 
@@ -88,7 +94,6 @@ extension AlertDelivery {
             self.logger.error("outbox was unreadable", metadata: ["outbox.aside": "\(path)"])
         }
         self.report(.outbox(condition))
-        if !self.knowsStore, !self.isLearning { self.beginLearning() }
         self.afterwards()
     }
 

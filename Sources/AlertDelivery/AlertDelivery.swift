@@ -287,6 +287,7 @@ package actor AlertDelivery {
     func timerFired() {
         self.timerAt = .distantFuture
         self.payOwed()
+        self.learnIfUnknown()
         for index in self.machines.indices { self.advance(index) }
         self.afterwards()
     }

@@ -12,12 +12,13 @@ extension OutboxFile {
     /// Everything a start needs, and deliveries to endpoints that are gone made dead letters.
     func learn(endpoints: [String], now: WallInstant) throws(SQLiteError) -> OutboxKnowledge {
         try self.settleOvertaken(now: now)
-        try self.buryOrphans(endpoints: endpoints, now: now)
+        let buried = try self.buryOrphans(endpoints: endpoints, now: now)
         var knowledge = OutboxKnowledge(
             cursor: UInt64(bitPattern: try self.number("SELECT n FROM ledger_cursor")),
             nextOrder: UInt64(
                 bitPattern: try self.number("SELECT coalesce(max(alert_order), 0) + 1 FROM alert")),
-            recentIDs: [], pending: [:], untold: [], deadLetterCount: try self.deadLetterCount())
+            recentIDs: [], pending: [:], untold: [], deadLetterCount: try self.deadLetterCount(),
+            buried: buried)
 
         let ids = try self.database.prepare(
             "SELECT id FROM alert ORDER BY alert_order DESC LIMIT ?1")
@@ -193,7 +194,9 @@ extension OutboxFile {
             """, now.nanoseconds)
     }
 
-    private func buryOrphans(endpoints: [String], now: WallInstant) throws(SQLiteError) {
+    private func buryOrphans(
+        endpoints: [String], now: WallInstant
+    ) throws(SQLiteError) -> [DeadLetter] {
         let names = try self.database.prepare(
             "SELECT DISTINCT endpoint FROM delivery WHERE state = 0")
         var orphans: [String] = []
@@ -208,6 +211,10 @@ extension OutboxFile {
             bury.bind(2, DeadLetterReason.endpointRemoved.rawValue)
             bury.bind(3, now.nanoseconds)
             try bury.run()
+        }
+        guard !orphans.isEmpty else { return [] }
+        return try self.deadLetters(limit: DeliveryLimits.deadLetterCountMax).filter {
+            $0.reason == .endpointRemoved && orphans.contains($0.endpoint) && $0.deadAt == now
         }
     }
 

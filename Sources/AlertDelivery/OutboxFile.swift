@@ -68,6 +68,8 @@ struct OutboxKnowledge: Sendable {
     /// Critical alerts that no endpoint has delivered: order and when they were taken.
     var untold: [(order: UInt64, takenAt: WallInstant)]
     var deadLetterCount: UInt64
+    /// Dead letters made now, because their endpoint is no longer configured.
+    var buried: [DeadLetter]
 }
 
 /// `outbox.sqlite`: schema and statements.

@@ -247,7 +247,7 @@ final class OutboxStore: Sendable {
             // Deleting scans indexes: now and then is often enough for bounds this wide.
             if commits % 1_024 == 0 { self.counters.add(.deadLettersDeleted, try file.prune()) }
         } catch {
-            guard !error.isBusy, !error.isStorage else { throw error }
+            guard !error.isBusy, !error.isStorage, !error.isCorruption else { throw error }
             guard writes.count > 1 else {
                 self.counters.add(.rejected)
                 return
@@ -286,11 +286,13 @@ final class OutboxStore: Sendable {
 
     /// Waits a second for the disk, less if the store is stopped.
     private func pause() {
-        let seen = self.bell.count
-        guard !self.queue.withLock({ $0.isStopping }) else { return }
-        // Rings of `offer` end the pause early; what is left of it is not slept again, so a busy
-        // producer makes the store try more often, at most once per write handed over.
-        self.bell.wait(since: seen, atMostNanoseconds: DeliveryLimits.storeRetryNanoseconds)
+        let until = clinux_boottime_ns() + DeliveryLimits.storeRetryNanoseconds
+        while true {
+            let seen = self.bell.count
+            let now = clinux_boottime_ns()
+            guard now < until, !self.queue.withLock({ $0.isStopping }) else { return }
+            self.bell.wait(since: seen, atMostNanoseconds: until - now)
+        }
     }
 
     private func end() {

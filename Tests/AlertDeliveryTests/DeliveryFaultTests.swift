@@ -91,7 +91,7 @@ import Testing
         _ = bench.delivery.offer(makeAlert(1, 2))
         #expect(
             await eventually {
-                time.advance(bySeconds: 0.1)
+                bench.pass(0.1, of: time)
                 return bench.log.deliveredIDs("one").count == 2
             })
         await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
@@ -128,7 +128,7 @@ import Testing
         #expect(sink.requests().count == 1)
         #expect(
             await eventually {
-                time.advance(bySeconds: 0.1)
+                bench.pass(0.1, of: time)
                 return bench.log.deliveredIDs("one").count == 2
             })
         await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
@@ -192,7 +192,7 @@ import Testing
                 deadAfterHours[letter.alert.alarmKey] = Double(passed) / 3_600e9
                 #expect(letter.reason == .tooOld && letter.attemptCount > 1)
             }
-            time.advance(bySeconds: 300)
+            bench.pass(300, of: time)
             return deadAfterHours.count == 2
         }
         #expect(bothDied)
@@ -223,7 +223,7 @@ import Testing
         #expect(sink.requests().count == 1)
         #expect(
             await eventually {
-                time.advance(bySeconds: 5)
+                bench.pass(5, of: time)
                 return bench.log.deliveredIDs("one").count == 2
             })
         let conditions = bench.log.all.compactMap { outcome -> String? in
@@ -257,8 +257,7 @@ import Testing
         var passed = 0.0
         #expect(
             await eventually {
-                time.advance(bySeconds: 5)
-                passed += 5
+                if bench.pass(5, of: time) { passed += 5 }
                 return passed >= 600 && bench.delivery.status().inboxCount == 0
             })
         #expect(bench.log.deliveredIDs("one").isEmpty)
@@ -267,7 +266,7 @@ import Testing
         sink.set("one", .answer(200))
         #expect(
             await eventually(within: 60) {
-                time.advance(bySeconds: 0.5)
+                bench.pass(0.5, of: time)
                 return bench.log.deliveredIDs("one").count == 2_000
             })
         let taken = sink.requests("one").filter(\.isTaken).map(\.id)

@@ -176,4 +176,14 @@ struct Bench: Sendable {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             outcomes: { log.append($0) })
     }
+
+    /// Lets virtual time pass, unless a call is under way: those take real time.
+    @discardableResult
+    func pass(_ seconds: Double, of time: VirtualClock) -> Bool {
+        guard self.delivery.status().endpoints.allSatisfy({ $0.underWayCount == 0 }) else {
+            return false
+        }
+        time.advance(bySeconds: seconds)
+        return true
+    }
 }

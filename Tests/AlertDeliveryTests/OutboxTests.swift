@@ -124,6 +124,50 @@ import Testing
         await sink.stop()
     }
 
+    @Test func `an outbox that is frozen at the start is learned from when it answers`()
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let sink = try await WebhookSink()
+        sink.set("one", .hang)
+        let endpoints = [try makeEndpoint("one", sink.url("one"))]
+        let first = try Bench(endpoints, outbox: folder.file("outbox.sqlite"))
+        _ = await first.delivery.start()
+        for key in UInt64(1)...3 { _ = first.delivery.offer(makeAlert(key, 1, n: key)) }
+        #expect(await eventually { sink.requests().count == 3 })
+        await first.delivery.stop(withinNanoseconds: 0)
+        sink.set("one", .answer(200))
+
+        let blocker = try SQLiteDatabase(path: folder.file("outbox.sqlite"), durability: .normal)
+        try blocker.execute("BEGIN IMMEDIATE")
+        let second = try Bench(endpoints, outbox: folder.file("outbox.sqlite"))
+        let begin = clinux_boottime_ns()
+        #expect(await second.delivery.start() == nil)
+        #expect(Double(clinux_boottime_ns() - begin) / 1e9 < 8)
+        // The program offers what stands: alarm 1 has gone on, alarm 2 has not.
+        _ = second.delivery.offer(makeAlert(1, 2, n: 4))
+        _ = second.delivery.offer(makeAlert(2, 1, n: 2))
+        #expect(await eventually(within: 3) { second.log.deliveredIDs("one").count == 2 })
+        try blocker.execute("ROLLBACK")
+        #expect(await eventually { second.log.deliveredIDs("one").count == 3 })
+        #expect(
+            await eventually {
+                second.log.all.contains(
+                    .superseded(
+                        alertID: "alert_1_1_1", alarmID: "plant/sensor-1/high", endpoint: "one"))
+            })
+        await second.delivery.stop(withinNanoseconds: 1_000_000_000)
+        let taken = sink.requests().filter(\.isTaken).map(\.id)
+        #expect(Set(taken) == ["alert_1_1_2", "alert_1_2_1", "alert_1_3_1"])
+        #expect(taken.count == 3)
+        let third = try Bench(endpoints, outbox: folder.file("outbox.sqlite"))
+        #expect(await third.delivery.start() == 4)
+        #expect(third.delivery.status().endpoints[0].queuedCount == 0)
+        await third.delivery.stop(withinNanoseconds: 1_000_000_000)
+        #expect(sink.requests().filter(\.isTaken).count == 3)
+        await sink.stop()
+    }
+
     @Test func `what memory cannot hold waits in the store and comes back in order`() async throws {
         let folder = try TemporaryFolder()
         let sink = try await WebhookSink()
@@ -174,7 +218,8 @@ import Testing
         try blocker.execute("BEGIN IMMEDIATE")
         for sequence in UInt64(1)...10 {
             for key in UInt64(1)...6 {
-                _ = bench.delivery.offer(makeAlert(key, sequence, priority: .critical))
+                _ = bench.delivery.offer(
+                    makeAlert(key, sequence, priority: .critical, n: sequence * 6 + key))
             }
         }
         #expect(await eventually { bench.delivery.status().inboxCount == 0 })
@@ -198,6 +243,11 @@ import Testing
         #expect(told.count == 60, "\(told.count)")
         try blocker.execute("ROLLBACK")
         await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
+        // Only the first found room in the store: the cursor must not have passed the others.
+        let next = try Bench(
+            [try makeEndpoint("one", sink.url("one"))], outbox: folder.file("outbox.sqlite"))
+        #expect(await next.delivery.start() == 7)
+        await next.delivery.stop(withinNanoseconds: 0)
         await sink.stop()
     }
 
@@ -266,6 +316,7 @@ import Testing
         _ = await second.delivery.start()
         let letters = try #require(await second.delivery.deadLetters(limit: 5))
         #expect(letters.map(\.reason) == [.endpointRemoved])
+        #expect(letters.first.map { second.log.all.contains(.deadLettered($0)) } == true)
         #expect(second.delivery.status().untoldCriticalCount == 1)
         await second.delivery.stop(withinNanoseconds: 1_000_000_000)
         await sink.stop()

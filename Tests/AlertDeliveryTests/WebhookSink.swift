@@ -43,7 +43,7 @@ final class WebhookSink: Sendable {
     private let channel: any Channel
     let port: Int
 
-    /// - Parameter tls: Server side of TLS; plain HTTP without it.
+    /// Listens on a free port of loopback; with TLS if `tls` is given.
     init(tls: NIOSSLContext? = nil) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let relay = Relay()
