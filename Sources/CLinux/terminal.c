@@ -3,9 +3,11 @@
 #include "CLinuxTerminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -119,4 +121,22 @@ int clinux_terminal_size(int fd, int *columns, int *rows) {
 
 int clinux_terminal_take_change(void) {
     return atomic_exchange_explicit(&size_changed, 0, memory_order_relaxed);
+}
+
+int clinux_pseudo_terminal_open(int *controller, int *terminal) {
+    int opened = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (opened < 0) return errno;
+    char name[64];
+    if (grantpt(opened) == 0 && unlockpt(opened) == 0 &&
+        ptsname_r(opened, name, sizeof name) == 0) {
+        int other = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (other >= 0) {
+            *controller = opened;
+            *terminal = other;
+            return 0;
+        }
+    }
+    int reason = errno;
+    close(opened);
+    return reason;
 }

@@ -14,6 +14,7 @@ extension Dashboard {
         let acknowledged = counts.acknowledged + counts.latchedAcknowledged
         var heading = "ALARMS  \(unacknowledged) unacknowledged, \(acknowledged) acknowledged"
         if counts.suppressed > 0 { heading += ", \(counts.suppressed) suppressed" }
+        if self.isBlind { heading += " (when last seen)" }
         let isFocused = self.state.pane == .alarms
         let selected = self.state.alarmRow(snapshot.alarms)
         let first = Self.firstShown(
@@ -57,8 +58,8 @@ extension Dashboard {
         }
         text += self.padded(self.sinceRaised(alarm), 7)
         let left = self.size.columns - TerminalText.width(text)
-        let idColumns = max(12, left * 2 / 5)
-        text += self.padded(alarm.alarmID, idColumns) + " "
+        let idColumns = max(12, left / 2)
+        text += self.paddedPath(alarm.alarmID, idColumns) + " "
         text += Self.summary(alarm)
         screen.fill(row: row, style: Style(reversed: isSelected))
         self.put(text, &screen, 0, row, self.alarmStyle(alarm, isSelected))

@@ -79,7 +79,7 @@ extension Dashboard {
         let isLive = sensor.freshness == .fresh && !self.isBlind
         let mark = sensor.alarm.map { self.glyphs.priority($0.priority) } ?? " "
         let cursor = isSelected ? String(self.glyphs.cursor) : " "
-        var text = "\(cursor)\(mark) " + self.padded(sensor.path, columns.path)
+        var text = "\(cursor)\(mark) " + self.paddedPath(sensor.path, columns.path)
         text += self.padded(self.valueText(sensor, isLive), columns.value, right: true) + " "
         text += self.padded(sensor.unit, columns.unit)
         text += self.padded(self.ageText(sensor, columns), columns.age)

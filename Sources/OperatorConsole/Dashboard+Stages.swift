@@ -11,11 +11,14 @@ extension Dashboard {
         let rates = status.rates
         let style = Style(self.isBlind ? .stale : .plain)
         let head = "\(self.glyphs.separator) "
-        var text = " rates/s  received \(Words.count(rates.received)) \(head)"
-        text += "accepted \(Words.count(rates.accepted)) \(head)"
-        text += "evaluated \(Words.count(rates.evaluated)) \(head)"
-        text += "journaled \(Words.count(rates.journaled)) \(head)"
-        text += "archived \(Words.count(rates.archived))"
+        let steps = [
+            "received \(Words.count(rates.received))", "accepted \(Words.count(rates.accepted))",
+            "evaluated \(Words.count(rates.evaluated))",
+            "journal \(Words.count(rates.journaled))", "archive \(Words.count(rates.archived))",
+        ]
+        let isWide = self.size.columns >= 100
+        var text = isWide ? " per s    " : " /s  "
+        text += steps.joined(separator: isWide ? " \(head)" : " ")
         self.put(text, &screen, 0, row, style)
 
         let queues = status.queues

@@ -65,7 +65,11 @@ package struct Dashboard: Sendable {
             if !status.site.isEmpty { left += " \(self.glyphs.separator) \(status.site)" }
             let time = WallInstant(
                 nanoseconds: status.time.nanoseconds &+ Int64(clamping: self.lag))
-            right = Words.dateAndTime(time) + " "
+            switch self.size.columns {
+            case ..<32: break
+            case ..<60: right = Words.timeOfDay(time) + "Z "
+            default: right = Words.dateAndTime(time) + " "
+            }
         }
         let rightWidth = TerminalText.width(TerminalText.clean(right))
         screen.write(
@@ -203,6 +207,12 @@ package struct Dashboard: Sendable {
 
     func padded(_ text: String, _ columns: Int, right: Bool = false) -> String {
         TerminalText.padded(text, to: columns, right: right, ellipsis: self.glyphs.ellipsis)
+    }
+
+    /// A path or id in a column: cut at its beginning if it is too long.
+    func paddedPath(_ text: String, _ columns: Int) -> String {
+        self.padded(
+            TerminalText.fittedEnd(text, to: columns, ellipsis: self.glyphs.ellipsis), columns)
     }
 
     static func tone(_ priority: AlarmPriority) -> Tone {

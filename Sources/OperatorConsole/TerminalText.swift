@@ -63,6 +63,24 @@ package enum TerminalText {
         return fitted
     }
 
+    /// `text`, cleaned, cut to `columns` at its beginning: of a path the end tells most.
+    package static func fittedEnd(
+        _ text: String, to columns: Int, ellipsis: Character = "…"
+    ) -> String {
+        let cleaned = self.clean(text)
+        guard self.width(cleaned) > columns else { return cleaned }
+        guard columns > 0 else { return "" }
+        var kept: [Character] = []
+        var used = 0
+        for character in cleaned.reversed() {
+            let width = self.width(character)
+            guard used + width <= columns - 1 else { break }
+            kept.append(character)
+            used += width
+        }
+        return String(ellipsis) + String(kept.reversed())
+    }
+
     /// `text` cut or filled with blanks to exactly `columns`.
     package static func padded(
         _ text: String, to columns: Int, right: Bool = false, ellipsis: Character = "…"

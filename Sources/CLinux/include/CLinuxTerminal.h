@@ -21,4 +21,7 @@ int clinux_terminal_size(int fd, int *columns, int *rows);
 /// 1 once after the window changed its size or the program was continued, else 0.
 int clinux_terminal_take_change(void);
 
+/// Opens a pseudo-terminal, for tests of full-screen programs; returns 0 or an errno value.
+int clinux_pseudo_terminal_open(int *controller, int *terminal);
+
 #endif
