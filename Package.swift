@@ -36,8 +36,9 @@ func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []
         exclude: testFixtures[name] ?? [], swiftSettings: strict)
 }
 
-/// Files beside test code that are read by path at run time. SwiftPM resources are not used: the
-/// accessor they generate imports Foundation.
+/// Files beside test code that are read by path at run time.
+///
+/// SwiftPM resources are not used: the accessor they generate imports Foundation.
 let testFixtures: [String: [String]] = [:]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")

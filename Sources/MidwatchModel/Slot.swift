@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a 64-byte record is. Raw values are part of the journal format and never change.
+/// What a 64-byte record is.
+///
+/// Raw values are part of the journal format and never change.
 @frozen @usableFromInline
 package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     /// Never written: a zero-filled page reads as this.
@@ -38,7 +40,9 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case padding = 16
 }
 
-/// What became known about a source. Raw values are part of the journal format.
+/// What became known about a source.
+///
+/// Raw values are part of the journal format.
 @frozen @usableFromInline
 package enum SourceEvidence: UInt8, Sendable, BitwiseCopyable {
     case connected = 1

@@ -36,7 +36,9 @@ final class CheckpointWriter: Sendable {
         self.logger = logger
     }
 
-    /// Whether the engine should make a picture. Engine thread; cheap.
+    /// Whether the engine should make a picture.
+    ///
+    /// Engine thread; cheap.
     func isDue(_ now: MonotonicInstant) -> Bool {
         self.state.withLock { state in
             guard state.pending == nil else { return false }
@@ -49,7 +51,9 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// Hands a picture over. Engine thread.
+    /// Hands a picture over.
+    ///
+    /// Engine thread.
     func submit(_ bytes: [UInt8], position: Position) {
         let now = self.clock.now()
         self.state.withLock { state in
@@ -58,7 +62,9 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// Writes the waiting picture if its position is durable. Housekeeping thread.
+    /// Writes the waiting picture if its position is durable.
+    ///
+    /// Housekeeping thread.
     func writeIfReady() {
         let ready = self.state.withLock { state -> (bytes: [UInt8], position: Position)? in
             guard let pending = state.pending, self.watermark.through > pending.position.n else {

@@ -63,7 +63,9 @@ final class EngineLoop: Sendable {
         var epoch: UInt32 = 0
     }
 
-    /// Runs until everything in the ring at the stop is evaluated. Engine thread.
+    /// Runs until everything in the ring at the stop is evaluated.
+    ///
+    /// Engine thread.
     func run(_ engine: consuming AlarmEngine, epoch: UInt32) {
         var reader = self.ring.reader(.engine)
         var turn = Turn()

@@ -41,7 +41,9 @@ final class OperatorDesk: OperatorBackend {
 
     // MARK: Called by the daemon
 
-    /// A decision leaves: if a command waits for it, it is answered. Any thread.
+    /// A decision leaves: if a command waits for it, it is answered.
+    ///
+    /// Any thread.
     func answer(_ decision: Decision, isRecorded: Bool) {
         guard decision.kind == .alarmAcknowledged || decision.kind == .commandRefused else {
             return
@@ -50,7 +52,9 @@ final class OperatorDesk: OperatorBackend {
         waiter?.resume(returning: Self.outcome(of: decision, isRecorded: isRecorded))
     }
 
-    /// Ledger records up to `n` are durable. Any thread.
+    /// Ledger records up to `n` are durable.
+    ///
+    /// Any thread.
     func eventsWritten(through n: UInt64) { self.signal.advance(to: n) }
 
     private static func outcome(of decision: Decision, isRecorded: Bool) -> AckOutcome {

@@ -10,7 +10,9 @@ import Vitals
 struct Recovered: ~Copyable {
     var engine: AlarmEngine
     var journal: OpenJournal
-    /// Decisions of the records behind the checkpoint, in order. The ledger has some of them.
+    /// Decisions of the records behind the checkpoint, in order.
+    ///
+    /// The ledger has some of them.
     var decisions: [(id: DecisionID, body: [UInt8])]
     var replayedCount: UInt64
 }

@@ -11,7 +11,9 @@ import MidwatchModel
 struct Revisions: Sendable {
     let folder: String
 
-    /// Keeps `text` and returns its hash, lower-case hex. Durable before it returns.
+    /// Keeps `text` and returns its hash, lower-case hex.
+    ///
+    /// Durable before it returns.
     func keep(_ text: [UInt8]) throws -> String {
         let revision = HexText.encode(ContentHash.sha256(text[...]))
         let path = "\(self.folder)/\(revision).yaml"

@@ -67,7 +67,9 @@ final class StatusReporter: Sendable {
 
     init(_ parts: Parts) { self.parts = parts }
 
-    /// Takes the second's figures. Housekeeping thread.
+    /// Takes the second's figures.
+    ///
+    /// Housekeeping thread.
     func sample() {
         let now = self.parts.clock.now()
         let totals = self.parts.ingest()

@@ -21,7 +21,9 @@ import Vitals
 struct Topology {
     let services: [any Service]
 
-    /// Opens the logs and rebuilds the engine. Nothing runs and no socket is open yet.
+    /// Opens the logs and rebuilds the engine.
+    ///
+    /// Nothing runs and no socket is open yet.
     static func assemble(
         _ configuration: MidwatchConfiguration, path: String, text: [UInt8], logger: Logger
     ) async throws -> Topology {
