@@ -218,8 +218,10 @@ import Testing
         try blocker.execute("BEGIN IMMEDIATE")
         // Four fill the share of low priority; the fifth is parked and asked for at once, and the
         // sixth comes behind that question.
-        for key in UInt64(1)...6 { _ = bench.delivery.offer(makeAlert(key, priority: .low)) }
-        #expect(await eventually { bench.delivery.status().inboxCount == 0 })
+        for key in UInt64(1)...5 { _ = bench.delivery.offer(makeAlert(key, priority: .low)) }
+        #expect(await eventually { bench.delivery.status().storeBacklog == 5 + 1 })
+        _ = bench.delivery.offer(makeAlert(6, priority: .low))
+        #expect(await eventually { bench.delivery.status().storeBacklog == 6 + 1 })
         try blocker.execute("ROLLBACK")
         #expect(await eventually { bench.delivery.status().endpoints[0].queuedCount > 4 })
         sink.release("one")
