@@ -47,6 +47,7 @@ extension AlarmEngine {
             if wasOverLimit { self.raise(alarm, at: time, cause: .lostWhileBeyondLimit) }
             if self.alarms[alarm].isRaised, self.alarms[alarm].heldSince == .zero {
                 self.alarms[alarm].heldSince = time
+                self.alarms[alarm].heldSinceWall = self.wall(of: time).nanoseconds
             }
         }
     }
@@ -112,6 +113,7 @@ extension AlarmEngine {
         self.alarms[alarm].activation = self.nextDecisionID
         self.alarms[alarm].activationCount &+= 1
         self.alarms[alarm].raisedAt = time
+        self.alarms[alarm].raisedWall = self.wall(of: time).nanoseconds
         self.alarms[alarm].triggerBits = self.sensors[index].valueBits
         self.alarms[alarm].worst = self.value(of: index)
         self.alarms[alarm].heldSince = .zero
@@ -137,6 +139,7 @@ extension AlarmEngine {
         cause: Decision.Cause
     ) {
         self.alarms[alarm].lastTransition = time
+        self.alarms[alarm].lastTransitionWall = self.wall(of: time).nanoseconds
         let record = self.alarms[alarm]
         let sensor = self.sensors[Int(record.sensor.rawValue)]
         var decision = Decision(kind, cause: cause, time: time)
@@ -154,6 +157,7 @@ extension AlarmEngine {
         decision.setpoint = record.rule.setpoint
         decision.worst = record.worst
         decision.lastArrival = sensor.lastArrival
+        decision.lastArrivalWall = WallInstant(nanoseconds: sensor.lastArrivalWall)
         decision.activation = record.activation
         decision.activationCount = record.activationCount
         decision.source = sensor.source

@@ -172,6 +172,10 @@ extension AlarmEngine {
                 self.clear(first + offset, at: time, cause: .ruleRemoved)
             }
         }
+        for offset in old.indices {
+            self.alarms[first + offset].machine = AlarmMachine()
+            self.alarms[first + offset].isRetired = true
+        }
         self.addAlarms(wanted, to: index)
         for alarm in Int(self.sensors[index].firstAlarm)..<self.alarms.count {
             guard let before = old.first(where: { $0.rule.kind == self.alarms[alarm].rule.kind })

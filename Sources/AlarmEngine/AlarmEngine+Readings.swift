@@ -102,6 +102,7 @@ extension AlarmEngine {
         self.sensors[index].deadlineBase = slot.arrival
         self.sensors[index].graceNanoseconds = 0
         self.sensors[index].lastArrival = slot.arrival
+        self.sensors[index].lastArrivalWall = self.wall(of: slot.arrival).nanoseconds
         self.sensors[index].valueBits = slot.valueBits
         self.sensors[index].valueKind = slot.valueKind ?? .float64
         self.sensors[index].quality = isUnknown ? .bad : slot.quality

@@ -11,6 +11,9 @@ struct SensorState: BitwiseCopyable {
     var graceNanoseconds: UInt64 = 0
     /// Last live reading.
     var lastArrival = MonotonicInstant.zero
+    /// The same by the calendar, from the anchor of that moment: engine time stands still while
+    /// Midwatch is down, the calendar does not. 0 before the first anchor.
+    var lastArrivalWall: Int64 = 0
     var valueBits: UInt64 = 0
     var lastSourceTime = Slot.noSourceTime
     var lastN: UInt64 = Slot.noPrevious
@@ -65,6 +68,12 @@ struct AlarmRecord: BitwiseCopyable {
     var lastTransition = MonotonicInstant.zero
     /// Since when the condition is unknown while the alarm is held; zero if it is known.
     var heldSince = MonotonicInstant.zero
+    // The three instants by the calendar, for people.
+    var raisedWall: Int64 = 0
+    var lastTransitionWall: Int64 = 0
+    var heldSinceWall: Int64 = 0
+    /// Its rule is gone; the record stays in the table and is shown to nobody.
+    var isRetired = false
     var triggerBits: UInt64 = 0
     var worst: Double = 0
 

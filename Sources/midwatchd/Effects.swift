@@ -103,7 +103,7 @@ final class Effects: Sendable {
         let paths = self.live.paths
         var related: [String] = []
         for index in 0..<min(self.live.alarms.count, 65_536) where related.count < 64 {
-            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised,
+            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
                 alarm.sensor != decision.sensor || alarm.kind != decision.alarm,
                 Int(alarm.sensor.rawValue) < paths.count
             else { continue }

@@ -191,7 +191,9 @@ final class StatusReporter: Sendable {
             }
         }
         for index in 0..<self.parts.live.alarms.count {
-            guard let alarm = self.parts.live.alarms.read(index), alarm.state != .normal else {
+            guard let alarm = self.parts.live.alarms.read(index), alarm.state != .normal,
+                !alarm.isRetired
+            else {
                 continue
             }
             switch alarm.state {
