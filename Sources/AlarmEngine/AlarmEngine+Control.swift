@@ -68,6 +68,10 @@ extension AlarmEngine {
         self.moveTime(to: slot.arrival)
         self.epoch = UInt32(truncatingIfNeeded: slot.aux)
         self.position.epoch = self.epoch
+        if slot.sourceTime != Slot.noSourceTime {
+            self.anchorEngine = slot.arrival
+            self.anchorWall = slot.sourceTime
+        }
         self.assembler = ControlAssembler()
         for index in 0..<self.sensors.count where self.sensors[index].freshness != .stale {
             if self.sensors[index].freshness == .fresh {

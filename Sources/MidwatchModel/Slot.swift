@@ -26,7 +26,8 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case lagObserved = 9
     /// Readings were lost before the ring: value is how many (int64), `source` where.
     case lossObserved = 10
-    /// A run begins; `arrival` is its first engine time, value the BOOTTIME offset (int64).
+    /// A run begins; `arrival` is its first engine time, `sourceTime` the wall clock then, value the
+    /// BOOTTIME offset (int64), `aux` the epoch.
     case start = 11
     /// A run ends in order.
     case stop = 12

@@ -183,6 +183,7 @@ struct Viewer {
     func sensor(_ index: Int) -> SensorView? {
         guard index < self.paths.count, let live = self.live.sensors.read(index) else { return nil }
         let path = self.paths[index]
+        guard !Revisions.isCanary(path) else { return nil }
         let declaration = self.rules.declaration(for: path)
         var view = SensorView(
             path: path, index: UInt32(index), freshness: live.freshness,

@@ -48,6 +48,11 @@ struct Revisions: Sendable {
             undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)
     }
 
+    /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.
+    static func isCanary(_ path: String) -> Bool {
+        path.hasPrefix("midwatch/") && path.hasSuffix("/canary")
+    }
+
     /// The reserved sensor of the watchdog's canary.
     static func canaryPath(of configuration: MidwatchConfiguration) -> String {
         "midwatch/\(configuration.node.name)/canary"

@@ -22,17 +22,17 @@ struct Opening: Sendable {
     let ring: ReadingRing
 
     func offer() {
-        let now = self.clock.now()
-        var start = Slot(kind: .start, arrival: now)
+        let (engine, wall) = self.clock.anchor()
+        var start = Slot(kind: .start, arrival: engine)
+        start.sourceTime = wall.nanoseconds
         start.valueBits = self.clock.offset
         start.aux = UInt64(self.epoch)
-        let (engine, wall) = self.clock.anchor()
         var anchor = Slot(kind: .clockAnchor, arrival: engine)
         anchor.sourceTime = wall.nanoseconds
         let slots =
             [start, anchor]
             + ControlRecord.slots(
-                head: Slot(kind: .configuration, arrival: now),
+                head: Slot(kind: .configuration, arrival: engine),
                 payload: HexDigits.bytes(self.revision) ?? [])
         guard case .accepted = self.ring.offer(slots.span, criticality: .own) else {
             preconditionFailure("a new ring has room")

@@ -181,7 +181,8 @@ final class StatusReporter: Sendable {
     }
 
     private func count(into view: inout StatusView) {
-        for index in 0..<self.parts.live.sensors.count {
+        let canary = self.parts.live.paths.firstIndex { Revisions.isCanary($0) }
+        for index in 0..<self.parts.live.sensors.count where index != canary {
             switch self.parts.live.sensors.read(index)?.freshness {
             case .fresh: view.sensors.fresh += 1
             case .stale: view.sensors.stale += 1
