@@ -21,11 +21,14 @@ package struct ClockAnchor: Sendable, Equatable, BitwiseCopyable {
     }
 }
 
-/// How far the archive holds a journal. Both positions move only with what they speak of.
+/// How far the archive holds a journal.
+///
+/// Both positions move only with what they speak of.
 package struct ArchiveCursor: Sendable, Equatable {
     /// Last record whose row is stored (or that gives no row).
     package var stored: Position
     /// Last record that the minute rows, the sensors' newest source times and `anchor` contain.
+    ///
     /// Never after `stored`.
     package var summarised: Position
     /// The clock anchor in force at `summarised`.
@@ -147,7 +150,9 @@ package enum ArchiveWriteOutcome: Sendable, Equatable {
     case cursorMoved
 }
 
-/// Why the archive stands still until a person acts. Nothing is guessed.
+/// Why the archive stands still until a person acts.
+///
+/// Nothing is guessed.
 package enum ArchiveCondition: Sendable, Equatable, CustomStringConvertible {
     /// The cursor names a record that the journal does not have (yet).
     case cursorAheadOfJournal(cursor: Position, newest: Position?)
@@ -240,7 +245,9 @@ package struct ArchiveError: Error, Sendable, CustomStringConvertible {
     package var description: String { "\(self.code) in \(self.action): \(self.message)" }
 }
 
-/// One archive, as the historian drives it. Every call is made on the historian's thread.
+/// One archive, as the historian drives it.
+///
+/// Every call is made on the historian's thread.
 ///
 /// Calls that wait for the store call `onWait` at least once a second and give up (disposition
 /// `reconnect`) when it answers false.

@@ -44,6 +44,8 @@ private final class BuilderBox {
 package final class Historian<Source: ReadingSource> {
     /// Longest sleep between two beats.
     private static var pauseMaxNanoseconds: UInt64 { 250_000_000 }
+    /// Attempts to make a missing partition before the row is suspected.
+    private static var partitionAttemptsMax: UInt32 { 3 }
     /// Rest between two looks at a journal that had nothing.
     private static var idlePauseNanoseconds: UInt64 { 20_000_000 }
 
@@ -64,6 +66,8 @@ package final class Historian<Source: ReadingSource> {
     private var rowLimit: Int
     private var random: UInt64
     private var isStopping = false
+    /// Whether the last call that failed was one that stores rows.
+    private var isWritingRows = false
     private var lastWrite: UInt64 = 0
     private var lastSummary: UInt64 = 0
     private var lastMaintenance: UInt64?
@@ -71,9 +75,12 @@ package final class Historian<Source: ReadingSource> {
     private var lastLoggedFailure: (code: String, at: UInt64)?
 
     /// - Parameters:
+    ///   - configuration: Settings.
     ///   - source: Journal records; used on the thread that calls `run` only.
     ///   - store: The archive; likewise.
+    ///   - status: What others may know.
     ///   - progress: Beats at least once a second while `run` runs.
+    ///   - logger: Life cycle and failures, never a reading.
     ///   - assumedAnchor: Clock relation for readings before the journal's first anchor.
     ///   - unit: Unit of a sensor path, for the archive's sensor table.
     ///   - wallClock: For partitions and retention only.
@@ -158,9 +165,14 @@ package final class Historian<Source: ReadingSource> {
     // MARK: - Connecting
 
     private func connect() throws(ArchiveError) {
-        let state = try self.store.open(journal: self.source.journalID)
+        var state = try self.store.open(journal: self.source.journalID)
         try self.checkIdentity(state)
-        let cursor = try self.cursor(in: state)
+        if state.cursor == nil {
+            try self.store.begin(at: self.firstCursor())
+            // Read back: another historian may have begun at the same moment.
+            state = try self.store.open(journal: self.source.journalID)
+        }
+        guard let cursor = state.cursor else { throw Self.stopping(.cursorMissing) }
         try self.check(cursor)
         // The same place as before: what waits in the builder is still right.
         if let known = self.box, known.builder.committed == cursor.stored,
@@ -207,20 +219,19 @@ package final class Historian<Source: ReadingSource> {
         }
     }
 
-    /// The cursor, made if the archive has never seen this journal.
-    private func cursor(in state: ArchiveState) throws(ArchiveError) -> ArchiveCursor {
-        if let cursor = state.cursor { return cursor }
-        var start = Position.zero
-        if let oldest = self.source.oldestPosition, oldest.n > 1 {
-            // The journal is older than the archive: begin with what it still has.
-            start = Position(epoch: oldest.epoch, n: oldest.n - 1)
-        }
-        try self.store.begin(at: start)
-        return ArchiveCursor(stored: start, summarised: start, anchor: nil)
+    /// Where an archive begins that has never seen this journal.
+    private func firstCursor() -> Position {
+        guard let oldest = self.source.oldestPosition, oldest.n > 1 else { return .zero }
+        // The journal is older than the archive: begin with what it still has.
+        return Position(epoch: oldest.epoch, n: oldest.n - 1)
     }
 
     /// A cursor the journal cannot go on from stops the archive: nothing is guessed.
     private func check(_ cursor: ArchiveCursor) throws(ArchiveError) {
+        guard cursor.summarised <= cursor.stored else {
+            throw Self.stopping(
+                .storeDamaged(detail: "the summarised cursor is after the stored one"))
+        }
         let newest = self.source.newestPosition
         if cursor.stored > (newest ?? .zero) {
             throw Self.stopping(.cursorAheadOfJournal(cursor: cursor.stored, newest: newest))
@@ -249,11 +260,18 @@ package final class Historian<Source: ReadingSource> {
             self.lastMaintenance = now
             self.maintain()
         }
-        let isCaughtUp = try self.fill()
-        if try self.writeRows(now: now, isCaughtUp: isCaughtUp) { return 0 }
-        if try self.writeSummary(now: now) { return 0 }
+        let isSummaryDue = self.isSummaryDue(now: now)
+        // A summary needs every row taken to be stored: read no more until it is written.
+        let isDraining = isSummaryDue && self.box.map { $0.builder.position } != self.stored
+        let isCaughtUp = isDraining ? false : try self.fill()
+        if try self.writeRows(now: now, isCaughtUp: isCaughtUp, isDraining: isDraining) {
+            return 0
+        }
+        if isSummaryDue, try self.writeSummary() { return 0 }
         return isCaughtUp ? Self.idlePauseNanoseconds : 0
     }
+
+    private var stored: Position? { self.box?.builder.committed }
 
     /// Reads until a batch is full; whether the journal has no more now.
     private func fill() throws(ArchiveError) -> Bool {
@@ -279,7 +297,9 @@ package final class Historian<Source: ReadingSource> {
     }
 
     /// Writes one transaction of rows if one is due; whether it did.
-    private func writeRows(now: UInt64, isCaughtUp: Bool) throws(ArchiveError) -> Bool {
+    private func writeRows(
+        now: UInt64, isCaughtUp: Bool, isDraining: Bool
+    ) throws(ArchiveError) -> Bool {
         guard let known = self.box else { return false }
         let (position, committed, count) = (
             known.builder.position, known.builder.committed, known.builder.rows.count
@@ -290,7 +310,7 @@ package final class Historian<Source: ReadingSource> {
             ? self.configuration.batchIntervalNanoseconds
             : self.configuration.quietIntervalNanoseconds
         let isDue =
-            count >= self.rowLimit || now - self.lastWrite >= interval
+            count >= self.rowLimit || isDraining || now - self.lastWrite >= interval
             || (self.isStopping && isCaughtUp)
         guard isDue else { return false }
         try self.register()
@@ -318,8 +338,11 @@ package final class Historian<Source: ReadingSource> {
     private func writePrefix(
         _ count: Int, from: Position, to: Position
     ) throws(ArchiveError) -> ArchiveWriteOutcome {
-        try self.store.write(
+        self.isWritingRows = true
+        let outcome = try self.store.write(
             ArchiveBatch(from: from, to: to, rows: self.box?.builder.rows.prefix(count) ?? []))
+        self.isWritingRows = false
+        return outcome
     }
 
     private func register() throws(ArchiveError) {
@@ -331,14 +354,22 @@ package final class Historian<Source: ReadingSource> {
         self.box?.builder.didRegister()
     }
 
-    private func writeSummary(now: UInt64) throws(ArchiveError) -> Bool {
-        guard let known = self.box, known.builder.committed > known.builder.summarised,
-            known.builder.isCaughtUpWithCursor
+    private func isSummaryDue(now: UInt64) -> Bool {
+        guard let known = self.box, known.builder.isCaughtUpWithCursor,
+            known.builder.position > known.builder.summarised
         else { return false }
-        let isDue =
-            self.isStopping || known.builder.minutes.rows.count >= self.configuration.minuteRowsMax
+        return self.isStopping
+            || known.builder.minutes.rows.count >= self.configuration.minuteRowsMax
             || now - self.lastSummary >= self.configuration.summaryIntervalNanoseconds
-        guard isDue, let summary = known.builder.summary() else { return false }
+    }
+
+    /// Writes the summary if every row taken is stored; whether it did.
+    private func writeSummary() throws(ArchiveError) -> Bool {
+        guard let summary = self.box?.builder.summary(), summary.through > summary.from else {
+            return false
+        }
+        try self.store.prepare(
+            days: Set(summary.minutes.map { ArchiveDay(of: $0.minute * 60_000_000_000) }))
         guard try self.store.write(summary) == .stored else {
             self.follow()
             return true
@@ -389,42 +420,41 @@ package final class Historian<Source: ReadingSource> {
         self.status.publish(error: error.description)
         self.count(error)
         self.report(error, action)
-        let rows = self.box?.builder.rows.count ?? 0
+        let rows = self.isWritingRows ? min(self.box?.builder.rows.count ?? 0, self.rowLimit) : 0
+        self.isWritingRows = false
         switch error.disposition {
-        case .quarantine where rows > 0 && self.machine.state == .running:
-            // Half the rows, then half again: the bad one ends up alone, without waiting.
-            if min(rows, self.rowLimit) > 1 {
-                self.rowLimit = max(1, min(rows, self.rowLimit) / 2)
-            } else {
-                self.attempt("quarantine") { () throws(ArchiveError) in
-                    try self.quarantineFirst(error)
-                }
+        case .quarantine:
+            guard rows > 0 else {
+                // Refused content that is no row of ours: a person must look.
+                self.machine.stop(.schemaMismatch(detail: error.description))
+                return
             }
+            self.isolate(rows, error)
             return
-        case .createPartition where rows > 0 && self.machine.state == .running:
+        case .createPartition:
             self.store.forgetDays()
-            // Not about partitions, or not for long: then it is the row.
-            if self.machine.failureCount >= 2 {
-                self.rowLimit = max(1, min(rows, self.rowLimit) / 2)
-                if min(rows, self.rowLimit) == 1, self.machine.failureCount >= 20 {
-                    self.attempt("quarantine") { () throws(ArchiveError) in
-                        try self.quarantineFirst(error)
-                    }
-                    return
-                }
+            // Not about partitions after all: then it is a row.
+            if rows > 0, self.machine.failureCount >= Self.partitionAttemptsMax {
+                self.isolate(rows, error)
+                return
             }
         case .retrySmaller: self.rowLimit = max(1, self.rowLimit / 2)
-        case .quarantine:
-            // Refused content that is no row of ours (a summary, a name): a person must look.
-            self.machine.stop(.schemaMismatch(detail: error.description))
-            return
-        case .createPartition, .reconnect, .retry, .backOffLong, .retrySlowly, .stop: break
+        case .reconnect, .retry, .backOffLong, .retrySlowly, .stop: break
         }
         self.machine.failed(
             error.disposition, now: MonotonicInstant(nanoseconds: Self.now()),
             random: self.nextRandom())
         if case .backingOff(_, false) = self.machine.state { self.store.close() }
         if case .breakerOpen(_, false) = self.machine.state { self.store.close() }
+    }
+
+    /// Halves the rows of the next transaction, without waiting, until the bad one is alone.
+    private func isolate(_ rows: Int, _ cause: ArchiveError) {
+        guard rows == 1 else {
+            self.rowLimit = rows / 2
+            return
+        }
+        self.attempt("quarantine") { () throws(ArchiveError) in try self.quarantineFirst(cause) }
     }
 
     /// Puts the first row aside and moves the cursor over it, in one transaction.

@@ -2,7 +2,9 @@
 
 package import MidwatchModel
 
-/// Turns journal records into archive rows. Pure: no clock, no I/O.
+/// Turns journal records into archive rows.
+///
+/// Pure: no clock, no I/O.
 ///
 /// It may be fed records from well before the cursor, and has three ranges:
 ///
@@ -76,6 +78,8 @@ package struct HistorianBatchBuilder: ~Copyable {
     ///   - state: Sensors and quarantined rows as read with the cursor.
     ///   - start: Position after which the records come that will be fed, at most
     ///     `cursor.summarised`.
+    ///   - sourceTimes: What source times are accepted.
+    ///   - redelivery: Limits of the redelivery window, the engine's.
     ///   - assumedAnchor: Clock relation for readings before the first anchor of the journal.
     ///   - unit: Unit of a sensor path, for the archive's sensor table.
     package init(

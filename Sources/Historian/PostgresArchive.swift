@@ -85,6 +85,7 @@ package final class PostgresArchive: ArchiveStore {
                     (journal, journal_id, epoch, n, summarised_epoch, summarised_n)
                 VALUES ('\(self.journal)', \(self.journalID), \(position.epoch), \(position.n),
                     \(position.epoch), \(position.n))
+                ON CONFLICT DO NOTHING
                 """)
             try self.commit(link)
         }

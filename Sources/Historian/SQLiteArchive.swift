@@ -6,8 +6,10 @@ package import MidwatchModel
 /// Where the embedded archive lies and how long it keeps what it stores.
 package struct SQLiteArchiveOptions: Sendable {
     package var path: String
-    /// Whether every commit reaches stable storage. Not needed for exactly once: rows and cursor
-    /// fall back together, and the journal still holds what was lost.
+    /// Whether every commit reaches stable storage.
+    ///
+    /// Not needed for exactly once: rows and cursor fall back together, and the journal still holds
+    /// what was lost.
     package var isFullySynchronous = false
     /// Days that readings are kept, counted from the end of their day; nil: for ever.
     package var readingDays: Int32?
@@ -69,7 +71,7 @@ package final class SQLiteArchive: ArchiveStore {
             find.reset()
             let cursor = try database.prepare(
                 """
-                INSERT INTO archive_cursor
+                INSERT OR IGNORE INTO archive_cursor
                     (journal_id, epoch, n, summarised_epoch, summarised_n) VALUES (?, ?, ?, ?, ?)
                 """)
             cursor.bind(1, self.journalID)

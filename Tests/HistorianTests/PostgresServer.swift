@@ -22,6 +22,7 @@ final class PostgresServer: Sendable {
     /// Makes and starts a server.
     ///
     /// - Parameter isDurable: fsync on; off is enough for every test that does not cut the power.
+    /// - Throws: `Failure` if a program fails or the server does not answer.
     init(isDurable: Bool = false) throws {
         self.isDurable = isDurable
         self.port = try Self.freePort()
