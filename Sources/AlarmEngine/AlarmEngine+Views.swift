@@ -26,7 +26,6 @@ package struct LiveSensor: BitwiseCopyable, Sendable {
     package var alarmState: AlarmState
     package var alarmPriority: AlarmPriority
     package var isUnknown: Bool
-    package var spare: UInt16 = 0
 }
 
 /// What screens show of one alarm; written to a live table by the engine's owner.
@@ -46,9 +45,6 @@ package struct LiveAlarm: BitwiseCopyable, Sendable {
     package var state: AlarmState
     package var result: ConditionResult
     package var isRetired: Bool
-    package var spare: UInt8 = 0
-    package var spare2: UInt16 = 0
-    package var spare3: UInt32 = 0
 }
 
 extension AlarmEngine {
