@@ -22,6 +22,8 @@ package enum LedgerAudit {
         /// 0 in a ledger whose disk never failed.
         package var supersededBytes: UInt64 = 0
 
+        package init() {}
+
         /// Whether every line is there and as it was written.
         package var isWhole: Bool { self.firstBroken == nil }
         /// Lines missing at the end, by the anchored head.
