@@ -151,7 +151,7 @@ struct Topology {
             DeliveryService(
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n),
-            try APIService(
+            APIService(
                 configuration.api, desk: desk, progress: vitals.progress(of: .api),
                 logger: logger),
             Reloader(
