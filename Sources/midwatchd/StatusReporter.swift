@@ -65,7 +65,12 @@ final class StatusReporter: Sendable {
     let parts: Parts
     private let state = Mutex(State())
 
-    init(_ parts: Parts) { self.parts = parts }
+    private let bornAt: MonotonicInstant
+
+    init(_ parts: Parts) {
+        self.parts = parts
+        self.bornAt = parts.clock.now()
+    }
 
     /// Takes the second's figures.
     ///
@@ -136,8 +141,16 @@ final class StatusReporter: Sendable {
         for endpoint in self.parts.delivery.status().endpoints where endpoint.breaker != .closed {
             modes.append("endpoint \(endpoint.endpoint) unreachable")
         }
+        if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
         return modes + self.parts.unsafeSettings
+    }
+
+    /// Whether the watchdog showed life lately; a start gives it time to come.
+    private var isWatched: Bool {
+        let now = self.parts.clock.now()
+        let last = self.state.withLock { $0.watchdogAt } ?? self.bornAt
+        return now.nanosecondsSince(last) < 10_000_000_000
     }
 
     func report() -> StatusView {
