@@ -43,7 +43,34 @@ struct ImportTests {
         #expect(importers.map(\.path) == [])
     }
 
+    @Test func `links of the documents lead to files`() throws {
+        let names = [
+            "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md",
+            "Deploy/README.md",
+        ]
+        for name in names {
+            let folder = name.split(separator: "/").dropLast().joined(separator: "/")
+            let missing = Self.links(in: try SourceTree.file(name).text).filter {
+                !SourceTree.exists("\(SourceTree.root)/\(folder)/\($0)")
+            }
+            #expect(missing == [], "\(name)")
+        }
+    }
+
+    /// Targets of links to files of the tree.
+    private static func links(in markdown: String) -> [String] {
+        markdown.split(separator: "](", omittingEmptySubsequences: false).dropFirst().compactMap {
+            let target = $0.prefix { $0 != ")" && $0 != "#" }
+            return target.isEmpty || target.contains(":") ? nil : String(target)
+        }
+    }
+
     // MARK: - These checks can fail
+
+    @Test func `links to files are found in a text`() {
+        let text = "See [a](A.md), [b](B.md#part), [c](https://example.org) and [d](#here)."
+        #expect(Self.links(in: text) == ["A.md", "B.md"])
+    }
 
     private static let sample = """
         ## Imports

@@ -52,7 +52,7 @@ enum SourceTree {
         return unsafe Self.drain(stream)
     }
 
-    static func exists(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
+    static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     static func quoted(_ path: String) -> String { "'\(path)'" }
 

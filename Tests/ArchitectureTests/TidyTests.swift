@@ -92,6 +92,10 @@ struct TidyTests {
         #expect(Tidy.disabled(Self.file(text)).count == 1)
     }
 
+    @Test func `a measurement may wait to be asked for`() {
+        #expect(Tidy.disabled(Self.file("@Suite(\(Tidy.measurement)) struct A {}")) == [])
+    }
+
     @Test(arguments: [
         "usleep(1)", "try await Task.sleep(for: .seconds(1))", "sleep(1)", "Glibc.sleep(2)",
         "unsafe nanosleep(&a, nil)",
