@@ -6,6 +6,7 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 import ReadingRing
 import TelemetryWire
 import Vitals

@@ -8,6 +8,7 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 import OperatorAPI
 import ReadingRing
 import ServiceLifecycle
