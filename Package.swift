@@ -39,7 +39,7 @@ func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []
 /// Files beside test code that are read by path at run time.
 ///
 /// SwiftPM resources are not used: the accessor they generate imports Foundation.
-let testFixtures: [String: [String]] = [:]
+let testFixtures: [String: [String]] = ["IntegrationTests": ["Fixtures"]]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -151,7 +151,12 @@ var targets: [Target] = [
         "StateFolderTests",
         ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
     tests("ArchitectureTests", []),
-    tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
+    tests(
+        "IntegrationTests",
+        [
+            "FleetSimulation", "OperatorConsole", "OperatorViews", "EmbeddedStore", "JSONText",
+            "MidwatchModel", "CLinux",
+        ]),
 ]
 
 var dependencies: [Package.Dependency] = [
