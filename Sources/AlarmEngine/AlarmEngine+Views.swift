@@ -53,7 +53,7 @@ extension AlarmEngine {
             valueBits: sensor.valueBits, lastArrival: sensor.lastArrival,
             deadline: self.extendedDeadline(of: sensor),
             deadlineNanoseconds: sensor.deadlineNanoseconds,
-            lastSourceTime: sensor.lastSourceTime, lastN: sensor.lastN,
+            lastSourceTime: sensor.shownSourceTime, lastN: sensor.lastN,
             readingCount: sensor.readingCount, backlogCount: sensor.backlogCount,
             heldSince: .zero, source: sensor.source, freshness: sensor.freshness,
             quality: sensor.quality, sourceTimeStatus: sensor.sourceTimeStatus,
