@@ -2,7 +2,9 @@
 
 internal import MidwatchModel
 
-/// One sensor as the engine knows it. Part of the checkpoint format.
+/// One sensor as the engine knows it.
+///
+/// Part of the checkpoint format.
 struct SensorState: BitwiseCopyable {
     /// What the deadline counts from: the last live arrival, or the registration.
     var deadlineBase: MonotonicInstant
@@ -50,6 +52,17 @@ struct SensorState: BitwiseCopyable {
         self.deadlineNanoseconds = deadlineNanoseconds
     }
 
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] {
+        [
+            ByteField(\Self.freshness), ByteField(\Self.quality),
+            ByteField(\Self.sourceTimeStatus), ByteField(\Self.valueKind),
+            ByteField(\Self.supervision), ByteField(\Self.isDeclared),
+            ByteField(\Self.isRetired), ByteField(\Self.hasRestartGrace),
+            ByteField(\Self.hasLagGrace), ByteField(\Self.isUnknown),
+        ]
+    }
+
     /// Source time of the last live reading, if it is worth anything.
     var shownSourceTime: Int64 {
         self.sourceTimeStatus == .accepted ? self.lastSourceTime : Slot.noSourceTime
@@ -62,9 +75,11 @@ struct SensorState: BitwiseCopyable {
     }
 }
 
-/// One alarm of one sensor. Part of the checkpoint format.
+/// One alarm of one sensor.
+///
+/// Part of the checkpoint format.
 struct AlarmRecord: BitwiseCopyable {
-    enum Pending: UInt8, BitwiseCopyable { case none, onDelay, offDelay }
+    enum Pending: UInt8, BitwiseCopyable, CaseIterable { case none, onDelay, offDelay }
 
     var rule: AlarmRule
     var machine = AlarmMachine()
@@ -92,6 +107,15 @@ struct AlarmRecord: BitwiseCopyable {
     }
 
     var isRaised: Bool { self.machine.state.isRaised }
+
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] {
+        [
+            ByteField(\Self.rule.kind), ByteField(\Self.rule.priority),
+            ByteField(\Self.rule.isLatching), ByteField(\Self.machine.state),
+            ByteField(\Self.result), ByteField(\Self.pending),
+        ]
+    }
 }
 
 /// What a source's clock is worth: the smallest offset arrival − source time of the last minutes.
