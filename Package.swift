@@ -36,8 +36,9 @@ func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []
         exclude: testFixtures[name] ?? [], swiftSettings: strict)
 }
 
-/// Files beside test code that are read by path at run time. SwiftPM resources are not used: the
-/// accessor they generate imports Foundation.
+/// Files beside test code that are read by path at run time.
+///
+/// SwiftPM resources are not used: the accessor they generate imports Foundation.
 let testFixtures: [String: [String]] = ["IntegrationTests": ["Fixtures"]]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -86,6 +87,12 @@ var targets: [Target] = [
     target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
+    target(
+        "StateFolder",
+        [
+            "MidwatchModel", "JSONText", "AlarmEngine", "Journal", "MidwatchConfiguration",
+            "CLinux",
+        ]),
     target("FleetSimulation", ["MidwatchModel", "TelemetryWire", "CLinux"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -97,15 +104,16 @@ var targets: [Target] = [
         [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
             "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
-            "Vitals", "MidwatchConfiguration", "CLinux",
+            "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
         ], [log, lifecycle, signals, arguments]),
     program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
     program(
         "midwatch",
         [
             "MidwatchModel", "JSONText", "AlarmEngine", "OperatorViews", "Journal", "Historian",
-            "OperatorConsole", "MidwatchConfiguration", "FleetSimulation", "CLinux",
-        ], [arguments]),
+            "OperatorConsole", "MidwatchConfiguration", "StateFolder", "FleetSimulation",
+            "CLinux",
+        ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
     tests("JSONTextTests", ["JSONText"]),
@@ -139,6 +147,9 @@ var targets: [Target] = [
         [
             "FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire", "CLinux",
         ]),
+    tests(
+        "StateFolderTests",
+        ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

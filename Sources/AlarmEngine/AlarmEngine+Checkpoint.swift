@@ -79,10 +79,11 @@ extension AlarmEngine {
             self.clocks.restore(count: Int(words[14]), from: bytes, at: &offset)
         else { throw .truncated }
         self.paths = []
+        self.pathIndexes = [:]
         self.sourceNames = []
         for _ in 0..<Int(words[12]) {
             guard let path = Self.text(bytes, &offset) else { throw .truncated }
-            self.paths.append(path)
+            self.addPath(path)
         }
         for _ in 0..<Int(words[15]) {
             guard let name = Self.text(bytes, &offset) else { throw .truncated }

@@ -6,6 +6,7 @@ package import MidwatchModel
 package struct LiveSensor: BitwiseCopyable, Sendable {
     package var valueBits: UInt64
     package var lastArrival: MonotonicInstant
+    package var lastArrivalWall: WallInstant
     package var deadline: MonotonicInstant
     package var deadlineNanoseconds: UInt64
     package var lastSourceTime: Int64
@@ -13,7 +14,7 @@ package struct LiveSensor: BitwiseCopyable, Sendable {
     package var readingCount: UInt64
     package var backlogCount: UInt64
     /// Since when an alarm is held because its condition is unknown; zero if none is.
-    package var heldSince: MonotonicInstant
+    package var heldSince: WallInstant
     package var source: SourceIndex
     package var freshness: Freshness
     package var quality: Quality
@@ -25,16 +26,16 @@ package struct LiveSensor: BitwiseCopyable, Sendable {
     package var alarmState: AlarmState
     package var alarmPriority: AlarmPriority
     package var isUnknown: Bool
-    package var spare: UInt16 = 0
 }
 
 /// What screens show of one alarm; written to a live table by the engine's owner.
 package struct LiveAlarm: BitwiseCopyable, Sendable {
     package var activation: DecisionID
     package var activationCount: UInt64
-    package var raisedAt: MonotonicInstant
-    package var lastTransition: MonotonicInstant
-    package var heldSince: MonotonicInstant
+    /// By the calendar, from the anchor of that moment; 0 for never.
+    package var raisedAt: WallInstant
+    package var lastTransition: WallInstant
+    package var heldSince: WallInstant
     package var triggerBits: UInt64
     package var worst: Double
     package var setpoint: Double
@@ -43,6 +44,8 @@ package struct LiveAlarm: BitwiseCopyable, Sendable {
     package var priority: AlarmPriority
     package var state: AlarmState
     package var result: ConditionResult
+    /// A row that no alarm of its sensor uses any more: shown to nobody.
+    package var isRetired: Bool
 }
 
 extension AlarmEngine {
@@ -51,11 +54,13 @@ extension AlarmEngine {
         let sensor = self.sensors[index]
         var live = LiveSensor(
             valueBits: sensor.valueBits, lastArrival: sensor.lastArrival,
+            lastArrivalWall: WallInstant(nanoseconds: sensor.lastArrivalWall),
             deadline: self.extendedDeadline(of: sensor),
             deadlineNanoseconds: sensor.deadlineNanoseconds,
-            lastSourceTime: sensor.lastSourceTime, lastN: sensor.lastN,
+            lastSourceTime: sensor.shownSourceTime, lastN: sensor.lastN,
             readingCount: sensor.readingCount, backlogCount: sensor.backlogCount,
-            heldSince: .zero, source: sensor.source, freshness: sensor.freshness,
+            heldSince: WallInstant(nanoseconds: 0), source: sensor.source,
+            freshness: sensor.freshness,
             quality: sensor.quality, sourceTimeStatus: sensor.sourceTimeStatus,
             valueKind: sensor.valueKind, supervision: sensor.supervision,
             isDeclared: sensor.isDeclared, hasActiveAlarm: false, alarmState: .normal,
@@ -64,7 +69,9 @@ extension AlarmEngine {
         for index in first..<first + Int(sensor.alarmCount) {
             let alarm = self.alarms[index]
             guard alarm.machine.state != .normal else { continue }
-            if alarm.heldSince != .zero { live.heldSince = alarm.heldSince }
+            if alarm.heldSince != .zero {
+                live.heldSince = WallInstant(nanoseconds: alarm.heldSinceWall)
+            }
             if !live.hasActiveAlarm || alarm.rule.priority > live.alarmPriority
                 || alarm.machine.state.isRaised && !live.alarmState.isRaised
             {
@@ -81,10 +88,14 @@ extension AlarmEngine {
         let alarm = self.alarms[index]
         return LiveAlarm(
             activation: alarm.activation, activationCount: alarm.activationCount,
-            raisedAt: alarm.raisedAt, lastTransition: alarm.lastTransition,
-            heldSince: alarm.heldSince, triggerBits: alarm.triggerBits, worst: alarm.worst,
+            raisedAt: WallInstant(nanoseconds: alarm.raisedWall),
+            lastTransition: WallInstant(nanoseconds: alarm.lastTransitionWall),
+            heldSince: WallInstant(
+                nanoseconds: alarm.heldSince == .zero ? 0 : alarm.heldSinceWall),
+            triggerBits: alarm.triggerBits, worst: alarm.worst,
             setpoint: alarm.rule.setpoint, sensor: alarm.sensor, kind: alarm.rule.kind,
-            priority: alarm.rule.priority, state: alarm.machine.state, result: alarm.result)
+            priority: alarm.rule.priority, state: alarm.machine.state, result: alarm.result,
+            isRetired: !self.alarmRange(of: Int(alarm.sensor.rawValue)).contains(index))
     }
 
     /// The alarms of sensor `index`, as a range of the alarm table.

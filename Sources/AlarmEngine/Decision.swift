@@ -100,6 +100,7 @@ package struct Decision: Sendable, BitwiseCopyable {
     package var worst: Double
     /// Arrival of the last live reading of the sensor.
     package var lastArrival: MonotonicInstant
+    package var lastArrivalWall: WallInstant
     package var activation: DecisionID
     /// Activations of this alarm so far.
     package var activationCount: UInt64
@@ -129,6 +130,7 @@ package struct Decision: Sendable, BitwiseCopyable {
         self.setpoint = 0
         self.worst = 0
         self.lastArrival = .zero
+        self.lastArrivalWall = WallInstant(nanoseconds: 0)
         self.activation = .none
         self.activationCount = 0
         self.amount = 0

@@ -7,10 +7,13 @@ struct SensorState: BitwiseCopyable {
     /// What the deadline counts from: the last live arrival, or the registration.
     var deadlineBase: MonotonicInstant
     var deadlineNanoseconds: UInt64
-    /// Added once after a restart, until a live reading is seen (RULES 20).
+    /// Added to the deadline until a live reading is seen: once after a restart, once for our lag.
     var graceNanoseconds: UInt64 = 0
     /// Last live reading.
     var lastArrival = MonotonicInstant.zero
+    /// The same by the calendar, from the anchor of that moment: engine time stands still while
+    /// Midwatch is down, the calendar does not. 0 before the first anchor.
+    var lastArrivalWall: Int64 = 0
     var valueBits: UInt64 = 0
     var lastSourceTime = Slot.noSourceTime
     var lastN: UInt64 = Slot.noPrevious
@@ -24,6 +27,8 @@ struct SensorState: BitwiseCopyable {
     var backlogCount: UInt64 = 0
     var firstAlarm: UInt32 = 0
     var alarmCount: UInt32 = 0
+    /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
+    var alarmRows: UInt32 = 0
     var timer: UInt32 = 0
     var source = SourceIndex.own
     var freshness = Freshness.neverReceived
@@ -33,12 +38,21 @@ struct SensorState: BitwiseCopyable {
     var supervision = SupervisionMode.periodic
     var isDeclared = false
     var isRetired = false
+    /// The grace of a restart was given (RULES 20).
+    var hasRestartGrace = false
+    /// The time that our own lag gives beyond its extension was given (RULES 21).
+    var hasLagGrace = false
     /// The value of the last live reading cannot be used: not finite, or quality bad.
     var isUnknown = false
 
     init(deadlineBase: MonotonicInstant, deadlineNanoseconds: UInt64) {
         self.deadlineBase = deadlineBase
         self.deadlineNanoseconds = deadlineNanoseconds
+    }
+
+    /// Source time of the last live reading, if it is worth anything.
+    var shownSourceTime: Int64 {
+        self.sourceTimeStatus == .accepted ? self.lastSourceTime : Slot.noSourceTime
     }
 
     /// When silence makes the sensor stale, without the monitor's own lag.
@@ -65,6 +79,10 @@ struct AlarmRecord: BitwiseCopyable {
     var lastTransition = MonotonicInstant.zero
     /// Since when the condition is unknown while the alarm is held; zero if it is known.
     var heldSince = MonotonicInstant.zero
+    // The three instants by the calendar, for people.
+    var raisedWall: Int64 = 0
+    var lastTransitionWall: Int64 = 0
+    var heldSinceWall: Int64 = 0
     var triggerBits: UInt64 = 0
     var worst: Double = 0
 

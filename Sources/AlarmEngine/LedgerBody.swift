@@ -56,7 +56,7 @@ extension AlarmEngine {
         if decision.lastArrival != .zero {
             json.name("value")
             decision.writeValue(to: &json)
-            json.field("lastArrival", self.wall(of: decision.lastArrival).rfc3339)
+            json.field("lastArrival", decision.lastArrivalWall.rfc3339)
             json.field("ageNanoseconds", decision.time.nanosecondsSince(decision.lastArrival))
             json.field("sourceTimeStatus", decision.sourceTimeStatus.word)
         }

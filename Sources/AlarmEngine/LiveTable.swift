@@ -23,8 +23,8 @@ package final class LiveTable<Record: BitwiseCopyable & Sendable>: @unchecked Se
     package static var capacity: Int { self.chunkRecords * self.chunkCountMax }
 
     package init() {
-        precondition(MemoryLayout<Record>.size % 8 == 0, "live record size")
-        self.wordsPerRecord = MemoryLayout<Record>.size / 8 + 1
+        // A word for the sequence, then the record, its last word filled up.
+        self.wordsPerRecord = 1 + (MemoryLayout<Record>.size + 7) / 8
         unsafe self.chunks = .allocate(capacity: Self.chunkCountMax)
         for index in 0..<Self.chunkCountMax {
             unsafe (self.chunks + index).initialize(to: Atomic(nil))
@@ -41,7 +41,9 @@ package final class LiveTable<Record: BitwiseCopyable & Sendable>: @unchecked Se
     /// Records written so far are below this.
     package var count: Int { self.used.load(ordering: .acquiring) }
 
-    /// Writes record `index`. Owner only; indexes beyond `capacity` are ignored.
+    /// Writes record `index`.
+    ///
+    /// Owner only; indexes beyond `capacity` are ignored.
     package func write(_ record: Record, at index: Int) {
         guard let base = unsafe self.place(index, isWriting: true) else { return }
         let sequence = unsafe base[0].load(ordering: .relaxed)
@@ -50,9 +52,12 @@ package final class LiveTable<Record: BitwiseCopyable & Sendable>: @unchecked Se
         atomicMemoryFence(ordering: .releasing)
         unsafe withUnsafeBytes(of: record) { bytes in
             for word in 0..<self.wordsPerRecord - 1 {
-                unsafe base[1 + word].store(
-                    bytes.loadUnaligned(fromByteOffset: word * 8, as: UInt64.self),
-                    ordering: .relaxed)
+                var value: UInt64 = 0
+                let end = min(bytes.count, word * 8 + 8)
+                unsafe withUnsafeMutableBytes(of: &value) {
+                    unsafe $0.copyBytes(from: bytes[word * 8..<end])
+                }
+                unsafe base[1 + word].store(value, ordering: .relaxed)
             }
         }
         unsafe base[0].store(sequence &+ 2, ordering: .releasing)

@@ -144,8 +144,8 @@ final class OutboxStore: Sendable {
         }
     }
 
-    /// Writes that wait.
-    var backlog: Int { self.queue.withLock { $0.writeCount } }
+    /// Writes and questions that wait.
+    var backlog: Int { self.queue.withLock { $0.entries.count } }
 
     // MARK: Thread
 

@@ -45,10 +45,8 @@ package final class SQLiteDatabase {
 
     /// Opens or creates `path`.
     ///
-    /// - Parameters:
-    ///   - path: File path, or `:memory:`.
-    ///   - durability: `PRAGMA synchronous`.
-    ///   - isReadOnly: Opens for reading only; the file must exist.
+    /// `path` may be `:memory:`; `durability` is `PRAGMA synchronous`; with `isReadOnly` the file
+    /// must exist.
     package init(
         path: String, durability: Durability, isReadOnly: Bool = false,
         busyMilliseconds: Int32 = 5_000
@@ -142,7 +140,9 @@ package final class SQLiteDatabase {
     }
 }
 
-/// One prepared statement. Parameters count from 1, columns from 0, as in SQLite.
+/// One prepared statement.
+///
+/// Parameters count from 1, columns from 0, as in SQLite.
 @safe
 package final class SQLiteStatement {
     private let database: SQLiteDatabase
@@ -182,7 +182,9 @@ package final class SQLiteStatement {
 
     package func bindNull(_ index: Int32) { unsafe sqlite3_bind_null(self.handle, index) }
 
-    /// Advances to the next row; false when there is none. Then the statement must be `reset`.
+    /// Advances to the next row; false when there is none.
+    ///
+    /// Then the statement must be `reset`.
     @discardableResult
     package func step() throws(SQLiteError) -> Bool {
         switch unsafe sqlite3_step(self.handle) {

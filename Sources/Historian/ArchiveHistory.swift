@@ -54,12 +54,20 @@ package struct ArchiveHistory: Sendable, Equatable {
     }
 }
 
-/// Reads history over a connection of its own. Used by one thread or task at a time.
+/// Reads history over a connection of its own.
+///
+/// Used by one thread or task at a time.
 package protocol ArchiveReader: AnyObject {
     /// Readings or minutes of one sensor in `from ..< to`, oldest first; nil for a sensor that the
     /// archive does not know.
     ///
-    /// - Parameter limit: Points at most; capped at `ArchiveHistory.pointsMax`.
+    /// - Parameters:
+    ///   - sensor: Path of the sensor.
+    ///   - from: First instant asked for.
+    ///   - to: First instant no longer asked for.
+    ///   - limit: Points at most; capped at `ArchiveHistory.pointsMax`.
+    /// - Returns: The history, or nil.
+    /// - Throws: What the store refused; the next question may succeed.
     func history(
         of sensor: SensorID, from: WallInstant, to: WallInstant, limit: Int
     ) throws(ArchiveError) -> ArchiveHistory?

@@ -21,11 +21,14 @@ package struct ClockAnchor: Sendable, Equatable, BitwiseCopyable {
     }
 }
 
-/// How far the archive holds a journal. Both positions move only with what they speak of.
+/// How far the archive holds a journal.
+///
+/// Both positions move only with what they speak of.
 package struct ArchiveCursor: Sendable, Equatable {
     /// Last record whose row is stored (or that gives no row).
     package var stored: Position
     /// Last record that the minute rows, the sensors' newest source times and `anchor` contain.
+    ///
     /// Never after `stored`.
     package var summarised: Position
     /// The clock anchor in force at `summarised`.
@@ -72,16 +75,18 @@ package struct ArchiveState: Sendable {
     /// nil: the archive has never seen this journal.
     package var cursor: ArchiveCursor?
     package var sensors: [ArchivedSensor]
+    package var sources: [ArchivedSource]
     /// Records after `summarised` that are in quarantine and so in no minute row.
     package var quarantined: Set<Position>
 
     package init(
-        identity: String, cursor: ArchiveCursor?, sensors: [ArchivedSensor],
-        quarantined: Set<Position>
+        identity: String, cursor: ArchiveCursor?, sensors: [ArchivedSensor] = [],
+        sources: [ArchivedSource] = [], quarantined: Set<Position> = []
     ) {
         self.identity = identity
         self.cursor = cursor
         self.sensors = sensors
+        self.sources = sources
         self.quarantined = quarantined
     }
 }
@@ -147,7 +152,9 @@ package enum ArchiveWriteOutcome: Sendable, Equatable {
     case cursorMoved
 }
 
-/// Why the archive stands still until a person acts. Nothing is guessed.
+/// Why the archive stands still until a person acts.
+///
+/// Nothing is guessed.
 package enum ArchiveCondition: Sendable, Equatable, CustomStringConvertible {
     /// The cursor names a record that the journal does not have (yet).
     case cursorAheadOfJournal(cursor: Position, newest: Position?)
@@ -240,7 +247,9 @@ package struct ArchiveError: Error, Sendable, CustomStringConvertible {
     package var description: String { "\(self.code) in \(self.action): \(self.message)" }
 }
 
-/// One archive, as the historian drives it. Every call is made on the historian's thread.
+/// One archive, as the historian drives it.
+///
+/// Every call is made on the historian's thread.
 ///
 /// Calls that wait for the store call `onWait` at least once a second and give up (disposition
 /// `reconnect`) when it answers false.

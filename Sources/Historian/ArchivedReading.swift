@@ -8,7 +8,9 @@ package struct ArchivedReading: Sendable, BitwiseCopyable {
     package var slot: Slot
     package var epoch: UInt32
     package var n: UInt64
-    /// The time column: source time if accepted, else arrival. Nanoseconds since 1970.
+    /// The time column: source time if accepted, else arrival.
+    ///
+    /// Nanoseconds since 1970.
     package var time: Int64
     /// Our wall clock at arrival, nanoseconds since 1970.
     package var arrivalTime: Int64

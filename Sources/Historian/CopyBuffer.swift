@@ -48,7 +48,9 @@ package struct CopyBuffer: ~Copyable {
         unsafe self.memory = grown
     }
 
-    /// Begins a row of `fieldCount` fields. Reserve its bytes first.
+    /// Begins a row of `fieldCount` fields.
+    ///
+    /// Reserve its bytes first.
     @inline(__always)
     package mutating func beginRow(fieldCount: Int16) { self.store(fieldCount) }
 
@@ -93,7 +95,9 @@ package struct CopyBuffer: ~Copyable {
         self.put(microseconds - Self.timestampZeroMicroseconds)
     }
 
-    /// UTF-8 text, which must hold no zero byte. Reserves for itself.
+    /// UTF-8 text, which must hold no zero byte.
+    ///
+    /// Reserves for itself.
     package mutating func put(_ text: String) {
         let bytes = Array(text.utf8)
         self.reserve(4 + bytes.count)

@@ -30,7 +30,7 @@ package struct HistorianConfiguration: Sendable {
 }
 
 /// Holds the builder, which cannot be copied, where it can be replaced.
-private final class BuilderBox {
+final class BuilderBox {
     var builder: HistorianBatchBuilder
 
     init(_ builder: consuming HistorianBatchBuilder) { self.builder = builder }
@@ -43,37 +43,46 @@ private final class BuilderBox {
 /// `status`.
 package final class Historian<Source: ReadingSource> {
     /// Longest sleep between two beats.
-    private static var pauseMaxNanoseconds: UInt64 { 250_000_000 }
+    static var pauseMaxNanoseconds: UInt64 { 250_000_000 }
+    /// Attempts to make a missing partition before the row is suspected.
+    static var partitionAttemptsMax: UInt32 { 3 }
+    /// How long stopping waits for the store.
+    static var stopGraceNanoseconds: UInt64 { 5_000_000_000 }
     /// Rest between two looks at a journal that had nothing.
-    private static var idlePauseNanoseconds: UInt64 { 20_000_000 }
+    static var idlePauseNanoseconds: UInt64 { 20_000_000 }
 
     package let status: HistorianStatus
-    private let configuration: HistorianConfiguration
-    private var source: Source
-    private let store: any ArchiveStore
-    private let progress: StageProgress
-    private let logger: Logger
-    private let unit: @Sendable (String) -> String
-    private let assumedAnchor: ClockAnchor
-    private let wallClock: () -> WallInstant
+    let configuration: HistorianConfiguration
+    var source: Source
+    let store: any ArchiveStore
+    let progress: StageProgress
+    let logger: Logger
+    let unit: @Sendable (String) -> String
+    let assumedAnchor: ClockAnchor
+    let wallClock: () -> WallInstant
 
-    private var machine: HistorianMachine
-    private var box: BuilderBox?
-    private var input = HistorianInput()
+    var machine: HistorianMachine
+    var box: BuilderBox?
+    var input = HistorianInput()
     /// Rows that the next transaction takes: halved when it is refused, grown when it is stored.
-    private var rowLimit: Int
-    private var random: UInt64
-    private var isStopping = false
-    private var lastWrite: UInt64 = 0
-    private var lastSummary: UInt64 = 0
-    private var lastMaintenance: UInt64?
-    private var caughtUpAt: UInt64
-    private var lastLoggedFailure: (code: String, at: UInt64)?
+    var rowLimit: Int
+    var random: UInt64
+    var isStopping = false
+    /// Whether the last call that failed was one that stores rows.
+    var isWritingRows = false
+    var lastWrite: UInt64 = 0
+    var lastSummary: UInt64 = 0
+    var lastMaintenance: UInt64?
+    var caughtUpAt: UInt64
+    var lastLoggedFailure: (code: String, at: UInt64)?
 
     /// - Parameters:
+    ///   - configuration: Settings.
     ///   - source: Journal records; used on the thread that calls `run` only.
     ///   - store: The archive; likewise.
+    ///   - status: What others may know.
     ///   - progress: Beats at least once a second while `run` runs.
+    ///   - logger: Life cycle and failures, never a reading.
     ///   - assumedAnchor: Clock relation for readings before the journal's first anchor.
     ///   - unit: Unit of a sensor path, for the archive's sensor table.
     ///   - wallClock: For partitions and retention only.
@@ -103,9 +112,14 @@ package final class Historian<Source: ReadingSource> {
     ///
     /// Blocks the calling thread. `stop` is asked at least every 250 ms.
     package func run(until stop: @escaping () -> Bool) {
+        // A transaction under way may still end; a store that hangs may not hold up the program.
+        var stopSeen: UInt64?
         self.store.onWait = { [progress = self.progress] in
             progress.beat()
-            return !stop()
+            guard stop() else { return true }
+            let now = Self.now()
+            stopSeen = stopSeen ?? now
+            return now - (stopSeen ?? now) < Self.stopGraceNanoseconds
         }
         while !stop() {
             var pause = self.turn()
@@ -147,7 +161,7 @@ package final class Historian<Source: ReadingSource> {
     /// Stores what is readable and summarises; called once, when the program stops.
     package func finish() {
         // A server that hangs now must not hold up the program for long.
-        let deadline = Self.now() + 5_000_000_000
+        let deadline = Self.now() + Self.stopGraceNanoseconds
         self.store.onWait = { Self.now() < deadline }
         self.isStopping = true
         while self.machine.state == .running, Self.now() < deadline, self.turn() == 0 {}
@@ -158,14 +172,20 @@ package final class Historian<Source: ReadingSource> {
     // MARK: - Connecting
 
     private func connect() throws(ArchiveError) {
-        let state = try self.store.open(journal: self.source.journalID)
+        var state = try self.store.open(journal: self.source.journalID)
         try self.checkIdentity(state)
-        let cursor = try self.cursor(in: state)
+        if state.cursor == nil {
+            try self.store.begin(at: self.firstCursor())
+            // Read back: another historian may have begun at the same moment.
+            state = try self.store.open(journal: self.source.journalID)
+        }
+        guard let cursor = state.cursor else { throw Self.stopping(.cursorMissing) }
         try self.check(cursor)
         // The same place as before: what waits in the builder is still right.
         if let known = self.box, known.builder.committed == cursor.stored,
             known.builder.summarised == cursor.summarised
         {
+            known.builder.reconcile(with: state)
             self.machine.opened()
             return
         }
@@ -207,20 +227,19 @@ package final class Historian<Source: ReadingSource> {
         }
     }
 
-    /// The cursor, made if the archive has never seen this journal.
-    private func cursor(in state: ArchiveState) throws(ArchiveError) -> ArchiveCursor {
-        if let cursor = state.cursor { return cursor }
-        var start = Position.zero
-        if let oldest = self.source.oldestPosition, oldest.n > 1 {
-            // The journal is older than the archive: begin with what it still has.
-            start = Position(epoch: oldest.epoch, n: oldest.n - 1)
-        }
-        try self.store.begin(at: start)
-        return ArchiveCursor(stored: start, summarised: start, anchor: nil)
+    /// Where an archive begins that has never seen this journal.
+    private func firstCursor() -> Position {
+        guard let oldest = self.source.oldestPosition, oldest.n > 1 else { return .zero }
+        // The journal is older than the archive: begin with what it still has.
+        return Position(epoch: oldest.epoch, n: oldest.n - 1)
     }
 
     /// A cursor the journal cannot go on from stops the archive: nothing is guessed.
     private func check(_ cursor: ArchiveCursor) throws(ArchiveError) {
+        guard cursor.summarised <= cursor.stored else {
+            throw Self.stopping(
+                .storeDamaged(detail: "the summarised cursor is after the stored one"))
+        }
         let newest = self.source.newestPosition
         if cursor.stored > (newest ?? .zero) {
             throw Self.stopping(.cursorAheadOfJournal(cursor: cursor.stored, newest: newest))
@@ -249,11 +268,18 @@ package final class Historian<Source: ReadingSource> {
             self.lastMaintenance = now
             self.maintain()
         }
-        let isCaughtUp = try self.fill()
-        if try self.writeRows(now: now, isCaughtUp: isCaughtUp) { return 0 }
-        if try self.writeSummary(now: now) { return 0 }
+        let isSummaryDue = self.isSummaryDue(now: now)
+        // A summary needs every row taken to be stored: read no more until it is written.
+        let isDraining = isSummaryDue && self.box.map { $0.builder.position } != self.stored
+        let isCaughtUp = isDraining ? false : try self.fill()
+        if try self.writeRows(now: now, isCaughtUp: isCaughtUp, isDraining: isDraining) {
+            return 0
+        }
+        if isSummaryDue, try self.writeSummary() { return 0 }
         return isCaughtUp ? Self.idlePauseNanoseconds : 0
     }
+
+    var stored: Position? { self.box?.builder.committed }
 
     /// Reads until a batch is full; whether the journal has no more now.
     private func fill() throws(ArchiveError) -> Bool {
@@ -279,7 +305,9 @@ package final class Historian<Source: ReadingSource> {
     }
 
     /// Writes one transaction of rows if one is due; whether it did.
-    private func writeRows(now: UInt64, isCaughtUp: Bool) throws(ArchiveError) -> Bool {
+    private func writeRows(
+        now: UInt64, isCaughtUp: Bool, isDraining: Bool
+    ) throws(ArchiveError) -> Bool {
         guard let known = self.box else { return false }
         let (position, committed, count) = (
             known.builder.position, known.builder.committed, known.builder.rows.count
@@ -290,7 +318,7 @@ package final class Historian<Source: ReadingSource> {
             ? self.configuration.batchIntervalNanoseconds
             : self.configuration.quietIntervalNanoseconds
         let isDue =
-            count >= self.rowLimit || now - self.lastWrite >= interval
+            count >= self.rowLimit || isDraining || now - self.lastWrite >= interval
             || (self.isStopping && isCaughtUp)
         guard isDue else { return false }
         try self.register()
@@ -318,8 +346,11 @@ package final class Historian<Source: ReadingSource> {
     private func writePrefix(
         _ count: Int, from: Position, to: Position
     ) throws(ArchiveError) -> ArchiveWriteOutcome {
-        try self.store.write(
+        self.isWritingRows = true
+        let outcome = try self.store.write(
             ArchiveBatch(from: from, to: to, rows: self.box?.builder.rows.prefix(count) ?? []))
+        self.isWritingRows = false
+        return outcome
     }
 
     private func register() throws(ArchiveError) {
@@ -331,14 +362,22 @@ package final class Historian<Source: ReadingSource> {
         self.box?.builder.didRegister()
     }
 
-    private func writeSummary(now: UInt64) throws(ArchiveError) -> Bool {
-        guard let known = self.box, known.builder.committed > known.builder.summarised,
-            known.builder.isCaughtUpWithCursor
+    private func isSummaryDue(now: UInt64) -> Bool {
+        guard let known = self.box, known.builder.isCaughtUpWithCursor,
+            known.builder.position > known.builder.summarised
         else { return false }
-        let isDue =
-            self.isStopping || known.builder.minutes.rows.count >= self.configuration.minuteRowsMax
+        return self.isStopping
+            || known.builder.minutes.rows.count >= self.configuration.minuteRowsMax
             || now - self.lastSummary >= self.configuration.summaryIntervalNanoseconds
-        guard isDue, let summary = known.builder.summary() else { return false }
+    }
+
+    /// Writes the summary if every row taken is stored; whether it did.
+    private func writeSummary() throws(ArchiveError) -> Bool {
+        guard let summary = self.box?.builder.summary(), summary.through > summary.from else {
+            return false
+        }
+        try self.store.prepare(
+            days: Set(summary.minutes.map { ArchiveDay(of: $0.minute * 60_000_000_000) }))
         guard try self.store.write(summary) == .stored else {
             self.follow()
             return true
@@ -351,14 +390,14 @@ package final class Historian<Source: ReadingSource> {
         return true
     }
 
-    private func didStore() {
+    func didStore() {
         self.machine.stored()
         self.status.publish(error: "")
         self.lastLoggedFailure = nil
     }
 
     /// Someone else moved the cursor: read it again and continue from there.
-    private func follow() {
+    func follow() {
         self.machine.failed(
             .reconnect, now: MonotonicInstant(nanoseconds: Self.now()), random: 0)
         self.store.close()
@@ -375,155 +414,9 @@ package final class Historian<Source: ReadingSource> {
         }
     }
 
-    // MARK: - Failing
-
-    private func attempt(_ action: String, _ body: () throws(ArchiveError) -> Void) {
-        do throws(ArchiveError) {
-            try body()
-        } catch {
-            self.fail(error, action)
-        }
-    }
-
-    private func fail(_ error: ArchiveError, _ action: String) {
-        self.status.publish(error: error.description)
-        self.count(error)
-        self.report(error, action)
-        let rows = self.box?.builder.rows.count ?? 0
-        switch error.disposition {
-        case .quarantine where rows > 0 && self.machine.state == .running:
-            // Half the rows, then half again: the bad one ends up alone, without waiting.
-            if min(rows, self.rowLimit) > 1 {
-                self.rowLimit = max(1, min(rows, self.rowLimit) / 2)
-            } else {
-                self.attempt("quarantine") { () throws(ArchiveError) in
-                    try self.quarantineFirst(error)
-                }
-            }
-            return
-        case .createPartition where rows > 0 && self.machine.state == .running:
-            self.store.forgetDays()
-            // Not about partitions, or not for long: then it is the row.
-            if self.machine.failureCount >= 2 {
-                self.rowLimit = max(1, min(rows, self.rowLimit) / 2)
-                if min(rows, self.rowLimit) == 1, self.machine.failureCount >= 20 {
-                    self.attempt("quarantine") { () throws(ArchiveError) in
-                        try self.quarantineFirst(error)
-                    }
-                    return
-                }
-            }
-        case .retrySmaller: self.rowLimit = max(1, self.rowLimit / 2)
-        case .quarantine:
-            // Refused content that is no row of ours (a summary, a name): a person must look.
-            self.machine.stop(.schemaMismatch(detail: error.description))
-            return
-        case .createPartition, .reconnect, .retry, .backOffLong, .retrySlowly, .stop: break
-        }
-        self.machine.failed(
-            error.disposition, now: MonotonicInstant(nanoseconds: Self.now()),
-            random: self.nextRandom())
-        if case .backingOff(_, false) = self.machine.state { self.store.close() }
-        if case .breakerOpen(_, false) = self.machine.state { self.store.close() }
-    }
-
-    /// Puts the first row aside and moves the cursor over it, in one transaction.
-    private func quarantineFirst(_ cause: ArchiveError) throws(ArchiveError) {
-        guard let known = self.box, let row = known.builder.rows.first else { return }
-        let batch = ArchiveBatch(
-            from: known.builder.committed, to: row.position, rows: [],
-            quarantine: QuarantinedRow(row: row, code: cause.code, message: cause.message))
-        guard try self.store.write(batch) == .stored else {
-            self.follow()
-            return
-        }
-        self.box?.builder.didQuarantineFirst()
-        self.status.counters.add(.quarantined)
-        self.didStore()
-        self.rowLimit = self.configuration.batchRowsMax
-        self.logger.error(
-            "reading quarantined",
-            metadata: [
-                "journal.position": "\(row.position)", "archive.code": "\(cause.code)",
-                "archive.error": "\(cause.message)",
-            ])
-    }
-
-    private func count(_ error: ArchiveError) {
-        let counter: HistorianCounter =
-            switch error.disposition {
-            case .reconnect: .failuresConnection
-            case .retry: error.code == "journal" ? .failuresSource : .failuresTransient
-            case .retrySmaller: .failuresTimeout
-            case .backOffLong: .failuresStorage
-            case .retrySlowly: .failuresAccess
-            case .createPartition: .failuresPartition
-            case .quarantine: .failuresContent
-            case .stop: .failuresContent
-            }
-        self.status.counters.add(counter)
-    }
-
-    /// Logs the first failure of a kind, then one line a minute.
-    private func report(_ error: ArchiveError, _ action: String) {
-        let now = Self.now()
-        if let last = self.lastLoggedFailure, last.code == error.code,
-            now - last.at < 60_000_000_000
-        {
-            return
-        }
-        self.lastLoggedFailure = (error.code, now)
-        let metadata: Logger.Metadata = [
-            "archive.store": "\(self.store.word)", "archive.action": "\(action)",
-            "archive.code": "\(error.code)", "archive.error": "\(error.message)",
-        ]
-        if case .stop = error.disposition {
-            self.logger.critical("archive stopped", metadata: metadata)
-        } else {
-            self.logger.warning("archive failed", metadata: metadata)
-        }
-    }
-
-    // MARK: - Reporting
-
-    private func publish() {
-        let counters = self.status.counters
-        let now = Self.now()
-        self.status.publish(state: self.machine.state)
-        let newest = self.source.newestPosition ?? .zero
-        let stored = self.box?.builder.committed ?? .zero
-        if let tally = self.box?.builder.takeTally() {
-            counters.add(.redelivered, tally.redelivered)
-            counters.add(.canaries, tally.canaries)
-            counters.add(.implausible, tally.implausible)
-            counters.add(.regressed, tally.regressed)
-            counters.add(.historical, tally.historical)
-            counters.add(.notANumber, tally.notANumber)
-            counters.add(.anchorMissing, tally.anchorMissing)
-            counters.add(.unregistered, tally.unregistered)
-            counters.add(.recordsMissing, tally.recordsMissing)
-            counters.add(.sensorsRegistered, tally.sensorsRegistered)
-        }
-        let lag = newest.n > stored.n ? newest.n - stored.n : 0
-        if lag == 0 { self.caughtUpAt = now }
-        counters.set(.lagRecords, lag)
-        counters.set(.lagMilliseconds, (now - self.caughtUpAt) / 1_000_000)
-        self.progress.setBacklog(lag)
-        if let known = self.box {
-            self.status.publish(stored: known.builder.committed, archived: known.builder.summarised)
-        }
-    }
-
-    private func nextRandom() -> UInt64 {
-        self.random ^= self.random << 13
-        self.random ^= self.random >> 7
-        self.random ^= self.random << 17
-        return self.random
-    }
-
     // MARK: - Clock
 
-    private static func now() -> UInt64 {
+    static func now() -> UInt64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_BOOTTIME, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -2,7 +2,9 @@
 
 package import MidwatchModel
 
-/// Turns journal records into archive rows. Pure: no clock, no I/O.
+/// Turns journal records into archive rows.
+///
+/// Pure: no clock, no I/O.
 ///
 /// It may be fed records from well before the cursor, and has three ranges:
 ///
@@ -76,6 +78,8 @@ package struct HistorianBatchBuilder: ~Copyable {
     ///   - state: Sensors and quarantined rows as read with the cursor.
     ///   - start: Position after which the records come that will be fed, at most
     ///     `cursor.summarised`.
+    ///   - sourceTimes: What source times are accepted.
+    ///   - redelivery: Limits of the redelivery window, the engine's.
     ///   - assumedAnchor: Clock relation for readings before the first anchor of the journal.
     ///   - unit: Unit of a sensor path, for the archive's sensor table.
     package init(
@@ -156,6 +160,15 @@ package struct HistorianBatchBuilder: ~Copyable {
         self.quarantined.removeAll()
         for index in self.touched { self.sensors[Int(index)]?.isTouched = false }
         self.touched.removeAll(keepingCapacity: true)
+    }
+
+    /// Drops the registrations that the store turns out to know: its answer to them was lost.
+    package mutating func reconcile(with state: ArchiveState) {
+        guard !self.newSensors.isEmpty || !self.newSources.isEmpty else { return }
+        let paths = Dictionary(
+            state.sensors.map { ($0.index, $0.path) }, uniquingKeysWith: { $1 })
+        self.newSensors.removeAll { paths[$0.index] == $0.path }
+        self.newSources.removeAll { state.sources.contains($0) }
     }
 
     /// The store knows the new sensors and sources.

@@ -94,6 +94,7 @@ package struct HistorianMachine: Sendable {
     ///
     /// - Parameters:
     ///   - disposition: What the error asks for.
+    ///   - now: The clock.
     ///   - random: 64 random bits for the jitter.
     package mutating func failed(
         _ disposition: ArchiveError.Disposition, now: MonotonicInstant, random: UInt64

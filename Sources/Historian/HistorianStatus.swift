@@ -38,7 +38,9 @@ package final class HistorianStatus: Sendable {
     package var storedThrough: Position { self.shared.withLock { $0.storedThrough } }
 
     /// Last record that the archive will never ask the journal for again, except to rebuild the
-    /// redelivery window. Retention may drop what is not after it.
+    /// redelivery window.
+    ///
+    /// Retention may drop what is not after it.
     package var archivedThrough: Position { self.shared.withLock { $0.archivedThrough } }
 
     /// The condition that stopped the archive; nil while it is not stopped.

@@ -17,8 +17,10 @@ final class PostgresIndexJob {
 
 /// Partitions by day: made ahead, indexed when closed, dropped when too old.
 extension PostgresArchive {
-    /// Partitions that one pass drops at most. A wall clock that jumped far ahead then deletes a
-    /// few days and not the archive before someone looks.
+    /// Partitions that one pass drops at most.
+    ///
+    /// A wall clock that jumped far ahead then deletes a few days and not the archive before
+    /// someone looks.
     static let droppedDaysMax = 2
     private static let parents = ["reading", "reading_minute"]
 

@@ -71,8 +71,9 @@ extension PostgresArchive {
             ])
     }
 
-    /// Keeps a refused reading, in the caller's transaction. Nothing in it can be refused again:
-    /// numbers, bytes, and text without zero bytes.
+    /// Keeps a refused reading, in the caller's transaction.
+    ///
+    /// Nothing in it can be refused again: numbers, bytes, and text without zero bytes.
     func insert(
         _ refused: QuarantinedRow, _ link: borrowing PostgresConnection
     ) throws(ArchiveError) {

@@ -3,7 +3,9 @@
 internal import CLibpq
 internal import Glibc
 
-/// One answer of the server. Owned; freed with the value.
+/// One answer of the server.
+///
+/// Owned; freed with the value.
 @safe
 package struct PostgresResult: ~Copyable {
     private let handle: OpaquePointer
@@ -101,6 +103,8 @@ package struct PostgresConnection: ~Copyable {
     ///     whole connection string or URI and overrides what stands before it.
     ///   - timeoutSeconds: For the whole of it, all hosts together.
     ///   - onWait: Runs at least every 250 ms; false gives up.
+    /// - Returns: A connection that takes statements.
+    /// - Throws: Disposition `retrySlowly` for refused credentials, else `reconnect`.
     package static func connect(
         keywords: [(name: String, value: String)], timeoutSeconds: UInt64,
         onWait: @escaping () -> Bool
@@ -187,7 +191,9 @@ package struct PostgresConnection: ~Copyable {
         _ = unsafe PQflush(self.handle)
     }
 
-    /// Whether the statement of `start` is done. Never waits.
+    /// Whether the statement of `start` is done.
+    ///
+    /// Never waits.
     package func pollAnswer(_ action: String) throws(ArchiveError) -> Bool {
         _ = unsafe PQflush(self.handle)
         guard unsafe PQconsumeInput(self.handle) == 1 else { throw self.linkError(action) }

@@ -10,6 +10,7 @@ package enum PostgresError {
     /// - Parameters:
     ///   - sqlState: Five characters, or nil.
     ///   - message: The server's words, for the conditions that stop the archive.
+    /// - Returns: What the historian does about it.
     package static func disposition(
         sqlState: String?, message: String = ""
     ) -> ArchiveError.Disposition {

@@ -5,8 +5,9 @@ internal import Glibc
 
 /// How the historian reaches PostgreSQL, and how long it keeps what it stores there.
 package struct PostgresOptions: Sendable {
-    /// Connection string or URI of libpq; several hosts are tried in order. What it sets overrides
-    /// the defaults of `keywords`.
+    /// Connection string or URI of libpq; several hosts are tried in order.
+    ///
+    /// What it sets overrides the defaults of `keywords`.
     package var connection: String
     /// Per host, 2 seconds or more.
     package var connectTimeoutSeconds: UInt64 = 5
@@ -39,6 +40,7 @@ package struct PostgresOptions: Sendable {
     /// - Parameters:
     ///   - attempt: Failed attempts so far.
     ///   - serverOptions: The default of `options`.
+    /// - Returns: Names and values; later ones override earlier ones.
     /// - Throws: What libpq says about a malformed string; only a person can mend it.
     func keywords(
         attempt: Int, serverOptions: String = Self.serverTimeouts

@@ -15,7 +15,9 @@ package struct HistorianInput: Sendable {
     package init() {}
 }
 
-/// Where journal records come from. Called on the historian's thread only.
+/// Where journal records come from.
+///
+/// Called on the historian's thread only.
 package protocol ReadingSource {
     /// What `next` did.
     typealias Yield = ReadingSourceYield
@@ -36,6 +38,7 @@ package protocol ReadingSource {
     ///   - after: Position of the last record already taken.
     ///   - max: Records to give at most, 1 or more.
     ///   - input: Receives 1 ... `max` slots, or none when the answer is `caughtUp`.
+    /// - Returns: Whether `input` holds records.
     /// - Throws: When the journal cannot be read; the historian backs off and asks again.
     mutating func next(
         after: Position, max: Int, into input: inout HistorianInput

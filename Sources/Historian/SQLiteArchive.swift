@@ -6,8 +6,10 @@ package import MidwatchModel
 /// Where the embedded archive lies and how long it keeps what it stores.
 package struct SQLiteArchiveOptions: Sendable {
     package var path: String
-    /// Whether every commit reaches stable storage. Not needed for exactly once: rows and cursor
-    /// fall back together, and the journal still holds what was lost.
+    /// Whether every commit reaches stable storage.
+    ///
+    /// Not needed for exactly once: rows and cursor fall back together, and the journal still holds
+    /// what was lost.
     package var isFullySynchronous = false
     /// Days that readings are kept, counted from the end of their day; nil: for ever.
     package var readingDays: Int32?
@@ -69,7 +71,7 @@ package final class SQLiteArchive: ArchiveStore {
             find.reset()
             let cursor = try database.prepare(
                 """
-                INSERT INTO archive_cursor
+                INSERT OR IGNORE INTO archive_cursor
                     (journal_id, epoch, n, summarised_epoch, summarised_n) VALUES (?, ?, ?, ?, ?)
                 """)
             cursor.bind(1, self.journalID)
@@ -223,7 +225,7 @@ package final class SQLiteArchive: ArchiveStore {
             """)
         find.bind(1, self.journal.description)
         guard try find.step() else {
-            return ArchiveState(identity: name, cursor: nil, sensors: [], quarantined: [])
+            return ArchiveState(identity: name, cursor: nil)
         }
         self.journalID = find.int64(0)
         var anchor: ClockAnchor?
@@ -237,6 +239,7 @@ package final class SQLiteArchive: ArchiveStore {
         find.reset()
         return ArchiveState(
             identity: name, cursor: cursor, sensors: try self.readSensors(database),
+            sources: try self.readSources(database),
             quarantined: try self.readQuarantined(database, after: cursor.summarised))
     }
 
@@ -259,6 +262,20 @@ package final class SQLiteArchive: ArchiveStore {
                     newestSourceTime: select.isNull(4) ? nil : select.int64(4)))
         }
         return sensors
+    }
+
+    private func readSources(
+        _ database: SQLiteDatabase
+    ) throws(SQLiteError) -> [ArchivedSource] {
+        let select = try database.prepare(
+            "SELECT source_index, name FROM journal_source WHERE journal_id = ?")
+        select.bind(1, self.journalID)
+        var sources: [ArchivedSource] = []
+        while try select.step() {
+            let index = SourceIndex(rawValue: UInt32(truncatingIfNeeded: select.int64(0)))
+            sources.append(ArchivedSource(index: index, name: select.text(1)))
+        }
+        return sources
     }
 
     private func readQuarantined(

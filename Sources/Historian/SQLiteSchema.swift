@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EmbeddedStore
+package import EmbeddedStore
 
 /// The schema of `archive.sqlite`: the tables of PostgreSQL, with a table per day instead of
-/// partitions. Times are nanoseconds since 1970, minutes are minutes since 1970.
-enum SQLiteSchema {
+/// partitions.
+///
+/// Times are nanoseconds since 1970, minutes are minutes since 1970.
+package enum SQLiteSchema {
     static let migrations = [
         """
         CREATE TABLE archive_identity (
@@ -102,7 +104,7 @@ enum SQLiteSchema {
     }
 
     /// What to do about an error of SQLite.
-    static func archiveError(_ error: SQLiteError, action: String) -> ArchiveError {
+    package static func archiveError(_ error: SQLiteError, action: String) -> ArchiveError {
         let disposition: ArchiveError.Disposition =
             switch error.code & 0xFF {
             case 5, 6: .retry  // SQLITE_BUSY, SQLITE_LOCKED

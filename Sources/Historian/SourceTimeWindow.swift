@@ -2,7 +2,9 @@
 
 package import MidwatchModel
 
-/// What a sender's time is worth, as a pure judgement. It says nothing about the value.
+/// What a sender's time is worth, as a pure judgement.
+///
+/// It says nothing about the value.
 package struct SourceTimeWindow: Sendable, Equatable {
     /// Source times further ahead of the arrival than this are implausible.
     package var aheadMaxNanoseconds: Int64
@@ -25,6 +27,7 @@ package struct SourceTimeWindow: Sendable, Equatable {
     ///   - arrival: Our wall clock when the reading arrived.
     ///   - newestAccepted: Newest accepted source time of the sensor, nil if there is none.
     ///   - isHistorical: The sender or the transport said that the reading is from the past.
+    /// - Returns: The status; `historical` wins over every other.
     package func status(
         sourceTime: Int64, arrival: WallInstant, newestAccepted: Int64?, isHistorical: Bool
     ) -> SourceTimeStatus {

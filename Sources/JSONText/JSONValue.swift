@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A JSON value. Objects keep the order of their members; names are unique.
+/// A JSON value.
+///
+/// Objects keep the order of their members; names are unique.
 package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)

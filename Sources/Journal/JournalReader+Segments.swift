@@ -112,7 +112,6 @@ extension JournalReader {
         _ reason: JournalDamage.Reason, _ segment: SegmentFile, bytes: UInt64,
         lost: Range<UInt64>, resume: Resume
     ) throws(JournalError) -> Never {
-        self.resume = resume
         var watermark: UInt64 = 0
         switch resume {
         case .block(let at, _): watermark = try segment.watermark(from: at)
@@ -124,13 +123,14 @@ extension JournalReader {
         {
             watermark = max(watermark, following.previousThrough)
         }
-        throw .damaged(
-            JournalDamage(
-                reason: reason, segment: segment.number,
-                byteOffset: reason == .segmentHeader ? 0 : self.offset, byteCount: bytes,
-                lost: lost, wasDurable: lost.lowerBound < watermark,
-                sensors: reason == .chainBroken || reason == .segmentHeader
-                    ? [] : try self.sensors(segment, at: self.offset)))
+        let damage = JournalDamage(
+            reason: reason, segment: segment.number,
+            byteOffset: reason == .segmentHeader ? 0 : self.offset, byteCount: bytes, lost: lost,
+            wasDurable: reason == .segmentHeader || lost.lowerBound < watermark,
+            sensors: reason == .chainBroken || reason == .segmentHeader
+                ? [] : try self.sensors(segment, at: self.offset))
+        self.pending = (damage, resume)
+        throw .damaged(damage)
     }
 
     /// Sensors named by what looks like records in a damaged block.

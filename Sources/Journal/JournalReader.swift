@@ -40,7 +40,8 @@ package final class JournalReader: @unchecked Sendable {
     var following: SegmentHeader?
     /// Records of the current block that are not returned yet.
     private var block: (header: BlockHeader, offset: UInt64)?
-    var resume: Resume?
+    /// Damage that was found and not skipped yet, and where to go on.
+    var pending: (damage: JournalDamage, resume: Resume)?
     /// Latest arrival named by a block that was read.
     var highestArrival = MonotonicInstant.zero
     private(set) var lastChecksum: UInt32 = 0
@@ -156,8 +157,8 @@ package final class JournalReader: @unchecked Sendable {
 
     /// Goes on behind the damage that the last read threw.
     package func skipDamage() throws(JournalError) {
-        guard let resume = self.resume else { return }
-        self.resume = nil
+        guard let resume = self.pending?.resume else { return }
+        self.pending = nil
         self.expectedChecksum = nil
         switch resume {
         case .block(let offset, let n):
@@ -175,6 +176,7 @@ package final class JournalReader: @unchecked Sendable {
 
     /// Whether `block` holds `nextN`, after it was made to if there is such a record below `limit`.
     private func advance(_ limit: UInt64) throws(JournalError) -> Bool {
+        if let pending = self.pending { throw .damaged(pending.damage) }
         while self.nextN < limit {
             if let block = self.block, self.nextN < block.header.endN { return true }
             self.block = nil

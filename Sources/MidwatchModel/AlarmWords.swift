@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How urgent an alarm is, set by people (ISA-18.2). Higher raw value is more urgent.
+/// How urgent an alarm is, set by people (ISA-18.2).
+///
+/// Higher raw value is more urgent.
 @frozen @usableFromInline
 package enum AlarmPriority: UInt8, Sendable, BitwiseCopyable, CaseIterable, Comparable {
     case low = 0
@@ -28,7 +30,9 @@ package enum AlarmPriority: UInt8, Sendable, BitwiseCopyable, CaseIterable, Comp
     package static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
-/// Lifecycle of an alarm (ISA-18.2 states A to F). Suppression is an overlay, `AlarmSuppression`.
+/// Lifecycle of an alarm (ISA-18.2 states A to F).
+///
+/// Suppression is an overlay, `AlarmSuppression`.
 @frozen @usableFromInline
 package enum AlarmState: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case normal = 0
@@ -70,7 +74,9 @@ package struct AlarmSuppression: OptionSet, Sendable, BitwiseCopyable {
     @inlinable package static var outOfService: Self { Self(rawValue: 1 << 2) }
 }
 
-/// Outcome of one comparison (NASA cFS Limit Checker). `stale` and `error` are "unknown" in prose.
+/// Outcome of one comparison (NASA cFS Limit Checker).
+///
+/// `stale` and `error` are "unknown" in prose.
 @frozen @usableFromInline
 package enum ConditionResult: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case notMet = 0
@@ -129,7 +135,9 @@ package enum SupervisionMode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     }
 }
 
-/// What an alarm of a sensor is about. The raw value is part of alarm ids and never changes.
+/// What an alarm of a sensor is about.
+///
+/// The raw value is part of alarm ids and never changes.
 @frozen @usableFromInline
 package enum AlarmKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case lowLow = 0

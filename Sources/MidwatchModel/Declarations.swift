@@ -43,7 +43,9 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var unit = ""
     package var title = ""
     package var supervision = SupervisionMode.periodic
-    /// Silence after which the sensor is stale. More than 0.
+    /// Silence after which the sensor is stale.
+    ///
+    /// More than 0.
     package var deadlineNanoseconds: UInt64
     package var stalePriority = AlarmPriority.medium
     /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).

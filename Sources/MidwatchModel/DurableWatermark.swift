@@ -7,7 +7,9 @@ internal import Synchronization
 /// The journal's committer is the only writer. A waiter (one per MQTT event loop, one for the
 /// ledger) is woken at most once per commit and only while it says that it waits.
 package final class DurableWatermark: Sendable {
-    /// One party that waits. Its `wake` is called on the committer's thread and must not block.
+    /// One party that waits.
+    ///
+    /// Its `wake` is called on the committer's thread and must not block.
     package final class Waiter: Sendable {
         private let isWaiting = Atomic<Bool>(false)
         private let wake: @Sendable () -> Void
@@ -50,7 +52,9 @@ package final class DurableWatermark: Sendable {
         return waiter
     }
 
-    /// A commit ended: records below `through` are durable. Committer only; never moves back.
+    /// A commit ended: records below `through` are durable.
+    ///
+    /// Committer only; never moves back.
     package func advance(to through: UInt64) {
         precondition(through >= self.value.load(ordering: .relaxed), "watermark moved back")
         self.value.store(through, ordering: .sequentiallyConsistent)

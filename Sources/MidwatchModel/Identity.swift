@@ -45,7 +45,9 @@ package struct SensorID: Hashable, Comparable, Sendable, CustomStringConvertible
         self.path = path
     }
 
-    /// Whether `bytes` is a path that `init` would take. No allocation.
+    /// Whether `bytes` is a path that `init` would take.
+    ///
+    /// No allocation.
     package static func isWellFormed(_ bytes: borrowing Span<UInt8>) -> Bool {
         guard bytes.count > 0, bytes.count <= SystemLimits.sensorPathBytesMax else { return false }
         var atLevelStart = true

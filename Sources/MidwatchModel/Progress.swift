@@ -66,7 +66,9 @@ where Name.RawValue == Int {
 
     deinit { unsafe self.cells.deallocate() }
 
-    /// Adds `amount` to `name`. Raw values must be 0 ..< number of cases.
+    /// Adds `amount` to `name`.
+    ///
+    /// Raw values must be 0 ..< number of cases.
     @inlinable
     package func add(_ name: Name, _ amount: UInt64 = 1) {
         unsafe self.cells[name.rawValue].wrappingAdd(amount, ordering: .relaxed)

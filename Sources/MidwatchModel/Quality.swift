@@ -17,7 +17,9 @@ package enum Quality: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     }
 }
 
-/// What the sender's time of a reading is worth. It says nothing about the value.
+/// What the sender's time of a reading is worth.
+///
+/// It says nothing about the value.
 @frozen @usableFromInline
 package enum SourceTimeStatus: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     /// The reading carried no source time.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a 64-byte record is. Raw values are part of the journal format and never change.
+/// What a 64-byte record is.
+///
+/// Raw values are part of the journal format and never change.
 @frozen @usableFromInline
 package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     /// Never written: a zero-filled page reads as this.
@@ -24,7 +26,8 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case lagObserved = 9
     /// Readings were lost before the ring: value is how many (int64), `source` where.
     case lossObserved = 10
-    /// A run begins; `arrival` is its first engine time, value the BOOTTIME offset (int64).
+    /// A run begins; `arrival` is its first engine time, `sourceTime` the wall clock then, value the
+    /// BOOTTIME offset (int64), `aux` the epoch.
     case start = 11
     /// A run ends in order.
     case stop = 12
@@ -38,7 +41,9 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case padding = 16
 }
 
-/// What became known about a source. Raw values are part of the journal format.
+/// What became known about a source.
+///
+/// Raw values are part of the journal format.
 @frozen @usableFromInline
 package enum SourceEvidence: UInt8, Sendable, BitwiseCopyable {
     case connected = 1

@@ -6,8 +6,9 @@ package enum SystemLimits {
     package static let sensorPathBytesMax = 255
     /// Bytes of one source name.
     package static let sourceNameBytesMax = 255
-    /// Payload bytes of one control record: 64 continuation slots. Comments and user names fit;
-    /// long texts are stored as files and named by hash.
+    /// Payload bytes of one control record: 64 continuation slots.
+    ///
+    /// Comments and user names fit; long texts are stored as files and named by hash.
     package static let controlPayloadBytesMax = 64 * ControlRecord.bytesPerContinuation
     /// Sensors one node takes at most.
     package static let sensorCountMax = 1_000_000

@@ -28,8 +28,8 @@ package enum OperatorAPILimits {
     package static let streamBatchMax = 100
     /// A stream without an event gets a comment this often, so that both ends see a dead link.
     package static let streamHeartbeatSeconds: Int64 = 10
-    /// A stream whose client takes nothing for this long is closed.
-    package static let streamWriteTimeoutSeconds: Int64 = 30
+    /// A connection whose client takes nothing for this long is closed, unless configured.
+    package static let writeTimeoutSeconds: Int64 = 30
     /// Bytes of an operator's comment.
     package static let commentBytesMax = 1_024
     /// Bytes of an activation in a request.

@@ -28,6 +28,8 @@ package struct OperatorAPIConfiguration: Sendable, Equatable {
     /// Path of the unix socket, in a folder that only the service's group may enter.
     package var socketPath: String
     package var loopback: Loopback?
+    /// A connection whose client takes nothing of its answer for this long is closed.
+    package var writeTimeoutSeconds = OperatorAPILimits.writeTimeoutSeconds
 
     package init(socketPath: String, loopback: Loopback? = nil) {
         self.socketPath = socketPath
@@ -126,7 +128,7 @@ package struct OperatorAPIServer: Service {
                     group.addTask { try await application.run() }
                 }
                 defer { group.cancelAll() }
-                // The first listener that ends ends both; a failure is thrown.
+                // An orderly stop ends both; a failure of one is thrown and cancels the other.
                 while try await group.next() != nil {}
             }
         } onGracefulShutdown: {
@@ -143,12 +145,15 @@ package struct OperatorAPIServer: Service {
             maxHeaderListSize: OperatorAPILimits.headerListBytesMax,
             maxHeaderFieldCount: OperatorAPILimits.headerFieldsMax)
         let metrics = self.metrics
+        let writeTimeout = TimeAmount.seconds(self.configuration.writeTimeoutSeconds)
         return Application(
             responder: OperatorResponder(
                 backend: self.backend, kind: kind, metrics: metrics, stopping: self.stopping),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [StalledWriteHandler(metrics)],
+                    additionalChannelHandlers: [
+                        StalledWriteHandler(metrics, timeout: writeTimeout)
+                    ],
                     idleTimeout: .seconds(OperatorAPILimits.idleTimeoutSeconds),
                     httpDecoderConfiguration: limits)),
             configuration: ApplicationConfiguration(

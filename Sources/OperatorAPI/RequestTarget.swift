@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Path and query of a request, taken apart and percent-decoded (RFC 3986).
-struct RequestTarget: Sendable, Equatable {
+package struct RequestTarget: Sendable, Equatable {
     /// Segments of the path.
     ///
     /// `%2F` inside one stays inside it: `/v1/alarms/a%2Fb:high` has three.
-    var segments: [String]
+    package var segments: [String]
     /// Items of the query; a name that comes twice makes the target malformed.
-    var query: [String: String]
+    package var query: [String: String]
 
     /// nil if the target is no absolute path or its encoding is malformed.
-    init?(_ target: String) {
+    package init?(_ target: String) {
         let bytes = Array(target.utf8)
         guard bytes.first == UInt8(ascii: "/"), bytes.count <= OperatorAPILimits.targetBytesMax
         else { return nil }

@@ -2,16 +2,20 @@
 
 internal import NIOCore
 
-/// Closes a connection whose client takes nothing for `streamWriteTimeoutSeconds`.
+/// Closes a connection whose client takes nothing for `timeout`.
 ///
 /// Without it a client that never reads would hold its answer and its place for ever.
 final class StalledWriteHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 
     private let metrics: RequestMetrics
+    private let limit: TimeAmount
     private var timeout: Scheduled<Void>?
 
-    init(_ metrics: RequestMetrics) { self.metrics = metrics }
+    init(_ metrics: RequestMetrics, timeout: TimeAmount) {
+        self.metrics = metrics
+        self.limit = timeout
+    }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.timeout?.cancel()
@@ -19,9 +23,7 @@ final class StalledWriteHandler: ChannelInboundHandler, RemovableChannelHandler 
         if !context.channel.isWritable {
             let channel = context.channel
             let metrics = self.metrics
-            self.timeout = context.eventLoop.scheduleTask(
-                in: .seconds(OperatorAPILimits.streamWriteTimeoutSeconds)
-            ) {
+            self.timeout = context.eventLoop.scheduleTask(in: self.limit) {
                 metrics.add(.writesStalled)
                 channel.close(promise: nil)
             }

@@ -106,10 +106,9 @@ extension Dashboard {
         lines.append(("value", value + (alarm.unit.isEmpty ? "" : " \(alarm.unit)")))
         if !alarm.consequence.isEmpty { lines.append(("consequence", alarm.consequence)) }
         if !alarm.operatorAction.isEmpty {
+            let nanoseconds = UInt64(alarm.timeToRespondSeconds) * 1_000_000_000
             let within =
-                alarm.timeToRespondSeconds == 0
-                ? ""
-                : " (within \(Words.duration(nanoseconds: UInt64(alarm.timeToRespondSeconds) * 1_000_000_000)))"
+                nanoseconds == 0 ? "" : " (within \(Words.duration(nanoseconds: nanoseconds)))"
             lines.append(("do", alarm.operatorAction + within))
         }
         if !alarm.firstChecks.isEmpty {

@@ -40,7 +40,9 @@ package struct ScreenRenderer: Sendable {
                 guard cell != shown[column, row], !cell.isContinuation else {
                     continue
                 }
-                if cursor?.column != column || cursor?.row != row {
+                if let bridge = Self.bridge(screen, from: cursor, style, to: (column, row)) {
+                    out += bridge
+                } else {
                     out += "\u{1B}[\(row + 1);\(column + 1)H"
                 }
                 if style != cell.style {
@@ -56,5 +58,27 @@ package struct ScreenRenderer: Sendable {
         }
         out += "\u{1B}[0m\u{1B}[?2026l"
         return Array(out.utf8)
+    }
+
+    /// Cells that are written again because that is shorter than moving the cursor.
+    private static let bridgeCellsMax = 6
+
+    /// What brings the cursor to `target` by writing what stands between; nil if it must be moved.
+    private static func bridge(
+        _ screen: Screen, from cursor: (column: Int, row: Int)?, _ style: Style?,
+        to target: (column: Int, row: Int)
+    ) -> String? {
+        guard let cursor, cursor.row == target.row, cursor.column <= target.column,
+            target.column - cursor.column <= self.bridgeCellsMax
+        else { return nil }
+        var text = ""
+        for column in cursor.column..<target.column {
+            let cell = screen[column, target.row]
+            guard cell.style == style, cell.character.isASCII, !cell.isContinuation else {
+                return nil
+            }
+            text.append(cell.character)
+        }
+        return text
     }
 }

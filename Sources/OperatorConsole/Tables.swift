@@ -162,8 +162,11 @@ package enum StatusText {
         }
         add(
             "archive",
-            "\(status.archive.store) \(status.archive.state), "
-                + "breaker \(status.archive.breaker), through \(status.archive.archivedThrough)")
+            [
+                status.archive.store, status.archive.state,
+                status.archive.breaker.isEmpty ? "" : "breaker \(status.archive.breaker)",
+                "through \(status.archive.archivedThrough)",
+            ].filter { !$0.isEmpty }.joined(separator: ", "))
         for endpoint in status.endpoints {
             add(
                 "endpoint",

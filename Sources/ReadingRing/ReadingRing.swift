@@ -110,7 +110,9 @@ package final class ReadingRing: @unchecked Sendable {
 
     // MARK: Producers
 
-    /// Takes all of `slots` or none. Any thread.
+    /// Takes all of `slots` or none.
+    ///
+    /// Any thread.
     ///
     /// - Parameters:
     ///   - slots: 1 ... a quarter of `capacity` slots; their `link` is ignored.
@@ -126,7 +128,9 @@ package final class ReadingRing: @unchecked Sendable {
         return .accepted(first: first)
     }
 
-    /// Takes `slot` or nothing. Any thread.
+    /// Takes `slot` or nothing.
+    ///
+    /// Any thread.
     @inlinable
     package func offer(_ slot: Slot, criticality: SensorCriticality) -> Offer {
         guard let first = self.claim(1, criticality) else { return .ringFull }
@@ -184,7 +188,9 @@ package final class ReadingRing: @unchecked Sendable {
         if unsafe self.sleepers[1].pointee.load(ordering: .relaxed) != 0 { self.wake(.engine) }
     }
 
-    /// Wakes a reader that parks, for reasons other than a new slot. Any thread.
+    /// Wakes a reader that parks, for reasons other than a new slot.
+    ///
+    /// Any thread.
     @usableFromInline
     package func wake(_ role: Role) {
         let word = unsafe self.sleepers[role.rawValue]
@@ -215,29 +221,38 @@ package final class ReadingRing: @unchecked Sendable {
             .load(ordering: .acquiring) == sequence &+ 1
     }
 
-    /// Refuses every offer below `criticality` from now on (RULES 10). Any thread.
+    /// Refuses every offer below `criticality` from now on (RULES 10).
+    ///
+    /// Any thread.
     package func admit(from criticality: SensorCriticality) {
         unsafe self.floor.pointee.store(UInt64(criticality.rawValue), ordering: .relaxed)
     }
 
     // MARK: Queries
 
-    /// The sequence after the last claimed slot. Any thread.
+    /// The sequence after the last claimed slot.
+    ///
+    /// Any thread.
     package var head: UInt64 { unsafe self.claimed.pointee.load(ordering: .acquiring) }
 
-    /// The next sequence that `role` will read. Any thread.
+    /// The next sequence that `role` will read.
+    ///
+    /// Any thread.
     package func position(of role: Role) -> UInt64 {
         unsafe self.sequences[role.rawValue].pointee.load(ordering: .acquiring)
     }
 
-    /// Share of the ring that is filled, against the slower reader, 0 ... 1. Any thread.
+    /// Share of the ring that is filled, against the slower reader, 0 ...
+    ///
+    /// 1. Any thread.
     package var fill: Double {
         let slowest = min(self.position(of: .journal), self.position(of: .engine))
         let head = self.head
         return head > slowest ? min(1, Double(head - slowest) / Double(self.capacity)) : 0
     }
 
-    /// The handle with which `role` reads. Each role is taken once; its owner is one thread at a
-    /// time.
+    /// The handle with which `role` reads.
+    ///
+    /// Each role is taken once; its owner is one thread at a time.
     package func reader(_ role: Role) -> RingReader { RingReader(ring: self, role: role) }
 }

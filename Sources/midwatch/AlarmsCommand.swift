@@ -101,6 +101,10 @@ struct AlarmsCommand: ParsableCommand {
                 throw ExitCode.failure
             }
             CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
+            guard !alarm.activation.isEmpty else {
+                CommandOutput.complain("midwatch: it was never raised; nothing to acknowledge")
+                throw ExitCode.failure
+            }
             return alarm.activation
         }
     }

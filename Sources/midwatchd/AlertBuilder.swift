@@ -20,11 +20,9 @@ struct AlertBuilder: Sendable {
 
     /// The alert of a ledger body; nil for decisions that are not about an alarm.
     ///
-    /// - Parameters:
-    ///   - body: The record's body as `AlarmEngine.ledgerBody` wrote it.
-    ///   - ledgerN: Number of the ledger record; 0 if it is not written yet.
-    ///   - related: Alarm ids that are active now, the alert's own excluded.
-    ///   - modes: What the monitor cannot do at the moment, in words.
+    /// `body` is what `AlarmEngine.ledgerBody` wrote; `ledgerN` is 0 while it is not in the ledger;
+    /// `related` are the alarms that are active now, the alert's own excluded; `modes` is what the
+    /// monitor cannot do at the moment, in words.
     func alert(
         of body: [UInt8], ledgerN: UInt64, isRecorded: Bool, rules: RuleBook, related: [String],
         modes: [String]

@@ -40,7 +40,9 @@ final class EffectGate: Sendable {
     private let ledgerWake = WakeWord()
     private let gateWake = WakeWord()
 
-    /// Queues a decision. Engine thread.
+    /// Queues a decision.
+    ///
+    /// Engine thread.
     func queue(_ decision: Decision, body: [UInt8], now: MonotonicInstant) {
         self.state.withLock { state in
             let effect = PendingEffect(
@@ -63,7 +65,9 @@ final class EffectGate: Sendable {
     /// Decisions that wait for the ledger.
     var unwrittenCount: Int { self.state.withLock { $0.unwritten.count } }
 
-    /// What the ledger must write next; empty after the time without any. Ledger thread.
+    /// What the ledger must write next; empty after the time without any.
+    ///
+    /// Ledger thread.
     func takeUnwritten(max: Int, waitNanoseconds: UInt64) -> [PendingEffect] {
         if self.state.withLock({ $0.unwritten.isEmpty }) {
             self.ledgerWake.sleep(nanoseconds: waitNanoseconds)
@@ -75,12 +79,16 @@ final class EffectGate: Sendable {
         }
     }
 
-    /// The effects up to `sequence` are recorded: those that did not leave yet. Ledger thread.
+    /// The effects up to `sequence` are recorded: those that did not leave yet.
+    ///
+    /// Ledger thread.
     func confirm(through sequence: UInt64) -> [PendingEffect] {
         self.take { effect, _ in effect.sequence <= sequence }
     }
 
-    /// The effects that may not wait any longer. Gate thread.
+    /// The effects that may not wait any longer.
+    ///
+    /// Gate thread.
     func expire(now: MonotonicInstant) -> [PendingEffect] {
         self.take { effect, waitingCount in
             now.nanosecondsSince(effect.queuedAt) >= SystemLimits.effectHoldMaxNanoseconds
@@ -88,7 +96,9 @@ final class EffectGate: Sendable {
         }
     }
 
-    /// Sleeps until something may expire; at most the given time. Gate thread.
+    /// Sleeps until something may expire; at most the given time.
+    ///
+    /// Gate thread.
     func sleep(now: MonotonicInstant, atMostNanoseconds: UInt64) {
         let oldest = self.state.withLock { state in
             state.head < state.waiting.count ? state.waiting[state.head].queuedAt : nil

@@ -33,7 +33,9 @@ final class Effects: Sendable {
 
     func attach(_ reporter: StatusReporter) { self.attached.withLock { $0.reporter = reporter } }
 
-    /// One decision leaves; in order, never blocks. Ledger and gate threads.
+    /// One decision leaves; in order, never blocks.
+    ///
+    /// Ledger and gate threads.
     func release(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
         let (desk, reporter) = self.attached.withLock { ($0.desk, $0.reporter) }
         desk?.answer(effect.decision, isRecorded: isRecorded)
@@ -43,7 +45,9 @@ final class Effects: Sendable {
         if let alert { self.offer(alert) }
     }
 
-    /// Every ledger record up to `n` is durable. Ledger thread.
+    /// Every ledger record up to `n` is durable.
+    ///
+    /// Ledger thread.
     func ledgerWritten(through n: UInt64) {
         self.attached.withLock { $0.desk }?.eventsWritten(through: n)
         let isIdle = self.attached.withLock { $0.waiting.isEmpty && $0.isStarted }
@@ -60,14 +64,19 @@ final class Effects: Sendable {
                 let alert = self.builder.alert(
                     of: line.body, ledgerN: line.n, isRecorded: true, rules: self.live.ruleBook,
                     related: [], modes: [])
-                if let alert { self.offer(alert) }
+                // Before anything new: alerts of one alarm keep their order.
+                while let alert, self.delivery.offer(alert) == .inboxFull {
+                    try? await Task.sleep(nanoseconds: 10_000_000)
+                }
             }
         }
         self.attached.withLock { $0.isStarted = true }
         self.retry()
     }
 
-    /// Offers again what delivery had no room for. Housekeeping.
+    /// Offers again what delivery had no room for.
+    ///
+    /// Housekeeping.
     func retry() {
         self.attached.withLock { attached in
             guard attached.isStarted else { return }
@@ -80,7 +89,9 @@ final class Effects: Sendable {
 
     private func offer(_ alert: Alert) {
         self.attached.withLock { attached in
-            if !attached.waiting.isEmpty || self.delivery.offer(alert) == .inboxFull {
+            if !attached.isStarted || !attached.waiting.isEmpty
+                || self.delivery.offer(alert) == .inboxFull
+            {
                 // Bounded: beyond it the ledger still has the alert, and its cursor stays behind.
                 if attached.waiting.count < EffectGate.capacity { attached.waiting.append(alert) }
             }
@@ -92,7 +103,7 @@ final class Effects: Sendable {
         let paths = self.live.paths
         var related: [String] = []
         for index in 0..<min(self.live.alarms.count, 65_536) where related.count < 64 {
-            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised,
+            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
                 alarm.sensor != decision.sensor || alarm.kind != decision.alarm,
                 Int(alarm.sensor.rawValue) < paths.count
             else { continue }

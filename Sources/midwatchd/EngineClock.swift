@@ -19,7 +19,9 @@ struct EngineClock: Sendable {
         MonotonicInstant(nanoseconds: clinux_boottime_ns() &+ self.offset)
     }
 
-    /// The wall clock now. Only for anchors, screens and the wire.
+    /// The wall clock now.
+    ///
+    /// Only for anchors, screens and the wire.
     static func wall() -> WallInstant { WallInstant(nanoseconds: clinux_realtime_ns()) }
 
     /// Engine time and wall time of one moment.

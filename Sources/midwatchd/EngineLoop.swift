@@ -63,7 +63,9 @@ final class EngineLoop: Sendable {
         var epoch: UInt32 = 0
     }
 
-    /// Runs until everything in the ring at the stop is evaluated. Engine thread.
+    /// Runs until everything in the ring at the stop is evaluated.
+    ///
+    /// Engine thread.
     func run(_ engine: consuming AlarmEngine, epoch: UInt32) {
         var reader = self.ring.reader(.engine)
         var turn = Turn()
@@ -149,7 +151,13 @@ final class EngineLoop: Sendable {
             {
                 self.live.note(command, acknowledged: alarm, activation: decision.activation)
             }
-            if decision.kind == .configurationApplied { self.live.publishRules(engine.ruleBook) }
+            if decision.kind == .configurationApplied {
+                self.live.publishRules(engine.ruleBook)
+                for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
+                for alarm in 0..<engine.alarmCount {
+                    self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
+                }
+            }
             self.gate.queue(decision, body: engine.ledgerBody(of: decision), now: now)
         }
         // The effect waits for its cause: this input is to be made durable at once.

@@ -5,7 +5,9 @@ import Journal
 import Logging
 import MidwatchModel
 
-/// The journal as the historian reads it. Historian thread only.
+/// The journal as the historian reads it.
+///
+/// Historian thread only.
 struct HistorianFeed: ReadingSource {
     let journalID: JournalID
     private let folder: String

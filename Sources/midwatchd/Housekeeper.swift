@@ -95,9 +95,12 @@ final class Housekeeper: Sendable {
     }
 
     private func reflectPhase() {
-        let phase: VitalsPhase =
-            self.parts.journalMode() == .storageFailed ? .storageFailed : .running
-        if self.parts.vitals.phase != phase { self.parts.vitals.phase = phase }
+        let isFailed = self.parts.journalMode() == .storageFailed
+        switch self.parts.vitals.phase {
+        case .running: if isFailed { self.parts.vitals.phase = .storageFailed }
+        case .storageFailed: if !isFailed { self.parts.vitals.phase = .running }
+        case .starting, .recovering, .suspended, .stopping: break
+        }
         self.parts.vitals.set(.durable, self.parts.watermark.through)
     }
 

@@ -41,9 +41,8 @@ final class LedgerLoop: Sendable {
     /// Held while effects leave, so that the two threads keep their order.
     private let leaving = Mutex<Void>(())
 
-    /// - Parameters:
-    ///   - release: Takes each effect once; must not block.
-    ///   - noteWritten: Every ledger record up to the number is durable.
+    /// `release` takes each effect once and must not block; `noteWritten` learns up to which number
+    /// the ledger is durable.
     init(
         writer: LedgerWriter, gate: EffectGate, staging: JournalStaging,
         watermark: DurableWatermark, journalMode: @escaping @Sendable () -> JournalMode,
@@ -68,7 +67,9 @@ final class LedgerLoop: Sendable {
     /// Number of the newest durable record; 0 if there is none.
     var newest: UInt64 { self.written.load(ordering: .acquiring) }
 
-    /// Adds a record that is no decision: the outcome of a delivery, for instance. Any thread.
+    /// Adds a record that is no decision: the outcome of a delivery, for instance.
+    ///
+    /// Any thread.
     func note(_ body: [UInt8]) {
         let isTaken = self.notes.withLock { notes in
             guard notes.count < Self.noteCapacity else { return false }

@@ -72,7 +72,9 @@ final class WakeWord: @unchecked Sendable {
         }
     }
 
-    /// Sleeps until `wake`, at most the given time. One thread only.
+    /// Sleeps until `wake`, at most the given time.
+    ///
+    /// One thread only.
     func sleep(nanoseconds: UInt64) {
         if unsafe self.word.pointee.exchange(0, ordering: .acquiringAndReleasing) == 1 { return }
         unsafe _ = clinux_futex_wait(

@@ -10,6 +10,7 @@ import MidwatchModel
 import OperatorAPI
 import OperatorViews
 import ReadingRing
+import StateFolder
 import Synchronization
 import Vitals
 
@@ -41,7 +42,9 @@ final class OperatorDesk: OperatorBackend {
 
     // MARK: Called by the daemon
 
-    /// A decision leaves: if a command waits for it, it is answered. Any thread.
+    /// A decision leaves: if a command waits for it, it is answered.
+    ///
+    /// Any thread.
     func answer(_ decision: Decision, isRecorded: Bool) {
         guard decision.kind == .alarmAcknowledged || decision.kind == .commandRefused else {
             return
@@ -50,7 +53,9 @@ final class OperatorDesk: OperatorBackend {
         waiter?.resume(returning: Self.outcome(of: decision, isRecorded: isRecorded))
     }
 
-    /// Ledger records up to `n` are durable. Any thread.
+    /// Ledger records up to `n` are durable.
+    ///
+    /// Any thread.
     func eventsWritten(through n: UInt64) { self.signal.advance(to: n) }
 
     private static func outcome(of decision: Decision, isRecorded: Bool) -> AckOutcome {
@@ -179,6 +184,7 @@ struct Viewer {
     func sensor(_ index: Int) -> SensorView? {
         guard index < self.paths.count, let live = self.live.sensors.read(index) else { return nil }
         let path = self.paths[index]
+        guard !Revisions.isCanary(path) else { return nil }
         let declaration = self.rules.declaration(for: path)
         var view = SensorView(
             path: path, index: UInt32(index), freshness: live.freshness,
@@ -191,15 +197,15 @@ struct Viewer {
         view.valueKind = live.valueKind
         view.quality = live.quality
         view.statusCode = Self.statusCode(live, wasHeard: wasHeard)
-        view.heldSince = live.heldSince == .zero ? nil : self.live.wall(of: live.heldSince)
-        view.ageNanoseconds = wasHeard ? self.now.nanosecondsSince(live.lastArrival) : nil
+        view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
+        view.ageNanoseconds = wasHeard ? self.age(of: live) : nil
         view.supervision = live.supervision
         view.criticality = declaration.effectiveCriticality
         view.sourceTime =
             live.lastSourceTime == Slot.noSourceTime
             ? nil : WallInstant(nanoseconds: live.lastSourceTime)
         view.sourceTimeStatus = live.sourceTimeStatus
-        view.arrivalTime = wasHeard ? self.live.wall(of: live.lastArrival) : nil
+        view.arrivalTime = wasHeard ? live.lastArrivalWall : nil
         let source = Int(live.source.rawValue)
         view.source = wasHeard && source < self.sources.count ? self.sources[source] : ""
         view.backlogCount = live.backlogCount
@@ -216,7 +222,7 @@ struct Viewer {
     }
 
     func alarm(_ index: Int) -> AlarmView? {
-        guard let live = self.live.alarms.read(index) else { return nil }
+        guard let live = self.live.alarms.read(index), !live.isRetired else { return nil }
         let sensor = Int(live.sensor.rawValue)
         guard sensor < self.paths.count, let state = self.live.sensors.read(sensor) else {
             return nil
@@ -229,9 +235,9 @@ struct Viewer {
             kind: live.kind.word, state: live.state, priority: live.priority)
         view.conditionResult = live.result
         let wasRaised = live.activationCount > 0
-        view.raisedAt = wasRaised ? self.live.wall(of: live.raisedAt) : nil
-        view.lastTransitionAt = wasRaised ? self.live.wall(of: live.lastTransition) : nil
-        view.heldSince = live.heldSince == .zero ? nil : self.live.wall(of: live.heldSince)
+        view.raisedAt = wasRaised ? live.raisedAt : nil
+        view.lastTransitionAt = wasRaised ? live.lastTransition : nil
+        view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
         if let answer = self.live.acknowledgement(of: index, activation: live.activation) {
             view.ackBy = answer.user
             view.ackComment = answer.comment
@@ -256,6 +262,16 @@ struct Viewer {
         view.runbook = texts.runbook
         view.activationCount = live.activationCount
         return view
+    }
+
+    /// Age of the last reading: engine time, or the calendar where that says more.
+    ///
+    /// Engine time stands still while Midwatch is down; the age that a person sees must not.
+    private func age(of live: LiveSensor) -> UInt64 {
+        let engine = self.now.nanosecondsSince(live.lastArrival)
+        guard live.lastArrivalWall.nanoseconds != 0, live.freshness != .fresh else { return engine }
+        let wall = EngineClock.wall().nanoseconds &- live.lastArrivalWall.nanoseconds
+        return max(engine, UInt64(clamping: wall))
     }
 
     private static func number(_ bits: UInt64, _ kind: ValueKind) -> Double {

@@ -6,6 +6,7 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 import ReadingRing
 import TelemetryWire
 import Vitals
@@ -43,7 +44,8 @@ final class SensorIngest: Sendable {
             undeclaredMax: configuration.ingest.undeclaredSensorsMax, ring: ring,
             clock: ingestClock, classify: Self.classifier(rules))
         self.sources = SourceRegistry(
-            restored: report.sources.map(\.name), ring: ring, clock: ingestClock)
+            // Index 0 is Midwatch itself and never registered: the journal fills its place.
+            restored: report.sources.dropFirst().map(\.name), ring: ring, clock: ingestClock)
         self.configuration = configuration
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock)

@@ -8,6 +8,7 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 import OperatorAPI
 import ReadingRing
 import ServiceLifecycle
@@ -22,17 +23,17 @@ struct Opening: Sendable {
     let ring: ReadingRing
 
     func offer() {
-        let now = self.clock.now()
-        var start = Slot(kind: .start, arrival: now)
+        let (engine, wall) = self.clock.anchor()
+        var start = Slot(kind: .start, arrival: engine)
+        start.sourceTime = wall.nanoseconds
         start.valueBits = self.clock.offset
         start.aux = UInt64(self.epoch)
-        let (engine, wall) = self.clock.anchor()
         var anchor = Slot(kind: .clockAnchor, arrival: engine)
         anchor.sourceTime = wall.nanoseconds
         let slots =
             [start, anchor]
             + ControlRecord.slots(
-                head: Slot(kind: .configuration, arrival: now),
+                head: Slot(kind: .configuration, arrival: engine),
                 payload: HexDigits.bytes(self.revision) ?? [])
         guard case .accepted = self.ring.offer(slots.span, criticality: .own) else {
             preconditionFailure("a new ring has room")
@@ -184,37 +185,58 @@ struct DeliveryService: Service {
 }
 
 /// The operator API, and the heartbeat that says it answers.
+///
+/// The monitor goes on without it: when it cannot listen, that is logged and tried again.
 struct APIService: Service {
-    private let server: OperatorAPIServer
+    private static let retryNanoseconds: UInt64 = 5_000_000_000
+
+    private let makeServer: @Sendable () throws -> OperatorAPIServer
     private let progress: StageProgress
+    private let logger: Logger
 
     init(
         _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
         logger: Logger
-    ) throws {
-        self.server = try OperatorAPIServer(
-            configuration: OperatorAPIConfiguration(
-                socketPath: configuration.unixSocketPath,
-                loopback: configuration.tcp.map {
-                    OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
-                }), backend: desk, logger: logger)
+    ) {
+        let settings = OperatorAPIConfiguration(
+            socketPath: configuration.unixSocketPath,
+            loopback: configuration.tcp.map {
+                OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
+            })
+        self.makeServer = {
+            try OperatorAPIServer(configuration: settings, backend: desk, logger: logger)
+        }
         self.progress = progress
+        self.logger = logger
     }
 
     func run() async throws {
-        try await withThrowingTaskGroup { group in
-            group.addTask { try await self.server.run() }
+        await withTaskGroup { group in
+            group.addTask { await self.serve() }
             group.addTask {
-                // The event loops turn when this task gets its turn.
+                // It turns when the tasks of the API get their turn.
                 while !Task.isShuttingDownGracefully {
                     self.progress.beat()
-                    try? await cancelWhenGracefulShutdown {
-                        try await Task.sleep(nanoseconds: 500_000_000)
-                    }
+                    await self.rest(500_000_000)
                 }
             }
-            try await group.waitForAll()
         }
+    }
+
+    private func serve() async {
+        while !Task.isShuttingDownGracefully {
+            do {
+                try await self.makeServer().run()
+            } catch {
+                self.logger.critical("operator API down", metadata: ["error": "\(error)"])
+                await self.rest(Self.retryNanoseconds)
+            }
+        }
+    }
+
+    /// Sleeps, but not into a stop.
+    private func rest(_ nanoseconds: UInt64) async {
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(nanoseconds: nanoseconds) }
     }
 }
 

@@ -8,6 +8,7 @@ import Journal
 import MidwatchModel
 import OperatorViews
 import ReadingRing
+import StateFolder
 import Synchronization
 import Vitals
 
@@ -65,9 +66,16 @@ final class StatusReporter: Sendable {
     let parts: Parts
     private let state = Mutex(State())
 
-    init(_ parts: Parts) { self.parts = parts }
+    private let bornAt: MonotonicInstant
 
-    /// Takes the second's figures. Housekeeping thread.
+    init(_ parts: Parts) {
+        self.parts = parts
+        self.bornAt = parts.clock.now()
+    }
+
+    /// Takes the second's figures.
+    ///
+    /// Housekeeping thread.
     func sample() {
         let now = self.parts.clock.now()
         let totals = self.parts.ingest()
@@ -134,8 +142,16 @@ final class StatusReporter: Sendable {
         for endpoint in self.parts.delivery.status().endpoints where endpoint.breaker != .closed {
             modes.append("endpoint \(endpoint.endpoint) unreachable")
         }
+        if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
         return modes + self.parts.unsafeSettings
+    }
+
+    /// Whether the watchdog showed life lately; a start gives it time to come.
+    private var isWatched: Bool {
+        let now = self.parts.clock.now()
+        let last = self.state.withLock { $0.watchdogAt } ?? self.bornAt
+        return now.nanosecondsSince(last) < 10_000_000_000
     }
 
     func report() -> StatusView {
@@ -179,7 +195,8 @@ final class StatusReporter: Sendable {
     }
 
     private func count(into view: inout StatusView) {
-        for index in 0..<self.parts.live.sensors.count {
+        let canary = self.parts.live.paths.firstIndex { Revisions.isCanary($0) }
+        for index in 0..<self.parts.live.sensors.count where index != canary {
             switch self.parts.live.sensors.read(index)?.freshness {
             case .fresh: view.sensors.fresh += 1
             case .stale: view.sensors.stale += 1
@@ -189,7 +206,9 @@ final class StatusReporter: Sendable {
             }
         }
         for index in 0..<self.parts.live.alarms.count {
-            guard let alarm = self.parts.live.alarms.read(index), alarm.state != .normal else {
+            guard let alarm = self.parts.live.alarms.read(index), alarm.state != .normal,
+                !alarm.isRetired
+            else {
                 continue
             }
             switch alarm.state {

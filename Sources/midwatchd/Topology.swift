@@ -8,6 +8,7 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 import OperatorAPI
 import ReadingRing
 import ServiceLifecycle
@@ -21,7 +22,9 @@ import Vitals
 struct Topology {
     let services: [any Service]
 
-    /// Opens the logs and rebuilds the engine. Nothing runs and no socket is open yet.
+    /// Opens the logs and rebuilds the engine.
+    ///
+    /// Nothing runs and no socket is open yet.
     static func assemble(
         _ configuration: MidwatchConfiguration, path: String, text: [UInt8], logger: Logger
     ) async throws -> Topology {
@@ -149,7 +152,7 @@ struct Topology {
             DeliveryService(
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n),
-            try APIService(
+            APIService(
                 configuration.api, desk: desk, progress: vitals.progress(of: .api),
                 logger: logger),
             Reloader(

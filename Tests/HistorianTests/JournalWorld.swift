@@ -256,11 +256,8 @@ struct ExpectedArchive {
 
 let testAnchor = ClockAnchor(arrival: .zero, wall: JournalWorld.wallStart)
 
-/// A historian over a journal in memory, with delays of milliseconds, driven turn by turn.
-func makeHistorian(
-    _ journal: MemoryJournal, _ store: any ArchiveStore, batchRows: Int = 64, failures: Int = 0,
-    identityFile: ArchiveIdentityFile? = nil, wall: Int64 = JournalWorld.wallStart
-) -> Historian<MemorySource> {
+/// Small batches, and delays of milliseconds.
+func quickConfiguration(batchRows: Int = 64) -> HistorianConfiguration {
     var configuration = HistorianConfiguration()
     configuration.batchRowsMax = batchRows
     configuration.batchIntervalNanoseconds = 0
@@ -268,15 +265,25 @@ func makeHistorian(
     configuration.summaryIntervalNanoseconds = 2_000_000
     configuration.inputRecordsMax = 100
     configuration.redelivery = ExpectedArchive.limits
-    configuration.identityFile = identityFile
     configuration.delays.minNanoseconds = 1_000_000
     configuration.delays.maxNanoseconds = 20_000_000
     configuration.delays.longNanoseconds = 20_000_000
     configuration.delays.slowNanoseconds = 20_000_000
+    return configuration
+}
+
+/// A historian over a journal in memory, driven turn by turn.
+func makeHistorian(
+    _ journal: MemoryJournal, _ store: any ArchiveStore, batchRows: Int = 64, failures: Int = 0,
+    identityFile: ArchiveIdentityFile? = nil, configuration: HistorianConfiguration? = nil,
+    progress: StageProgress = .standalone()
+) -> Historian<MemorySource> {
+    var configuration = configuration ?? quickConfiguration(batchRows: batchRows)
+    configuration.identityFile = identityFile
     return Historian(
         configuration: configuration, source: MemorySource(journal: journal, failures: failures),
-        store: store, status: HistorianStatus(), progress: .standalone(),
+        store: store, status: HistorianStatus(), progress: progress,
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         assumedAnchor: testAnchor, unit: { $0.hasSuffix("temperature") ? "degC" : "" },
-        wallClock: { WallInstant(nanoseconds: wall) })
+        wallClock: { WallInstant(nanoseconds: JournalWorld.wallStart) })
 }

@@ -92,6 +92,7 @@ func temporaryFolder() -> String {
 /// Runs a server for the time of `body`, then stops it gracefully and waits for its end.
 func withServer(
     _ backend: FakeBackend = FakeBackend(), token: String? = nil,
+    writeTimeoutSeconds: Int64 = OperatorAPILimits.writeTimeoutSeconds,
     _ body: @escaping @Sendable (LiveServer) async throws -> Void
 ) async throws {
     let folder = temporaryFolder()
@@ -99,9 +100,11 @@ func withServer(
     let (ports, report) = AsyncStream<Int?>.makeStream()
     var logger = Logger(label: "test")
     logger.logLevel = .critical
+    var configuration = OperatorAPIConfiguration(
+        socketPath: path, loopback: .init(port: 0, token: token))
+    configuration.writeTimeoutSeconds = writeTimeoutSeconds
     let server = try OperatorAPIServer(
-        configuration: OperatorAPIConfiguration(
-            socketPath: path, loopback: .init(port: 0, token: token)),
+        configuration: configuration,
         backend: backend, logger: logger, onListening: { report.yield($0) })
     let group = ServiceGroup(
         configuration: .init(services: [.init(service: server)], logger: logger))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import OperatorConsole
 import Testing
 
@@ -98,7 +99,47 @@ import Testing
         }
     }
 
+    @Test func `a daemon that accepts and says nothing is given up in time`() throws {
+        let path = "/tmp/midwatch-silent-\(getpid()).sock"
+        let listener = try #require(SilentListener(path: path))
+        let client = OperatorClient(socketPath: path, timeoutNanoseconds: 100_000_000)
+        #expect(throws: ClientError.timedOut(path: path)) { try client.status() }
+        listener.stop()
+        #expect(throws: ClientError.unreachable(path: path, errno: ENOENT)) {
+            try client.status()
+        }
+    }
+
     @Test func `ids are percent-encoded byte by byte`() {
         #expect(OperatorClient.encode("a/b ü:high?") == "a%2Fb%20%C3%BC%3Ahigh%3F")
+    }
+}
+
+/// A unix socket that takes connections into its backlog and never looks at them.
+private struct SilentListener {
+    private let descriptor: Int32
+    private let path: String
+
+    init?(path: String) {
+        self.path = path
+        self.descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        _ = unsafe unlink(path)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            for (index, byte) in path.utf8.enumerated() { unsafe buffer[index] = byte }
+        }
+        let descriptor = self.descriptor
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                unsafe bind(descriptor, generic, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0, listen(self.descriptor, 4) == 0 else { return nil }
+    }
+
+    func stop() {
+        close(self.descriptor)
+        _ = unsafe unlink(self.path)
     }
 }

@@ -110,7 +110,7 @@ struct TerminalEmulator {
     }
 }
 
-/// A small generator with a seed (SplitMix64, Steele et al. 2014).
+/// A small generator with a seed: SplitMix64 (Steele, Lea and Flood, 2014).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

@@ -202,6 +202,21 @@ import Testing
         }
     }
 
+    @Test func `an answer after the end is too late and harmless`() {
+        var machine = MQTTConnectionMachine(options: MQTTConnectionOptions(), now: .zero)
+        _ = machine.received(hex(MQTTVectors.connectV311).span)
+        _ = machine.next(now: .zero)
+        _ = machine.connectAccepted(now: .zero)
+        _ = machine.received(publishBytes(.atLeastOnce, 1, version: .v311).span)
+        _ = machine.next(now: .zero)
+        machine.outboundWritten()
+        _ = machine.transportClosed()
+        machine.publishAccepted(through: 1, now: .zero)
+        machine.publishRefused(.quotaExceeded, now: .zero)
+        #expect(machine.durable(through: 9, now: .zero) == .nothing)
+        #expect(machine.outbound.isEmpty == true)
+    }
+
     @Test func `after the end every event is ignored`() {
         var peer = MQTTTestPeer()
         peer.connect(.v5)

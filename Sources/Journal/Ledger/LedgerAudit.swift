@@ -22,6 +22,8 @@ package enum LedgerAudit {
         /// 0 in a ledger whose disk never failed.
         package var supersededBytes: UInt64 = 0
 
+        package init() {}
+
         /// Whether every line is there and as it was written.
         package var isWhole: Bool { self.firstBroken == nil }
         /// Lines missing at the end, by the anchored head.
@@ -39,6 +41,19 @@ package enum LedgerAudit {
     ) throws(LedgerError) -> Report {
         do throws(DiskError) {
             return try self.verify(LedgerFolder(path: directory), disk)
+        } catch {
+            throw .disk(error)
+        }
+    }
+
+    /// Number of the last line by the anchored head; nil if that cannot be read.
+    package static func anchoredEnd(
+        directory: String, disk: any JournalDisk = LinuxDisk()
+    ) throws(LedgerError) -> UInt64? {
+        do throws(DiskError) {
+            guard case .head(let head, _)? = try self.anchor(LedgerFolder(path: directory), disk)
+            else { return nil }
+            return head.n
         } catch {
             throw .disk(error)
         }

@@ -27,9 +27,11 @@
 /// Not promised: tag keys are not compared with each other here (`SeriesPathTemplate` does, once
 /// per series), and names are not checked for UTF-8 (the same).
 ///
+/// `@unchecked Sendable`: the memory belongs to this one value, which cannot be copied.
+///
 /// Source: InfluxDB line protocol reference, v2.
 @safe
-package struct LineProtocolParser: ~Copyable {
+package struct LineProtocolParser: ~Copyable, @unchecked Sendable {
     /// Fields of one line that are held if nothing else is asked for.
     package static var fieldCountDefault: Int { 256 }
     /// Bytes of measurement and tags together.

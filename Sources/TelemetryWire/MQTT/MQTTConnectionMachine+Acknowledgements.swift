@@ -19,7 +19,7 @@ extension MQTTConnectionMachine {
     ///     the message put nothing into the journal.
     ///   - now: The client's silence counts from here on: until now we held its packet.
     package mutating func publishAccepted(through number: UInt64, now: MonotonicInstant) {
-        let (session, publish) = self.takePublish(now: now)
+        guard let (session, publish) = self.takePublish(now: now) else { return }
         guard publish.qos != .atMostOnce else { return }
         let number = max(number, self.acknowledgements.numberMax)
         self.inFlightCount += 1
@@ -43,7 +43,7 @@ extension MQTTConnectionMachine {
     ///   - now: As in `publishAccepted`.
     package mutating func publishRefused(_ code: MQTTReasonCode, now: MonotonicInstant) {
         precondition(Self.refusals.contains(code), "not a reason code of PUBACK")
-        let (session, publish) = self.takePublish(now: now)
+        guard let (session, publish) = self.takePublish(now: now) else { return }
         guard publish.qos != .atMostOnce else { return }
         let endsFlow = session.version == .v5 && code.isError
         self.inFlightCount += 1
@@ -89,8 +89,10 @@ extension MQTTConnectionMachine {
         .topicNameInvalid, .quotaExceeded, .payloadFormatInvalid,
     ]
 
-    private mutating func takePublish(now: MonotonicInstant) -> (Session, MQTTPublish) {
+    /// Nil after the end: the answer comes too late.
+    private mutating func takePublish(now: MonotonicInstant) -> (Session, MQTTPublish)? {
         guard case .publishing(let session, let publish) = self.state else {
+            if case .closed = self.state { return nil }
             preconditionFailure("an answer to a PUBLISH, and none is out")
         }
         self.framer.consume()

@@ -30,8 +30,10 @@ package struct DecodedReading: Equatable, Sendable, BitwiseCopyable {
 }
 
 /// A fixed number of decoded readings in memory taken once.
+///
+/// `@unchecked Sendable`: the memory belongs to this one value, which cannot be copied.
 @safe
-package struct DecodedReadingBuffer: ~Copyable {
+package struct DecodedReadingBuffer: ~Copyable, @unchecked Sendable {
     private let storage: UnsafeMutablePointer<DecodedReading>
     package let capacity: Int
     package private(set) var count = 0

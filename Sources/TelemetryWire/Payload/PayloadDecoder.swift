@@ -12,7 +12,7 @@ import MidwatchModel
 ///
 /// Doubt about the time is no doubt about the value: a time that cannot be used is counted and
 /// left out.
-package struct PayloadDecoder: ~Copyable {
+package struct PayloadDecoder: ~Copyable, Sendable {
     private var parser: LineProtocolParser
 
     package init() { self.parser = LineProtocolParser() }
