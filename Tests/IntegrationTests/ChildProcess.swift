@@ -107,9 +107,12 @@ extension ChildProcess {
 
 /// What /proc says of a process.
 enum ProcessFigures {
-    static func cpuSeconds(of pid: Int32) -> Double {
+    static func cpuSeconds(of pid: Int32) -> Double { self.cpuSeconds(path: "/proc/\(pid)/stat") }
+
+    /// User and system time in a `stat` file of a process or thread.
+    static func cpuSeconds(path: String) -> Double {
         // Behind the name in brackets: utime is field 14 of the line, stime 15.
-        let text = File.text("/proc/\(pid)/stat")
+        let text = File.text(path)
         guard let bracket = text.lastIndex(of: ")") else { return 0 }
         let fields = text[bracket...].split(separator: " ")
         guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetSimulation
+import OperatorViews
 import Testing
 
 extension IntegrationTests {
@@ -14,7 +15,7 @@ extension IntegrationTests {
         ) async throws {
             let postgres = store == "postgresql" ? try await Postgres() : nil
             let site = try Site(
-                Site.Options(sensors: Site.loadSensors(), postgres: postgres))
+                Site.options(sensors: Site.loadSensors(), postgres: postgres))
             try await site.start()
             let fleet = try site.fleet(sensorsPerClient: Self.sensorsPerClient)
             try fleet.start()

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetSimulation
+import MidwatchModel
+import OperatorConsole
+import OperatorViews
 import Testing
 
 extension IntegrationTests {
@@ -19,7 +23,7 @@ extension IntegrationTests {
                 image: folder.file("disk.img"))
             let alarms = (0..<Scale.freezeSeconds).map { "alarm/s\($0)" }
             let site = try Site(
-                Site.Options(
+                Site.options(
                     sensors: Site.loadSensors(deadline: "2s")
                         + alarms.map { Site.limitSensor($0) }.joined(),
                     sink: sink), folder: folder)

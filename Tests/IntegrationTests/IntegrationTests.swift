@@ -4,6 +4,7 @@ import CLinux
 import Glibc
 import JSONText
 import MidwatchModel
+import OperatorConsole
 import Testing
 
 /// The real programs together with real servers and real clients.
@@ -36,6 +37,8 @@ enum Scale {
     static var rate: Int { self.number("RATE", 5_000) }
     /// Seconds without PostgreSQL.
     static var outageSeconds: Int { self.number("OUTAGE_SECONDS", 8) }
+    /// Seconds of trouble in which the watchdog must restart nothing.
+    static var quietSeconds: Int { self.number("QUIET_SECONDS", 8) }
     /// Seconds without a disk.
     static var freezeSeconds: Int { self.number("FREEZE_SECONDS", 4) }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetSimulation
+import OperatorConsole
+import OperatorViews
 import Testing
 
 extension IntegrationTests {
@@ -17,7 +19,7 @@ extension IntegrationTests {
             let folder = try TemporaryFolder()
             let sink = try await Sink(in: folder)
             let site = try Site(
-                Site.Options(
+                Site.options(
                     sensors: Site.loadSensors()
                         + (0..<3).map { Site.limitSensor("alarm/s\($0)") }.joined(),
                     postgres: postgres, sink: sink), folder: folder)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import JSONText
+import OperatorConsole
 import OperatorViews
 import Testing
 
@@ -42,7 +43,7 @@ extension IntegrationTests {
             let folder = try TemporaryFolder()
             let sink = try await Sink(in: folder)
             let site = try Site(
-                Site.Options(
+                Site.options(
                     sensors: Self.clients.map { Site.limitSensor($0.path) }.joined(),
                     postgres: postgres, sink: sink), folder: folder)
             try await site.start()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MidwatchModel
+import OperatorViews
 import Testing
 
 extension IntegrationTests {
@@ -15,7 +17,7 @@ extension IntegrationTests {
                 "  - path: \($0)\n    supervision: periodic\n    deadline: \(deadline)\n"
             }.joined()
             let site = try Site(
-                Site.Options(sensors: sensors + Site.limitSensor("high/one"), sink: sink),
+                Site.options(sensors: sensors + Site.limitSensor("high/one"), sink: sink),
                 folder: folder)
             try await site.start()
             let device = try FieldDevice(site)

@@ -3,6 +3,7 @@
 import CLinux
 import FleetSimulation
 import Glibc
+import OperatorViews
 import Testing
 
 /// Sends single lines, as a small field device does.

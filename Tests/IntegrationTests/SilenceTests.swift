@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetSimulation
+import MidwatchModel
+import OperatorConsole
 import OperatorViews
 import Testing
 

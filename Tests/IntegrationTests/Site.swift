@@ -13,17 +13,27 @@ final class Site {
     struct Options {
         /// Items of the list `sensors:`.
         var sensors = ""
-        /// PostgreSQL; nil: SQLite.
-        var postgres: Postgres?
-        /// Where alerts go.
-        var sink: Sink?
+        /// Connection string of PostgreSQL; nil: SQLite.
+        var postgresConnection: String?
+        /// Where alerts go; nil: nowhere.
+        var sinkURL: String?
         var ringCapacity = 262_144
         /// Further lines, at the margin.
         var more = ""
         /// The state directory, if it is not in the test's folder.
         var stateDirectory: String?
-        /// Further lines of `journal:`, indented by two.
-        var journal = ""
+        /// Further lines of the MQTT listener, indented by six.
+        var mqtt = ""
+    }
+
+    /// Options of a site that may have a PostgreSQL server and a sink.
+    static func options(
+        sensors: String, postgres: Postgres? = nil, sink: Sink? = nil
+    ) -> Options {
+        var options = Options(sensors: sensors)
+        options.postgresConnection = postgres?.connection
+        options.sinkURL = sink?.url
+        return options
     }
 
     let folder: TemporaryFolder
@@ -49,23 +59,23 @@ final class Site {
 
     private func text(_ options: Options) -> String {
         let archive =
-            options.postgres.map {
+            options.postgresConnection.map {
                 """
                 archive:
                   store: postgresql
                   postgresql:
-                    connection: "\($0.connection)"
+                    connection: "\($0)"
                     migrateAtStart: true
 
                 """
             } ?? "archive:\n  store: sqlite\n"
         let alerts =
-            options.sink.map {
+            options.sinkURL.map {
                 """
                 alerts:
                   endpoints:
                     - name: sink
-                      url: "\($0.url)"
+                      url: "\($0)"
                       secrets: [{file: "\(self.folder.file("webhook.secret"))"}]
 
                 """
@@ -83,14 +93,12 @@ final class Site {
               mqtt:
                 - name: gateways
                   bind: "127.0.0.1:\(self.mqttPort)"
+            \(options.mqtt)
               undeclaredSensorsMax: 100000
             vitals:
               canary: "127.0.0.1:\(self.canaryPort)"
             ring:
               capacity: \(options.ringCapacity)
-            journal:
-              segmentSize: 64MiB
-            \(options.journal)
             log:
               level: info
               format: human
@@ -215,7 +223,7 @@ final class Site {
         for words in [["audit", "verify"], ["replay", "--verify"]] {
             do {
                 try ChildProcess.run(
-                    [midwatch] + words + ["--config", self.configurationPath], within: 120)
+                    [midwatch] + words + ["--state", self.state], within: 120)
             } catch {
                 Issue.record("\(error)", sourceLocation: location)
             }
