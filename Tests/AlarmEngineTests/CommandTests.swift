@@ -82,7 +82,9 @@ import Testing
         world.acknowledge(self.path, .high, DecisionID(position: .zero, ordinal: 9))
         #expect(world.alarm(.high, self.path)?.lastTransition == before)
         world.acknowledge(self.path, .high, self.activation(world))
-        #expect(world.alarm(.high, self.path)?.lastTransition == World.instant(5))
+        #expect(
+            world.alarm(.high, self.path)?.lastTransition == WallInstant(nanoseconds: World.wall(5))
+        )
     }
 
     @Test(arguments: [

@@ -50,7 +50,7 @@ import Testing
         self.reconfigure(world)
         #expect(world.alarm(.low, self.path)?.activation == activation)
         #expect(world.alarm(.low, self.path)?.activationCount == 1)
-        #expect(world.alarm(.low, self.path)?.raisedAt == World.instant(0))
+        #expect(world.alarm(.low, self.path)?.raisedAt == WallInstant(nanoseconds: World.wall(0)))
         #expect(world.state(.highHigh, self.path) == .normal)
         world.read(self.path, 150)
         world.advance(to: 12.5)
