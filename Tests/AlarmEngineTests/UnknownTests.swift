@@ -35,7 +35,7 @@ import Testing
         world.read(self.path, 150)
         world.read(self.path, value, World.Facts(quality: quality))
         #expect(world.state(.high, self.path) == .unacknowledged)
-        #expect(world.alarm(.high, self.path)?.heldSince == World.instant(0))
+        #expect(world.alarm(.high, self.path)?.heldSince == WallInstant(nanoseconds: World.wall(0)))
         #expect(world.counts.unknownValues == 2)
     }
 
@@ -128,11 +128,11 @@ import Testing
         #expect(raised.map(\.time) == [World.instant(3)])
         #expect(raised.map(\.worst) == [180])
         #expect(world.alarm(.high, self.path)?.triggerBits == (150.0).bitPattern)
-        #expect(world.alarm(.high, self.path)?.heldSince == World.instant(3))
+        #expect(world.alarm(.high, self.path)?.heldSince == WallInstant(nanoseconds: World.wall(3)))
         // A later worse value is still seen.
         world.read(self.path, 190)
         #expect(world.alarm(.high, self.path)?.worst == 190)
-        #expect(world.alarm(.high, self.path)?.heldSince == .zero)
+        #expect(world.alarm(.high, self.path)?.heldSince == WallInstant(nanoseconds: 0))
     }
 
     @Test func `beyond the limit, then silent, raises when the deadline passes`() {
@@ -164,8 +164,9 @@ import Testing
         other.read(self.path, 50)
         other.advance(to: 100)
         #expect(other.state(.high, self.path) == .unacknowledged)
-        #expect(other.alarm(.high, self.path)?.heldSince == World.instant(10))
-        #expect(other.sensor(self.path)?.heldSince == World.instant(10))
+        #expect(
+            other.alarm(.high, self.path)?.heldSince == WallInstant(nanoseconds: World.wall(10)))
+        #expect(other.sensor(self.path)?.heldSince == WallInstant(nanoseconds: World.wall(10)))
         other.read(self.path, 50)
         other.advance(to: 109.9)
         #expect(other.state(.high, self.path) == .unacknowledged)
