@@ -25,6 +25,8 @@ package struct ReplayVerifier {
     private var isDoubtful = false
     private var nextN: UInt64 = 0
     private var ledgerFailure: LedgerError?
+    /// Of the engine's own count, those that are reported.
+    private var missingRevisions: UInt64 = 0
 
     /// - Parameter stateDirectory: The daemon's state directory.
     package init(stateDirectory: String) throws(LedgerError) {
@@ -66,7 +68,6 @@ package struct ReplayVerifier {
             return self.report.difference == nil && self.ledgerFailure == nil
         }
         if let failure = self.ledgerFailure { throw failure }
-        if engine.counts.missingRevisions > 0 { self.report.add(.missingRevision) }
         if self.report.difference == nil { try self.finish() }
         self.report.otherLineCount = self.ledger.otherLineCount
         return self.report
@@ -110,7 +111,7 @@ package struct ReplayVerifier {
         self.isDoubtful = true
     }
 
-    private func restore(
+    private mutating func restore(
         _ engine: inout AlarmEngine, _ checkpoint: (position: Position, bytes: [UInt8]),
         oldest: UInt64
     ) throws {
@@ -127,6 +128,7 @@ package struct ReplayVerifier {
                 return true
             }
         }
+        self.missingRevisions = restored.counts.missingRevisions
         engine = restored
     }
 
@@ -143,6 +145,11 @@ package struct ReplayVerifier {
         self.report.recordCount += 1
         self.report.end = Position(epoch: epoch, n: n)
         engine.apply(slot, n: n)
+        if engine.counts.missingRevisions > self.missingRevisions {
+            self.missingRevisions = engine.counts.missingRevisions
+            self.report.add(.missingRevision)
+            self.isDoubtful = true
+        }
         if engine.hasDecisions {
             var taken: [Decision] = []
             engine.takeDecisions { taken.append($0) }
