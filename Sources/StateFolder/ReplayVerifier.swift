@@ -28,7 +28,9 @@ package struct ReplayVerifier {
     /// Of the engine's own count, those that are reported.
     private var missingRevisions: UInt64 = 0
 
-    /// - Parameter stateDirectory: The daemon's state directory.
+    /// Fixes the ledger's end; `stateDirectory` is the daemon's.
+    ///
+    /// - Throws: `disk` if the ledger's head cannot be read.
     package init(stateDirectory: String) throws(LedgerError) {
         let folders = Folders(stateDirectory: stateDirectory)
         self.journalFolder = folders.journal
@@ -43,6 +45,9 @@ package struct ReplayVerifier {
     ///
     /// - Parameter onProgress: Records read so far and the number of the last one; every few
     ///   thousand records.
+    /// - Returns: What was found; reading ends at the first difference.
+    /// - Throws: `JournalError` or `LedgerError` if something cannot be read, or the ledger's
+    ///   chain is broken.
     package consuming func run(
         onProgress: (_ records: UInt64, _ n: UInt64) -> Void
     ) throws -> ReplayReport {

@@ -13,7 +13,9 @@ package struct Revisions: Sendable {
 
     package init(folder: String) { self.folder = folder }
 
-    /// Keeps `text` and returns its hash, lower-case hex. Durable before it returns.
+    /// Keeps `text` and returns its hash, lower-case hex.
+    ///
+    /// Durable before it returns.
     package func keep(_ text: [UInt8]) throws -> String {
         let revision = HexText.encode(ContentHash.sha256(text[...]))
         let path = "\(self.folder)/\(revision).yaml"

@@ -101,7 +101,9 @@ struct DemoPipeline {
     /// Readings sent so far.
     var sentCount: UInt64 { self.udp.readingCount + self.mqtt.sentCount }
 
-    /// Starts the programs, waits until they are ready, then starts the plant. Main thread.
+    /// Starts the programs, waits until they are ready, then starts the plant.
+    ///
+    /// Main thread only: the programs end with the thread that starts them.
     func start() throws(DemoFailure) {
         let folder = self.processes.folder
         let watchdog = """

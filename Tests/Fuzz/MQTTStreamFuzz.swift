@@ -67,8 +67,7 @@ private func converse(_ stream: [UInt8], _ piece: (Int) -> Int) -> Conversation 
 /// Takes steps until bytes are wanted; whether the machine is stalled.
 ///
 /// Every third message is refused, and what is waiting becomes durable after every fourth.
-private func run(_ machine: inout MQTTConnectionMachine, _ conversation: inout Conversation) -> Bool
-{
+private func run(_ machine: inout MQTTConnectionMachine, _ conversation: inout Conversation) -> Bool {
     while true {
         switch machine.next(now: .zero) {
         case .needsBytes: return false
