@@ -25,8 +25,12 @@ package struct ReplayVerifier {
     private var isDoubtful = false
     private var nextN: UInt64 = 0
     private var ledgerFailure: LedgerError?
+    /// Of the engine's own count, those that are reported.
+    private var missingRevisions: UInt64 = 0
 
-    /// - Parameter stateDirectory: The daemon's state directory.
+    /// Fixes the ledger's end; `stateDirectory` is the daemon's.
+    ///
+    /// - Throws: `disk` if the ledger's head cannot be read.
     package init(stateDirectory: String) throws(LedgerError) {
         let folders = Folders(stateDirectory: stateDirectory)
         self.journalFolder = folders.journal
@@ -41,6 +45,9 @@ package struct ReplayVerifier {
     ///
     /// - Parameter onProgress: Records read so far and the number of the last one; every few
     ///   thousand records.
+    /// - Returns: What was found; reading ends at the first difference.
+    /// - Throws: `JournalError` or `LedgerError` if something cannot be read, or the ledger's
+    ///   chain is broken.
     package consuming func run(
         onProgress: (_ records: UInt64, _ n: UInt64) -> Void
     ) throws -> ReplayReport {
@@ -66,7 +73,6 @@ package struct ReplayVerifier {
             return self.report.difference == nil && self.ledgerFailure == nil
         }
         if let failure = self.ledgerFailure { throw failure }
-        if engine.counts.missingRevisions > 0 { self.report.add(.missingRevision) }
         if self.report.difference == nil { try self.finish() }
         self.report.otherLineCount = self.ledger.otherLineCount
         return self.report
@@ -110,7 +116,7 @@ package struct ReplayVerifier {
         self.isDoubtful = true
     }
 
-    private func restore(
+    private mutating func restore(
         _ engine: inout AlarmEngine, _ checkpoint: (position: Position, bytes: [UInt8]),
         oldest: UInt64
     ) throws {
@@ -127,6 +133,7 @@ package struct ReplayVerifier {
                 return true
             }
         }
+        self.missingRevisions = restored.counts.missingRevisions
         engine = restored
     }
 
@@ -143,6 +150,11 @@ package struct ReplayVerifier {
         self.report.recordCount += 1
         self.report.end = Position(epoch: epoch, n: n)
         engine.apply(slot, n: n)
+        if engine.counts.missingRevisions > self.missingRevisions {
+            self.missingRevisions = engine.counts.missingRevisions
+            self.report.add(.missingRevision)
+            self.isDoubtful = true
+        }
         if engine.hasDecisions {
             var taken: [Decision] = []
             engine.takeDecisions { taken.append($0) }

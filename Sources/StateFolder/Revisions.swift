@@ -37,7 +37,8 @@ package struct Revisions: Sendable {
     }
 
     /// The rules that a configuration states, and those of Midwatch's own sensors.
-    package static func rules(of configuration: MidwatchConfiguration, revision: String) -> RuleBook {
+    package static func rules(of configuration: MidwatchConfiguration, revision: String) -> RuleBook
+    {
         var canary = SensorDeclaration(
             pattern: self.canaryPath(of: configuration),
             deadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)

@@ -71,7 +71,7 @@ struct AuditCommand: ParsableCommand {
             json.field("lastHash", HexText.encode(report.lastHash))
             json.field("supersededBytes", report.supersededBytes)
             if let head = report.head { json.field("anchored", head.n) }
-            json.field("cutOff", report.cutOffCount)
+            json.field("cutOff", Self.missingCount(report))
             guard let fault = report.firstBroken else { return }
             json.objectField("firstBroken") { json in
                 json.field("record", fault.n)
@@ -79,6 +79,11 @@ struct AuditCommand: ParsableCommand {
                 json.field("byteOffset", fault.byteOffset)
                 json.field("reason", fault.reason.rawValue)
             }
+        }
+
+        /// Lines cut off at the end; behind a broken line nothing is known about them.
+        private static func missingCount(_ report: LedgerAudit.Report) -> UInt64 {
+            report.firstBroken?.reason == .cutOff ? report.cutOffCount : 0
         }
 
         private static func tell(_ report: LedgerAudit.Report, name: String, path: String) {
@@ -97,10 +102,8 @@ struct AuditCommand: ParsableCommand {
                     "\(name): BROKEN at record \(fault.n): \(fault.reason.rawValue) "
                         + "(\(path)/\(fault.file), byte \(fault.byteOffset)); "
                         + "\(report.recordCount) records before it are whole"))
-            if report.cutOffCount > 0 {
-                CommandOutput.line(
-                    "\(name): \(report.cutOffCount) records are missing at the end")
-            }
+            let missing = Self.missingCount(report)
+            if missing > 0 { CommandOutput.line("\(name): \(missing) records are missing") }
         }
     }
 }

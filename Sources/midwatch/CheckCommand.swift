@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import JSONText
 internal import MidwatchConfiguration
+internal import OperatorConsole
 
 /// The command `midwatch check`.
 struct CheckCommand: ParsableCommand {
@@ -41,9 +42,10 @@ struct CheckCommand: ParsableCommand {
         if self.json {
             self.printJSON(result, isRefused: isRefused)
         } else {
-            for line in result.report { CommandOutput.complain(line) }
+            for line in result.report { CommandOutput.line(TerminalText.clean(line)) }
             if let configuration = result.configuration, !isRefused {
-                CommandOutput.line(Self.summary(configuration, path: self.path))
+                CommandOutput.line(
+                    TerminalText.clean(Self.summary(configuration, path: self.path)))
             }
         }
         if isRefused { throw ExitCode.failure }

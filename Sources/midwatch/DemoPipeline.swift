@@ -13,8 +13,6 @@ internal import StateFolder
 struct DemoPipeline {
     private static let readySeconds: UInt64 = 30
     private static let settleSeconds: UInt64 = 20
-    /// What stands, in base64, behind `whsec_` in the demo's configuration.
-    private static let secret = "midwatch-demo-secret-000000"
 
     let client: OperatorClient
     private let processes: DemoProcesses
@@ -28,7 +26,7 @@ struct DemoPipeline {
     /// Writes the configuration; nothing runs yet.
     init(_ processes: DemoProcesses) throws(DemoFailure) {
         self.processes = processes
-        guard let receiver = WebhookReceiver(key: Array(Self.secret.utf8)) else {
+        guard let receiver = WebhookReceiver() else {
             throw DemoFailure("no socket or thread for the webhook receiver")
         }
         self.receiver = receiver
@@ -45,7 +43,8 @@ struct DemoPipeline {
         let places = DemoPlant.Places(
             stateDirectory: "\(processes.folder)/state", runDirectory: "\(processes.folder)/run",
             udpPort: udpPort, mqttPort: mqttPort, canaryPort: canaryPort,
-            alertURL: "http://127.0.0.1:\(receiver.port)/alerts")
+            alertURL: "http://127.0.0.1:\(receiver.port)/alerts",
+            alertSecretFile: "\(processes.folder)/webhook-secret")
         let text = DemoPlant.configurationText(places)
         guard
             let configuration = MidwatchConfiguration.parse(text: text, fileName: "demo")
@@ -55,6 +54,8 @@ struct DemoPipeline {
         self.vitalsPath = configuration.vitals.path
         self.plantStart = WallInstant(nanoseconds: clinux_realtime_ns())
         do throws(FileError) {
+            try FileBytes.replace(
+                "\(processes.folder)/webhook-secret", with: Array(receiver.secretText.utf8))
             try FileBytes.replace(
                 "\(processes.folder)/midwatch.yaml", with: Array(text.utf8), mode: 0o600)
         } catch {
@@ -100,7 +101,9 @@ struct DemoPipeline {
     /// Readings sent so far.
     var sentCount: UInt64 { self.udp.readingCount + self.mqtt.sentCount }
 
-    /// Starts the programs, waits until they are ready, then starts the plant. Main thread.
+    /// Starts the programs, waits until they are ready, then starts the plant.
+    ///
+    /// Main thread only: the programs end with the thread that starts them.
     func start() throws(DemoFailure) {
         let folder = self.processes.folder
         let watchdog = """

@@ -2,6 +2,8 @@
 
 internal import ArgumentParser
 internal import Glibc
+internal import Journal
+internal import MidwatchModel
 internal import OperatorConsole
 internal import StateFolder
 
@@ -39,7 +41,20 @@ struct StateOptions: ParsableArguments {
     }
 
     func complain(_ error: any Error) {
-        CommandOutput.complain("midwatch: \(TerminalText.clean("\(error)"))")
+        CommandOutput.complain("midwatch: \(TerminalText.clean(self.words(error)))")
+    }
+
+    private func words(_ error: any Error) -> String {
+        switch error {
+        case LedgerError.broken(let fault):
+            "the ledger is broken at record \(fault.n): \(fault.reason.rawValue) "
+                + "(\(fault.file), byte \(fault.byteOffset)); see midwatch audit verify"
+        case LedgerError.lineTooOld(let oldest):
+            "the ledger begins at record \(oldest): older files are gone"
+        case JournalError.positionTooOld(let oldest):
+            "the journal begins at \(oldest): older segments were deleted meanwhile; run it again"
+        default: "\(self.directory): \(error)"
+        }
     }
 }
 

@@ -26,14 +26,23 @@ final class WebhookReceiver: Sendable {
     private static let connectionsMax = 64
     private static let requestBytesMax = 1 << 20
     private static let receivedMax = 1_024
+    private static let keyBytes = 32
 
     let port: UInt16
     private let listener: Int32
     private let key: SymmetricKey
     private let counts = Mutex(Counts())
 
-    /// - Parameter key: The bytes of the secret behind `whsec_`.
-    init?(key: [UInt8]) {
+    /// The secret to sign with, as it stands in a file: made anew for each run.
+    let secretText: String
+
+    /// nil if the system has no socket or thread left.
+    init?() {
+        var generator = SystemRandomNumberGenerator()
+        let key = (0..<Self.keyBytes).map { _ in
+            UInt8.random(in: 0...255, using: &generator)
+        }
+        self.secretText = "whsec_" + Self.base64(key)
         var port: UInt16 = 0
         self.listener = unsafe clinux_loopback_socket(1, &port)
         guard self.listener >= 0 else { return nil }

@@ -6,8 +6,8 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
-import StateFolder
 import ReadingRing
+import StateFolder
 import TelemetryWire
 import Vitals
 

@@ -8,10 +8,10 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
-import StateFolder
 import OperatorAPI
 import ReadingRing
 import ServiceLifecycle
+import StateFolder
 import Synchronization
 import Vitals
 
