@@ -55,7 +55,7 @@ package struct SeriesPathTemplate: Sendable, Equatable {
         self.pieces = [.measurement] + tags + [.field]
     }
 
-    /// Reads a template; nil if it has an unknown placeholder, an empty level, or no level.
+    /// Reads a template; nil if it has an unknown word in braces, an empty level, or no level.
     package init?(parsing text: String) {
         var pieces: [Piece] = []
         for level in text.split(separator: "/", omittingEmptySubsequences: false) {
