@@ -39,7 +39,7 @@ func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []
 /// Files beside test code that are read by path at run time.
 ///
 /// SwiftPM resources are not used: the accessor they generate imports Foundation.
-let testFixtures: [String: [String]] = [:]
+let testFixtures: [String: [String]] = ["IntegrationTests": ["Fixtures"]]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -87,6 +87,12 @@ var targets: [Target] = [
     target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
+    target(
+        "StateFolder",
+        [
+            "MidwatchModel", "JSONText", "AlarmEngine", "Journal", "MidwatchConfiguration",
+            "CLinux",
+        ]),
     target("FleetSimulation", ["MidwatchModel", "TelemetryWire", "CLinux"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -98,15 +104,16 @@ var targets: [Target] = [
         [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
             "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
-            "Vitals", "MidwatchConfiguration", "CLinux",
+            "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
         ], [log, lifecycle, signals, arguments]),
     program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
     program(
         "midwatch",
         [
             "MidwatchModel", "JSONText", "AlarmEngine", "OperatorViews", "Journal", "Historian",
-            "OperatorConsole", "MidwatchConfiguration", "FleetSimulation", "CLinux",
-        ], [arguments]),
+            "OperatorConsole", "MidwatchConfiguration", "StateFolder", "FleetSimulation",
+            "CLinux",
+        ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
     tests("JSONTextTests", ["JSONText"]),
@@ -140,8 +147,16 @@ var targets: [Target] = [
         [
             "FleetSimulation", "MidwatchConfiguration", "MidwatchModel", "TelemetryWire", "CLinux",
         ]),
+    tests(
+        "StateFolderTests",
+        ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
     tests("ArchitectureTests", []),
-    tests("IntegrationTests", ["MidwatchModel", "JSONText", "EmbeddedStore"]),
+    tests(
+        "IntegrationTests",
+        [
+            "FleetSimulation", "OperatorConsole", "OperatorViews", "EmbeddedStore", "JSONText",
+            "MidwatchModel", "CLinux",
+        ]),
 ]
 
 var dependencies: [Package.Dependency] = [

@@ -21,7 +21,10 @@ extension AlarmEngine {
             if isRaised {
                 self.noteWorst(alarm)
                 self.stopDelay(alarm)
-            } else if self.alarms[alarm].pending == .none {
+            } else if self.alarms[alarm].pending != .none {
+                self.noteWorst(alarm)
+            } else {
+                self.noteTrigger(alarm)
                 let delay = self.alarms[alarm].rule.onDelayNanoseconds
                 if delay == 0 {
                     self.raise(alarm, at: time, cause: cause)
@@ -69,10 +72,12 @@ extension AlarmEngine {
     mutating func becomeStale(_ index: Int, at due: MonotonicInstant) {
         let deadline = self.sensors[index].deadline
         let wasExtended = due > deadline
-        if self.lagUntil > due, self.sensors[index].freshness != .unverified {
+        if self.lagUntil > due, !self.sensors[index].hasLagGrace {
             // The monitor is still late after the whole extension: it cannot tell silence of the
             // sensor from its own (RULES 21). The sensor is not verified, and looked at again.
             self.sensors[index].freshness = .unverified
+            self.sensors[index].hasLagGrace = true
+            self.stopOffDelays(index)
             self.sensors[index].graceNanoseconds &+= self.lagUntil.nanosecondsSince(deadline)
             self.wheel.arm(self.sensors[index].timer, due: self.lagUntil)
             return
@@ -87,10 +92,16 @@ extension AlarmEngine {
                 self.settle(
                     alarm, .met, at: due, cause: wasExtended ? .ownLag : .deadlinePassed)
             case .unverifiable:
-                // The stale alarm says it now; one that was raised stays until a good reading.
-                if !self.alarms[alarm].isRaised { self.stopDelay(alarm) }
+                // The stale alarm says it now, unless it is less urgent than what is blinded; one
+                // that was raised stays until a good reading.
+                let isSaid = self.stalePriority(of: index) >= self.alarms[alarm].rule.priority
+                if isSaid, !self.alarms[alarm].isRaised { self.stopDelay(alarm) }
             }
         }
+    }
+
+    private func stalePriority(of index: Int) -> AlarmPriority {
+        self.alarm(.stale, of: index).map { self.alarms[$0].rule.priority } ?? .low
     }
 
     /// The alarm of `kind` of a sensor, if it has one.
@@ -109,13 +120,10 @@ extension AlarmEngine {
             case .annunciate = self.alarms[alarm].machine.handle(
                 .conditionRaised, isLatching: isLatching)
         else { return }
-        let index = Int(self.alarms[alarm].sensor.rawValue)
         self.alarms[alarm].activation = self.nextDecisionID
         self.alarms[alarm].activationCount &+= 1
         self.alarms[alarm].raisedAt = time
         self.alarms[alarm].raisedWall = self.wall(of: time).nanoseconds
-        self.alarms[alarm].triggerBits = self.sensors[index].valueBits
-        self.alarms[alarm].worst = self.value(of: index)
         self.alarms[alarm].heldSince = .zero
         self.counters.alarmsRaised &+= 1
         self.record(.alarmRaised, alarm, from: from, at: time, cause: cause)
@@ -138,8 +146,10 @@ extension AlarmEngine {
         _ kind: Decision.Kind, _ alarm: Int, from: AlarmState, at time: MonotonicInstant,
         cause: Decision.Cause
     ) {
-        self.alarms[alarm].lastTransition = time
-        self.alarms[alarm].lastTransitionWall = self.wall(of: time).nanoseconds
+        if self.alarms[alarm].machine.state != from {
+            self.alarms[alarm].lastTransition = time
+            self.alarms[alarm].lastTransitionWall = self.wall(of: time).nanoseconds
+        }
         let record = self.alarms[alarm]
         let sensor = self.sensors[Int(record.sensor.rawValue)]
         var decision = Decision(kind, cause: cause, time: time)
@@ -153,7 +163,7 @@ extension AlarmEngine {
         decision.sourceTimeStatus = sensor.sourceTimeStatus
         decision.valueKind = sensor.valueKind
         decision.valueBits = sensor.valueBits
-        decision.sourceTime = sensor.lastSourceTime
+        decision.sourceTime = sensor.shownSourceTime
         decision.setpoint = record.rule.setpoint
         decision.worst = record.worst
         decision.lastArrival = sensor.lastArrival
@@ -162,6 +172,13 @@ extension AlarmEngine {
         decision.activationCount = record.activationCount
         decision.source = sensor.source
         self.decide(decision)
+    }
+
+    /// Keeps the value that begins a condition: when the alarm is raised it may be lost already.
+    private mutating func noteTrigger(_ alarm: Int) {
+        let index = Int(self.alarms[alarm].sensor.rawValue)
+        self.alarms[alarm].triggerBits = self.sensors[index].valueBits
+        self.alarms[alarm].worst = self.value(of: index)
     }
 
     private mutating func noteWorst(_ alarm: Int) {
@@ -173,7 +190,14 @@ extension AlarmEngine {
         }
     }
 
-    private mutating func startDelay(
+    /// Off-delays of a sensor never complete on what is not verified (RULES 23).
+    mutating func stopOffDelays(_ index: Int) {
+        for alarm in self.alarmRange(of: index) where self.alarms[alarm].pending == .offDelay {
+            self.stopDelay(alarm)
+        }
+    }
+
+    mutating func startDelay(
         _ alarm: Int, _ pending: AlarmRecord.Pending, due: MonotonicInstant
     ) {
         self.alarms[alarm].pending = pending

@@ -6,6 +6,8 @@ package import MidwatchModel
 package enum CheckpointError: Error, Equatable, Sendable {
     case foreignFormat
     case truncated
+    /// The bytes do not say one state: an index, a flag or a case that no engine writes.
+    case inconsistent
     case unknownRevision(String)
 }
 
@@ -72,33 +74,75 @@ extension AlarmEngine {
         self.anchorWall = Int64(bitPattern: words[9])
         self.lagUntil = MonotonicInstant(nanoseconds: words[10])
         self.canaryNonce = words[11]
-        let limit = UInt64(bytes.count)
-        guard words[12] < limit, words[13] < limit, words[14] < limit, words[15] < limit,
-            self.sensors.restore(count: Int(words[12]), from: bytes, at: &offset),
-            self.alarms.restore(count: Int(words[13]), from: bytes, at: &offset),
-            self.clocks.restore(count: Int(words[14]), from: bytes, at: &offset)
-        else { throw .truncated }
+        try self.restoreTables(words, bytes, &offset)
         self.paths = []
+        self.pathIndexes = [:]
         self.sourceNames = []
         for _ in 0..<Int(words[12]) {
             guard let path = Self.text(bytes, &offset) else { throw .truncated }
-            self.paths.append(path)
+            self.addPath(path)
         }
         for _ in 0..<Int(words[15]) {
             guard let name = Self.text(bytes, &offset) else { throw .truncated }
             self.sourceNames.append(name)
         }
+        guard offset == bytes.count, self.isConsistent else { throw .inconsistent }
         self.rebuildTimers()
         return Position(epoch: UInt32(truncatingIfNeeded: words[4]), n: words[5])
     }
 
-    /// Feeds a record from before the checkpoint to the redelivery window only.
+    /// Feeds a record from before the checkpoint to the memories that the checkpoint leaves out.
+    ///
+    /// These are the redelivery window and the control record that the position may cut in two:
+    /// give it control records, too.
     package mutating func rebuildWindow(_ slot: Slot, n: UInt64) {
-        if slot.kindRaw == SlotKind.reading.rawValue { _ = self.window.judge(slot, n: n) }
+        switch slot.kind {
+        case .reading: _ = self.window.judge(slot, n: n)
+        case .registerSensor, .registerSource, .command, .configuration, .continuation:
+            _ = self.assembler.push(slot, n: n)
+        case .start: self.assembler = ControlAssembler()
+        case .empty, .clockAnchor, .clockStep, .lagObserved, .lossObserved, .stop, .tick, .gap,
+            .sourceEvidence, .padding, nil:
+            break
+        }
     }
 
     /// Records before a checkpoint that `rebuildWindow` wants.
     package borrowing func windowRecords() -> UInt64 { self.window.rereadRecords }
+
+    private mutating func restoreTables(
+        _ words: [UInt64], _ bytes: [UInt8], _ offset: inout Int
+    ) throws(CheckpointError) {
+        let limit = UInt64(bytes.count)
+        guard words[12] < limit, words[13] < limit, words[14] < limit, words[15] < limit else {
+            throw .truncated
+        }
+        try self.sensors.restore(
+            count: Int(words[12]), from: bytes, at: &offset, checking: SensorState.byteFields)
+        try self.alarms.restore(
+            count: Int(words[13]), from: bytes, at: &offset, checking: AlarmRecord.byteFields)
+        try self.clocks.restore(count: Int(words[14]), from: bytes, at: &offset, checking: [])
+    }
+
+    /// Whether every index of the tables points into them.
+    private var isConsistent: Bool {
+        guard self.sensors.count <= SystemLimits.sensorCountMax,
+            self.clocks.count <= SystemLimits.sourceCountMax,
+            self.sourceNames.count <= SystemLimits.sourceCountMax
+        else { return false }
+        for index in 0..<self.alarms.count
+        where Int(self.alarms[index].sensor.rawValue) >= self.sensors.count { return false }
+        for index in 0..<self.sensors.count {
+            let sensor = self.sensors[index]
+            let end = Int(sensor.firstAlarm) + Int(sensor.alarmRows)
+            guard sensor.alarmCount <= sensor.alarmRows, end <= self.alarms.count else {
+                return false
+            }
+            for alarm in Int(sensor.firstAlarm)..<end
+            where Int(self.alarms[alarm].sensor.rawValue) != index { return false }
+        }
+        return true
+    }
 
     private mutating func rebuildTimers() {
         self.wheel = TimerWheel(start: self.time, reserving: self.sensors.count * 4)

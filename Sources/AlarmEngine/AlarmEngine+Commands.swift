@@ -89,5 +89,11 @@ extension AlarmEngine {
     }
 
     /// The sensor at `path`; nil if none was registered there.
-    package func index(ofPath path: String) -> Int? { self.paths.firstIndex(of: path) }
+    package func index(ofPath path: String) -> Int? { self.pathIndexes[path] }
+
+    /// Takes in the path of the next sensor; of two with one path the first is found.
+    mutating func addPath(_ path: String) {
+        if self.pathIndexes[path] == nil { self.pathIndexes[path] = self.paths.count }
+        self.paths.append(path)
+    }
 }

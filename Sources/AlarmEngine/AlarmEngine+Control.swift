@@ -34,7 +34,7 @@ extension AlarmEngine {
         sensor.supervision = declaration.supervision
         sensor.isDeclared = self.rules.declarationIndex(for: path) != nil
         sensor.timer = self.addTimer(owner: Int(index.rawValue), isAlarm: false)
-        self.paths.append(path)
+        self.addPath(path)
         self.sensors.append(sensor)
         self.addAlarms(AlarmRule.rules(for: declaration), to: Int(index.rawValue))
         guard sensor.supervision != .event else { return }
@@ -50,15 +50,12 @@ extension AlarmEngine {
         self.sourceNames.append(name)
     }
 
-    /// Gives a sensor its alarms: a consecutive run of the alarm table.
+    /// Gives a new sensor its alarms: a consecutive run of the alarm table.
     private mutating func addAlarms(_ rules: [AlarmRule], to index: Int) {
-        self.sensors[index].firstAlarm = UInt32(self.alarms.count)
+        self.addRows(rules.count, to: index, as: rules[0])
         self.sensors[index].alarmCount = UInt32(rules.count)
-        for rule in rules {
-            var alarm = AlarmRecord(rule: rule, sensor: SensorIndex(rawValue: UInt32(index)))
-            alarm.timer = self.addTimer(owner: self.alarms.count, isAlarm: true)
-            self.alarms.append(alarm)
-        }
+        let first = Int(self.sensors[index].firstAlarm)
+        for (offset, rule) in rules.enumerated() { self.alarms[first + offset].rule = rule }
     }
 
     // MARK: - Runs and clocks
@@ -77,11 +74,17 @@ extension AlarmEngine {
             if self.sensors[index].freshness == .fresh {
                 self.sensors[index].freshness = .unverified
             }
+            self.stopOffDelays(index)
             // One grace until a live reading is seen, however often Midwatch starts.
-            if self.sensors[index].graceNanoseconds == 0 {
-                self.sensors[index].graceNanoseconds = min(
+            if !self.sensors[index].hasRestartGrace {
+                self.sensors[index].hasRestartGrace = true
+                self.sensors[index].graceNanoseconds &+= min(
                     self.sensors[index].deadlineNanoseconds,
                     SystemLimits.restartGraceMaxNanoseconds)
+            }
+            // The lag of the last run may have put the timer behind this deadline.
+            if self.sensors[index].supervision != .event {
+                self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
             }
         }
         self.lagUntil = .zero
@@ -125,79 +128,9 @@ extension AlarmEngine {
         let isGap = slot.kind == .gap
         var decision = Decision(isGap ? .readingsUnrecorded : .readingsLost, time: slot.arrival)
         decision.amount =
-            isGap ? Int64(clamping: slot.aux) - slot.signedValue : slot.signedValue
+            isGap ? Int64(clamping: slot.aux) &- slot.signedValue : slot.signedValue
         decision.source = slot.source
         self.decide(decision)
-    }
-
-    // MARK: - Configuration
-
-    /// Binds every sensor to the rules of another revision; alarms whose rule stays keep all.
-    private mutating func applyConfiguration(_ payload: [UInt8], at time: MonotonicInstant) {
-        let revision = HexDigits.text(payload)
-        if revision != self.rules.revision {
-            guard let rules = self.book(revision) else {
-                self.counters.missingRevisions &+= 1
-                return
-            }
-            self.rules = rules
-        }
-        for index in 0..<self.sensors.count { self.rebind(index, at: time) }
-        self.decide(Decision(.configurationApplied, cause: .operatorCommand, time: time))
-    }
-
-    private mutating func rebind(_ index: Int, at time: MonotonicInstant) {
-        let declaration = self.rules.declaration(for: self.paths[index])
-        let wanted = AlarmRule.rules(for: declaration)
-        self.sensors[index].isDeclared =
-            self.rules.declarationIndex(for: self.paths[index]) != nil
-        let first = Int(self.sensors[index].firstAlarm)
-        let count = Int(self.sensors[index].alarmCount)
-        if self.sensors[index].deadlineNanoseconds != declaration.deadlineNanoseconds
-            || self.sensors[index].supervision != declaration.supervision
-        {
-            self.sensors[index].deadlineNanoseconds = declaration.deadlineNanoseconds
-            self.sensors[index].supervision = declaration.supervision
-            if declaration.supervision == .event {
-                self.wheel.disarm(self.sensors[index].timer)
-            } else if self.sensors[index].freshness != .stale {
-                self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
-            }
-        }
-        let isUnchanged =
-            count == wanted.count
-            && (0..<count).allSatisfy { self.alarms[first + $0].rule == wanted[$0] }
-        guard !isUnchanged else { return }
-        let old = (first..<first + count).map { self.alarms[$0] }
-        for (offset, alarm) in old.enumerated() {
-            self.stopDelay(first + offset)
-            let stays = wanted.contains { $0.kind == alarm.rule.kind }
-            if !stays, alarm.isRaised {
-                self.clear(first + offset, at: time, cause: .ruleRemoved)
-            }
-        }
-        for offset in old.indices {
-            self.alarms[first + offset].machine = AlarmMachine()
-            self.alarms[first + offset].isRetired = true
-        }
-        self.addAlarms(wanted, to: index)
-        for alarm in Int(self.sensors[index].firstAlarm)..<self.alarms.count {
-            guard let before = old.first(where: { $0.rule.kind == self.alarms[alarm].rule.kind })
-            else { continue }
-            let rule = self.alarms[alarm].rule
-            let timer = self.alarms[alarm].timer
-            self.alarms[alarm] = before
-            self.alarms[alarm].rule = rule
-            self.alarms[alarm].timer = timer
-            self.alarms[alarm].pending = .none
-            // A delay that ran under the old rule runs on under the new one.
-            if before.pending != .none {
-                self.alarms[alarm].pending = before.pending
-                self.wheel.arm(timer, due: before.pendingDue)
-            }
-        }
-        // What is known of the value is compared with the new limits at once.
-        if self.sensors[index].freshness == .fresh { self.evaluate(index, at: time) }
     }
 }
 

@@ -10,12 +10,14 @@ extension AlarmEngine {
             self.canaryNonce = slot.valueBits
             return
         }
+        // The window sees every reading, or it would not agree with the historian's.
+        let isRedelivered = self.window.judge(slot, n: n) == .redelivered
         let index = Int(slot.sensor.rawValue)
         guard index < self.sensors.count else {
             self.counters.unknownSensors &+= 1
             return
         }
-        if self.window.judge(slot, n: n) == .redelivered {
+        if isRedelivered {
             self.counters.redelivered &+= 1
             return
         }
@@ -38,7 +40,7 @@ extension AlarmEngine {
         guard sourceTime != Slot.noSourceTime else { return .absent }
         let wall = self.wall(of: slot.arrival).nanoseconds
         guard sourceTime >= SystemLimits.sourceTimeEarliestNanoseconds,
-            wall == 0 || sourceTime <= wall + SystemLimits.sourceTimeAheadMaxNanoseconds
+            wall == 0 || sourceTime &- SystemLimits.sourceTimeAheadMaxNanoseconds <= wall
         else { return .implausible }
         let newest = self.sensors[index].newestSourceTime
         if newest == Slot.noSourceTime || sourceTime >= newest {
@@ -67,7 +69,7 @@ extension AlarmEngine {
         decision.sensor = slot.sensor
         decision.source = slot.source
         decision.sourceTime = sourceTime
-        decision.amount = sourceTime - newest
+        decision.amount = sourceTime &- newest
         self.decide(decision)
         return .accepted
     }
@@ -86,8 +88,9 @@ extension AlarmEngine {
         let wall = self.wall(of: slot.arrival).nanoseconds
         guard wall != 0 else { return true }
         let source = Int(slot.source.rawValue)
+        guard source < SystemLimits.sourceCountMax else { return true }
         while source >= self.clocks.count { self.clocks.append(SourceClock()) }
-        let delay = self.clocks[source].delay(offset: wall - slot.sourceTime, at: slot.arrival)
+        let delay = self.clocks[source].delay(offset: wall &- slot.sourceTime, at: slot.arrival)
         return delay <= self.sensors[index].deadlineNanoseconds / 2
     }
 
@@ -95,11 +98,11 @@ extension AlarmEngine {
     private mutating func refresh(
         _ index: Int, _ slot: Slot, status: SourceTimeStatus, n: UInt64
     ) {
-        let wasStale = self.sensors[index].freshness == .stale
         let isFirst = self.sensors[index].freshness != .fresh
         let number = slot.number
         let isUnknown = slot.quality == .bad || !number.isFinite
-        self.sensors[index].deadlineBase = slot.arrival
+        // Two producers may swap: an older arrival takes nothing from the deadline.
+        self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, slot.arrival)
         self.sensors[index].graceNanoseconds = 0
         self.sensors[index].lastArrival = slot.arrival
         self.sensors[index].lastArrivalWall = self.wall(of: slot.arrival).nanoseconds
@@ -114,12 +117,16 @@ extension AlarmEngine {
         self.sensors[index].backlogCount = 0
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
-        guard isFirst else { return }
-        let timer = self.sensors[index].timer
-        if self.sensors[index].supervision != .event, !self.wheel.isArmed(timer) {
-            self.wheel.arm(timer, due: self.sensors[index].deadline)
+        // The wheel follows a deadline that moves on by itself, not one that comes nearer: a grace
+        // that ends, or a reading that waited while the timer stood at an extended deadline.
+        let deadline = self.sensors[index].deadline
+        guard isFirst || deadline < self.lagUntil else { return }
+        if self.sensors[index].supervision != .event {
+            self.wheel.arm(self.sensors[index].timer, due: deadline)
         }
-        guard wasStale else { return }
+        guard isFirst else { return }
+        self.sensors[index].hasRestartGrace = false
+        self.sensors[index].hasLagGrace = false
         if let alarm = self.alarm(.stale, of: index) {
             self.settle(alarm, .notMet, at: slot.arrival, cause: .readingArrived)
         }

@@ -44,6 +44,7 @@ package struct LiveAlarm: BitwiseCopyable, Sendable {
     package var priority: AlarmPriority
     package var state: AlarmState
     package var result: ConditionResult
+    /// A row that no alarm of its sensor uses any more: shown to nobody.
     package var isRetired: Bool
 }
 
@@ -56,7 +57,7 @@ extension AlarmEngine {
             lastArrivalWall: WallInstant(nanoseconds: sensor.lastArrivalWall),
             deadline: self.extendedDeadline(of: sensor),
             deadlineNanoseconds: sensor.deadlineNanoseconds,
-            lastSourceTime: sensor.lastSourceTime, lastN: sensor.lastN,
+            lastSourceTime: sensor.shownSourceTime, lastN: sensor.lastN,
             readingCount: sensor.readingCount, backlogCount: sensor.backlogCount,
             heldSince: WallInstant(nanoseconds: 0), source: sensor.source,
             freshness: sensor.freshness,
@@ -94,7 +95,7 @@ extension AlarmEngine {
             triggerBits: alarm.triggerBits, worst: alarm.worst,
             setpoint: alarm.rule.setpoint, sensor: alarm.sensor, kind: alarm.rule.kind,
             priority: alarm.rule.priority, state: alarm.machine.state, result: alarm.result,
-            isRetired: alarm.isRetired)
+            isRetired: !self.alarmRange(of: Int(alarm.sensor.rawValue)).contains(index))
     }
 
     /// The alarms of sensor `index`, as a range of the alarm table.

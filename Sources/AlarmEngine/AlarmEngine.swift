@@ -32,6 +32,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var alarms: FlatTable<AlarmRecord>
     var clocks: FlatTable<SourceClock>
     package internal(set) var paths: [String] = []
+    /// Number of the sensor at a path: a command must not cost a walk over a million names.
+    var pathIndexes: [String: Int] = [:]
     package internal(set) var sourceNames: [String] = []
     /// Nonce of the last canary reading (RULES 27).
     package internal(set) var canaryNonce: UInt64 = 0

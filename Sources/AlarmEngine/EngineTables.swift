@@ -2,12 +2,14 @@
 
 internal import MidwatchModel
 
-/// One sensor as the engine knows it. Part of the checkpoint format.
+/// One sensor as the engine knows it.
+///
+/// Part of the checkpoint format.
 struct SensorState: BitwiseCopyable {
     /// What the deadline counts from: the last live arrival, or the registration.
     var deadlineBase: MonotonicInstant
     var deadlineNanoseconds: UInt64
-    /// Added once after a restart, until a live reading is seen (RULES 20).
+    /// Added to the deadline until a live reading is seen: once after a restart, once for our lag.
     var graceNanoseconds: UInt64 = 0
     /// Last live reading.
     var lastArrival = MonotonicInstant.zero
@@ -27,6 +29,8 @@ struct SensorState: BitwiseCopyable {
     var backlogCount: UInt64 = 0
     var firstAlarm: UInt32 = 0
     var alarmCount: UInt32 = 0
+    /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
+    var alarmRows: UInt32 = 0
     var timer: UInt32 = 0
     var source = SourceIndex.own
     var freshness = Freshness.neverReceived
@@ -36,12 +40,32 @@ struct SensorState: BitwiseCopyable {
     var supervision = SupervisionMode.periodic
     var isDeclared = false
     var isRetired = false
+    /// The grace of a restart was given (RULES 20).
+    var hasRestartGrace = false
+    /// The time that our own lag gives beyond its extension was given (RULES 21).
+    var hasLagGrace = false
     /// The value of the last live reading cannot be used: not finite, or quality bad.
     var isUnknown = false
 
     init(deadlineBase: MonotonicInstant, deadlineNanoseconds: UInt64) {
         self.deadlineBase = deadlineBase
         self.deadlineNanoseconds = deadlineNanoseconds
+    }
+
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] {
+        [
+            ByteField(\Self.freshness), ByteField(\Self.quality),
+            ByteField(\Self.sourceTimeStatus), ByteField(\Self.valueKind),
+            ByteField(\Self.supervision), ByteField(\Self.isDeclared),
+            ByteField(\Self.isRetired), ByteField(\Self.hasRestartGrace),
+            ByteField(\Self.hasLagGrace), ByteField(\Self.isUnknown),
+        ]
+    }
+
+    /// Source time of the last live reading, if it is worth anything.
+    var shownSourceTime: Int64 {
+        self.sourceTimeStatus == .accepted ? self.lastSourceTime : Slot.noSourceTime
     }
 
     /// When silence makes the sensor stale, without the monitor's own lag.
@@ -51,9 +75,11 @@ struct SensorState: BitwiseCopyable {
     }
 }
 
-/// One alarm of one sensor. Part of the checkpoint format.
+/// One alarm of one sensor.
+///
+/// Part of the checkpoint format.
 struct AlarmRecord: BitwiseCopyable {
-    enum Pending: UInt8, BitwiseCopyable { case none, onDelay, offDelay }
+    enum Pending: UInt8, BitwiseCopyable, CaseIterable { case none, onDelay, offDelay }
 
     var rule: AlarmRule
     var machine = AlarmMachine()
@@ -72,8 +98,6 @@ struct AlarmRecord: BitwiseCopyable {
     var raisedWall: Int64 = 0
     var lastTransitionWall: Int64 = 0
     var heldSinceWall: Int64 = 0
-    /// Its rule is gone; the record stays in the table and is shown to nobody.
-    var isRetired = false
     var triggerBits: UInt64 = 0
     var worst: Double = 0
 
@@ -83,6 +107,15 @@ struct AlarmRecord: BitwiseCopyable {
     }
 
     var isRaised: Bool { self.machine.state.isRaised }
+
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] {
+        [
+            ByteField(\Self.rule.kind), ByteField(\Self.rule.priority),
+            ByteField(\Self.rule.isLatching), ByteField(\Self.machine.state),
+            ByteField(\Self.result), ByteField(\Self.pending),
+        ]
+    }
 }
 
 /// What a source's clock is worth: the smallest offset arrival − source time of the last minutes.

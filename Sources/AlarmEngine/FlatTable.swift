@@ -55,20 +55,46 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
 
     /// Replaces all records by `count` records read from `bytes` at `offset`.
     ///
-    /// - Returns: False, and no change, if there are not enough bytes.
-    mutating func restore(count: Int, from bytes: [UInt8], at offset: inout Int) -> Bool {
-        let byteCount = count * MemoryLayout<Element>.stride
-        guard count >= 0, offset + byteCount <= bytes.count else { return false }
+    /// - Parameter fields: Bytes of a record that are looked at before any record is read: a case
+    ///   that an enum does not have must never become a value of it.
+    /// - Throws: `CheckpointError.truncated` or `.inconsistent`; the table is then as it was.
+    mutating func restore(
+        count: Int, from bytes: [UInt8], at offset: inout Int, checking fields: [ByteField]
+    ) throws(CheckpointError) {
+        let stride = MemoryLayout<Element>.stride
+        guard count >= 0, count <= (bytes.count - offset) / stride else { throw .truncated }
+        for field in fields {
+            guard let place = field.offset else { throw .inconsistent }
+            for index in 0..<count where bytes[offset + index * stride + place] > field.most {
+                throw .inconsistent
+            }
+        }
         self.count = 0
         unsafe bytes.withUnsafeBytes { raw in
             for index in 0..<count {
                 self.append(
                     unsafe raw.loadUnaligned(
-                        fromByteOffset: offset + index * MemoryLayout<Element>.stride,
-                        as: Element.self))
+                        fromByteOffset: offset + index * stride, as: Element.self))
             }
         }
-        offset += byteCount
-        return true
+        offset += count * stride
+    }
+}
+
+/// A byte of a record that holds the case of an enum or a flag: at most `most`.
+struct ByteField: Sendable {
+    /// Place in the record; nil if the compiler gives none, and then nothing is read.
+    var offset: Int?
+    var most: UInt8
+
+    /// The case of an enum without payloads is its number in the order of declaration.
+    init<Root, Case: CaseIterable>(_ path: KeyPath<Root, Case>) {
+        self.offset = MemoryLayout<Root>.offset(of: path)
+        self.most = UInt8(Case.allCases.count - 1)
+    }
+
+    init<Root>(_ path: KeyPath<Root, Bool>) {
+        self.offset = MemoryLayout<Root>.offset(of: path)
+        self.most = 1
     }
 }

@@ -75,16 +75,18 @@ package struct ArchiveState: Sendable {
     /// nil: the archive has never seen this journal.
     package var cursor: ArchiveCursor?
     package var sensors: [ArchivedSensor]
+    package var sources: [ArchivedSource]
     /// Records after `summarised` that are in quarantine and so in no minute row.
     package var quarantined: Set<Position>
 
     package init(
-        identity: String, cursor: ArchiveCursor?, sensors: [ArchivedSensor],
-        quarantined: Set<Position>
+        identity: String, cursor: ArchiveCursor?, sensors: [ArchivedSensor] = [],
+        sources: [ArchivedSource] = [], quarantined: Set<Position> = []
     ) {
         self.identity = identity
         self.cursor = cursor
         self.sensors = sensors
+        self.sources = sources
         self.quarantined = quarantined
     }
 }

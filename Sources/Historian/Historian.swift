@@ -30,7 +30,7 @@ package struct HistorianConfiguration: Sendable {
 }
 
 /// Holds the builder, which cannot be copied, where it can be replaced.
-private final class BuilderBox {
+final class BuilderBox {
     var builder: HistorianBatchBuilder
 
     init(_ builder: consuming HistorianBatchBuilder) { self.builder = builder }
@@ -43,36 +43,38 @@ private final class BuilderBox {
 /// `status`.
 package final class Historian<Source: ReadingSource> {
     /// Longest sleep between two beats.
-    private static var pauseMaxNanoseconds: UInt64 { 250_000_000 }
+    static var pauseMaxNanoseconds: UInt64 { 250_000_000 }
     /// Attempts to make a missing partition before the row is suspected.
-    private static var partitionAttemptsMax: UInt32 { 3 }
+    static var partitionAttemptsMax: UInt32 { 3 }
+    /// How long stopping waits for the store.
+    static var stopGraceNanoseconds: UInt64 { 5_000_000_000 }
     /// Rest between two looks at a journal that had nothing.
-    private static var idlePauseNanoseconds: UInt64 { 20_000_000 }
+    static var idlePauseNanoseconds: UInt64 { 20_000_000 }
 
     package let status: HistorianStatus
-    private let configuration: HistorianConfiguration
-    private var source: Source
-    private let store: any ArchiveStore
-    private let progress: StageProgress
-    private let logger: Logger
-    private let unit: @Sendable (String) -> String
-    private let assumedAnchor: ClockAnchor
-    private let wallClock: () -> WallInstant
+    let configuration: HistorianConfiguration
+    var source: Source
+    let store: any ArchiveStore
+    let progress: StageProgress
+    let logger: Logger
+    let unit: @Sendable (String) -> String
+    let assumedAnchor: ClockAnchor
+    let wallClock: () -> WallInstant
 
-    private var machine: HistorianMachine
-    private var box: BuilderBox?
-    private var input = HistorianInput()
+    var machine: HistorianMachine
+    var box: BuilderBox?
+    var input = HistorianInput()
     /// Rows that the next transaction takes: halved when it is refused, grown when it is stored.
-    private var rowLimit: Int
-    private var random: UInt64
-    private var isStopping = false
+    var rowLimit: Int
+    var random: UInt64
+    var isStopping = false
     /// Whether the last call that failed was one that stores rows.
-    private var isWritingRows = false
-    private var lastWrite: UInt64 = 0
-    private var lastSummary: UInt64 = 0
-    private var lastMaintenance: UInt64?
-    private var caughtUpAt: UInt64
-    private var lastLoggedFailure: (code: String, at: UInt64)?
+    var isWritingRows = false
+    var lastWrite: UInt64 = 0
+    var lastSummary: UInt64 = 0
+    var lastMaintenance: UInt64?
+    var caughtUpAt: UInt64
+    var lastLoggedFailure: (code: String, at: UInt64)?
 
     /// - Parameters:
     ///   - configuration: Settings.
@@ -110,9 +112,14 @@ package final class Historian<Source: ReadingSource> {
     ///
     /// Blocks the calling thread. `stop` is asked at least every 250 ms.
     package func run(until stop: @escaping () -> Bool) {
+        // A transaction under way may still end; a store that hangs may not hold up the program.
+        var stopSeen: UInt64?
         self.store.onWait = { [progress = self.progress] in
             progress.beat()
-            return !stop()
+            guard stop() else { return true }
+            let now = Self.now()
+            stopSeen = stopSeen ?? now
+            return now - (stopSeen ?? now) < Self.stopGraceNanoseconds
         }
         while !stop() {
             var pause = self.turn()
@@ -154,7 +161,7 @@ package final class Historian<Source: ReadingSource> {
     /// Stores what is readable and summarises; called once, when the program stops.
     package func finish() {
         // A server that hangs now must not hold up the program for long.
-        let deadline = Self.now() + 5_000_000_000
+        let deadline = Self.now() + Self.stopGraceNanoseconds
         self.store.onWait = { Self.now() < deadline }
         self.isStopping = true
         while self.machine.state == .running, Self.now() < deadline, self.turn() == 0 {}
@@ -178,6 +185,7 @@ package final class Historian<Source: ReadingSource> {
         if let known = self.box, known.builder.committed == cursor.stored,
             known.builder.summarised == cursor.summarised
         {
+            known.builder.reconcile(with: state)
             self.machine.opened()
             return
         }
@@ -271,7 +279,7 @@ package final class Historian<Source: ReadingSource> {
         return isCaughtUp ? Self.idlePauseNanoseconds : 0
     }
 
-    private var stored: Position? { self.box?.builder.committed }
+    var stored: Position? { self.box?.builder.committed }
 
     /// Reads until a batch is full; whether the journal has no more now.
     private func fill() throws(ArchiveError) -> Bool {
@@ -382,14 +390,14 @@ package final class Historian<Source: ReadingSource> {
         return true
     }
 
-    private func didStore() {
+    func didStore() {
         self.machine.stored()
         self.status.publish(error: "")
         self.lastLoggedFailure = nil
     }
 
     /// Someone else moved the cursor: read it again and continue from there.
-    private func follow() {
+    func follow() {
         self.machine.failed(
             .reconnect, now: MonotonicInstant(nanoseconds: Self.now()), random: 0)
         self.store.close()
@@ -406,154 +414,9 @@ package final class Historian<Source: ReadingSource> {
         }
     }
 
-    // MARK: - Failing
-
-    private func attempt(_ action: String, _ body: () throws(ArchiveError) -> Void) {
-        do throws(ArchiveError) {
-            try body()
-        } catch {
-            self.fail(error, action)
-        }
-    }
-
-    private func fail(_ error: ArchiveError, _ action: String) {
-        self.status.publish(error: error.description)
-        self.count(error)
-        self.report(error, action)
-        let rows = self.isWritingRows ? min(self.box?.builder.rows.count ?? 0, self.rowLimit) : 0
-        self.isWritingRows = false
-        switch error.disposition {
-        case .quarantine:
-            guard rows > 0 else {
-                // Refused content that is no row of ours: a person must look.
-                self.machine.stop(.schemaMismatch(detail: error.description))
-                return
-            }
-            self.isolate(rows, error)
-            return
-        case .createPartition:
-            self.store.forgetDays()
-            // Not about partitions after all: then it is a row.
-            if rows > 0, self.machine.failureCount >= Self.partitionAttemptsMax {
-                self.isolate(rows, error)
-                return
-            }
-        case .retrySmaller: self.rowLimit = max(1, self.rowLimit / 2)
-        case .reconnect, .retry, .backOffLong, .retrySlowly, .stop: break
-        }
-        self.machine.failed(
-            error.disposition, now: MonotonicInstant(nanoseconds: Self.now()),
-            random: self.nextRandom())
-        if case .backingOff(_, false) = self.machine.state { self.store.close() }
-        if case .breakerOpen(_, false) = self.machine.state { self.store.close() }
-    }
-
-    /// Halves the rows of the next transaction, without waiting, until the bad one is alone.
-    private func isolate(_ rows: Int, _ cause: ArchiveError) {
-        guard rows == 1 else {
-            self.rowLimit = rows / 2
-            return
-        }
-        self.attempt("quarantine") { () throws(ArchiveError) in try self.quarantineFirst(cause) }
-    }
-
-    /// Puts the first row aside and moves the cursor over it, in one transaction.
-    private func quarantineFirst(_ cause: ArchiveError) throws(ArchiveError) {
-        guard let known = self.box, let row = known.builder.rows.first else { return }
-        let batch = ArchiveBatch(
-            from: known.builder.committed, to: row.position, rows: [],
-            quarantine: QuarantinedRow(row: row, code: cause.code, message: cause.message))
-        guard try self.store.write(batch) == .stored else {
-            self.follow()
-            return
-        }
-        self.box?.builder.didQuarantineFirst()
-        self.status.counters.add(.quarantined)
-        self.didStore()
-        self.rowLimit = self.configuration.batchRowsMax
-        self.logger.error(
-            "reading quarantined",
-            metadata: [
-                "journal.position": "\(row.position)", "archive.code": "\(cause.code)",
-                "archive.error": "\(cause.message)",
-            ])
-    }
-
-    private func count(_ error: ArchiveError) {
-        let counter: HistorianCounter =
-            switch error.disposition {
-            case .reconnect: .failuresConnection
-            case .retry: error.code == "journal" ? .failuresSource : .failuresTransient
-            case .retrySmaller: .failuresTimeout
-            case .backOffLong: .failuresStorage
-            case .retrySlowly: .failuresAccess
-            case .createPartition: .failuresPartition
-            case .quarantine: .failuresContent
-            case .stop: .failuresContent
-            }
-        self.status.counters.add(counter)
-    }
-
-    /// Logs the first failure of a kind, then one line a minute.
-    private func report(_ error: ArchiveError, _ action: String) {
-        let now = Self.now()
-        if let last = self.lastLoggedFailure, last.code == error.code,
-            now - last.at < 60_000_000_000
-        {
-            return
-        }
-        self.lastLoggedFailure = (error.code, now)
-        let metadata: Logger.Metadata = [
-            "archive.store": "\(self.store.word)", "archive.action": "\(action)",
-            "archive.code": "\(error.code)", "archive.error": "\(error.message)",
-        ]
-        if case .stop = error.disposition {
-            self.logger.critical("archive stopped", metadata: metadata)
-        } else {
-            self.logger.warning("archive failed", metadata: metadata)
-        }
-    }
-
-    // MARK: - Reporting
-
-    private func publish() {
-        let counters = self.status.counters
-        let now = Self.now()
-        self.status.publish(state: self.machine.state)
-        let newest = self.source.newestPosition ?? .zero
-        let stored = self.box?.builder.committed ?? .zero
-        if let tally = self.box?.builder.takeTally() {
-            counters.add(.redelivered, tally.redelivered)
-            counters.add(.canaries, tally.canaries)
-            counters.add(.implausible, tally.implausible)
-            counters.add(.regressed, tally.regressed)
-            counters.add(.historical, tally.historical)
-            counters.add(.notANumber, tally.notANumber)
-            counters.add(.anchorMissing, tally.anchorMissing)
-            counters.add(.unregistered, tally.unregistered)
-            counters.add(.recordsMissing, tally.recordsMissing)
-            counters.add(.sensorsRegistered, tally.sensorsRegistered)
-        }
-        let lag = newest.n > stored.n ? newest.n - stored.n : 0
-        if lag == 0 { self.caughtUpAt = now }
-        counters.set(.lagRecords, lag)
-        counters.set(.lagMilliseconds, (now - self.caughtUpAt) / 1_000_000)
-        self.progress.setBacklog(lag)
-        if let known = self.box {
-            self.status.publish(stored: known.builder.committed, archived: known.builder.summarised)
-        }
-    }
-
-    private func nextRandom() -> UInt64 {
-        self.random ^= self.random << 13
-        self.random ^= self.random >> 7
-        self.random ^= self.random << 17
-        return self.random
-    }
-
     // MARK: - Clock
 
-    private static func now() -> UInt64 {
+    static func now() -> UInt64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_BOOTTIME, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

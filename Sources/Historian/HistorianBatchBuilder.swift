@@ -162,6 +162,15 @@ package struct HistorianBatchBuilder: ~Copyable {
         self.touched.removeAll(keepingCapacity: true)
     }
 
+    /// Drops the registrations that the store turns out to know: its answer to them was lost.
+    package mutating func reconcile(with state: ArchiveState) {
+        guard !self.newSensors.isEmpty || !self.newSources.isEmpty else { return }
+        let paths = Dictionary(
+            state.sensors.map { ($0.index, $0.path) }, uniquingKeysWith: { $1 })
+        self.newSensors.removeAll { paths[$0.index] == $0.path }
+        self.newSources.removeAll { state.sources.contains($0) }
+    }
+
     /// The store knows the new sensors and sources.
     package mutating func didRegister() {
         self.newSensors.removeAll()

@@ -247,7 +247,7 @@ package final class PostgresArchive: ArchiveStore {
             FROM midwatch.archive_cursor WHERE journal = $1 FOR UPDATE
             """, [self.journal.description])
         guard answer.rowCount == 1 else {
-            return ArchiveState(identity: identity, cursor: nil, sensors: [], quarantined: [])
+            return ArchiveState(identity: identity, cursor: nil)
         }
         self.journalID = Int16(truncatingIfNeeded: answer.int64(0, 0) ?? 0)
         var anchor: ClockAnchor?
@@ -262,6 +262,7 @@ package final class PostgresArchive: ArchiveStore {
         }
         return ArchiveState(
             identity: identity, cursor: cursor, sensors: try self.readSensors(link),
+            sources: try self.readSources(link),
             quarantined: try self.readQuarantined(link, after: cursor.summarised))
     }
 
@@ -285,6 +286,21 @@ package final class PostgresArchive: ArchiveStore {
                     unit: answer.text(row, 3) ?? "", newestSourceTime: answer.int64(row, 4)))
         }
         return sensors
+    }
+
+    private func readSources(
+        _ link: borrowing PostgresConnection
+    ) throws(ArchiveError) -> [ArchivedSource] {
+        let answer = try link.run(
+            """
+            SELECT source_index, name FROM midwatch.journal_source
+            WHERE journal_id = \(self.journalID)
+            """)
+        return (0..<answer.rowCount).map { row in
+            ArchivedSource(
+                index: SourceIndex(rawValue: UInt32(truncatingIfNeeded: answer.int64(row, 0) ?? 0)),
+                name: answer.text(row, 1) ?? "")
+        }
     }
 
     private func readQuarantined(

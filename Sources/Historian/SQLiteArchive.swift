@@ -225,7 +225,7 @@ package final class SQLiteArchive: ArchiveStore {
             """)
         find.bind(1, self.journal.description)
         guard try find.step() else {
-            return ArchiveState(identity: name, cursor: nil, sensors: [], quarantined: [])
+            return ArchiveState(identity: name, cursor: nil)
         }
         self.journalID = find.int64(0)
         var anchor: ClockAnchor?
@@ -239,6 +239,7 @@ package final class SQLiteArchive: ArchiveStore {
         find.reset()
         return ArchiveState(
             identity: name, cursor: cursor, sensors: try self.readSensors(database),
+            sources: try self.readSources(database),
             quarantined: try self.readQuarantined(database, after: cursor.summarised))
     }
 
@@ -261,6 +262,20 @@ package final class SQLiteArchive: ArchiveStore {
                     newestSourceTime: select.isNull(4) ? nil : select.int64(4)))
         }
         return sensors
+    }
+
+    private func readSources(
+        _ database: SQLiteDatabase
+    ) throws(SQLiteError) -> [ArchivedSource] {
+        let select = try database.prepare(
+            "SELECT source_index, name FROM journal_source WHERE journal_id = ?")
+        select.bind(1, self.journalID)
+        var sources: [ArchivedSource] = []
+        while try select.step() {
+            let index = SourceIndex(rawValue: UInt32(truncatingIfNeeded: select.int64(0)))
+            sources.append(ArchivedSource(index: index, name: select.text(1)))
+        }
+        return sources
     }
 
     private func readQuarantined(

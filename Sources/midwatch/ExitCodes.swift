@@ -28,8 +28,10 @@ enum CommandOutput {
 
     static func line(_ text: String) { self.write(text + "\n") }
 
-    static func complain(_ text: String) {
-        _ = self.write(Array((text + "\n").utf8), to: STDERR_FILENO)
+    static func complain(_ text: String) { self.writeError(text + "\n") }
+
+    static func writeError(_ text: String) {
+        _ = self.write(Array(text.utf8), to: STDERR_FILENO)
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {

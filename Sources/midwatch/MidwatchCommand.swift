@@ -7,7 +7,7 @@ internal import ArgumentParser
 struct MidwatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "midwatch",
-        abstract: "Looks at a running Midwatch and acts on its alarms.",
+        abstract: "Looks at a running Midwatch, acts on its alarms, checks its records.",
         discussion: """
             EXAMPLES:
               midwatch top                       the dashboard
@@ -16,6 +16,9 @@ struct MidwatchCommand: ParsableCommand {
               midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
+              midwatch demo                      a plant that misbehaves, nothing installed
+              midwatch check site.yaml --strict
+              midwatch audit verify && midwatch replay --verify
 
             EXIT CODES:
               0  done            2  wrong usage            4  Midwatch is not healthy
@@ -23,11 +26,13 @@ struct MidwatchCommand: ParsableCommand {
 
             ENVIRONMENT:
               MIDWATCH_SOCKET    the daemon's socket, unless --socket names it
+              MIDWATCH_STATE     the daemon's state directory, unless --state names it
               NO_COLOR           no colours, in any terminal
             """,
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
-            EventsCommand.self,
+            EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
+            AuditCommand.self, ReplayCommand.self, MigrateCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

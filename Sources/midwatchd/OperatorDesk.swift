@@ -10,6 +10,7 @@ import MidwatchModel
 import OperatorAPI
 import OperatorViews
 import ReadingRing
+import StateFolder
 import Synchronization
 import Vitals
 

@@ -4,6 +4,7 @@ import AlarmEngine
 import Journal
 import Logging
 import MidwatchModel
+import StateFolder
 import Vitals
 
 /// What a start found: the engine as it was at the last durable record.
@@ -23,8 +24,6 @@ struct Recovered: ~Copyable {
 /// it; without any, the whole journal is read. Damage in the journal is reported and skipped: what
 /// can be known is used, and what was lost is said.
 struct Recovery {
-    private static let batchMax = 4_096
-
     let journalFolder: String
     let checkpointFolder: String
     let options: JournalOptions
@@ -33,7 +32,7 @@ struct Recovery {
     let vitals: VitalsPage?
 
     func run() throws -> Recovered {
-        for bytes in CheckpointWriter.load(folder: self.checkpointFolder) {
+        for bytes in CheckpointFile.load(folder: self.checkpointFolder) {
             var engine = self.emptyEngine()
             let position: Position
             do {
@@ -100,29 +99,22 @@ struct Recovery {
             engine: engine, journal: journal, decisions: decisions, replayedCount: count)
     }
 
-    /// Feeds every record with a number in `first ..< limit` to `body`.
+    /// Feeds every record with a number in `first ..< limit` to `body`; damage is logged.
     private func each(
         from first: UInt64, below limit: UInt64, end: UInt64, _ body: (Slot, UInt64) -> Void
     ) throws {
-        guard first < limit else { return }
-        let reader = try JournalReader(
-            directory: self.journalFolder, from: Position(epoch: 0, n: first))
-        while true {
-            let read: (batch: ReadBatch, slots: [Slot])
-            do {
-                read = try reader.read(max: Self.batchMax, through: limit)
-            } catch .damaged(let damage) {
+        try JournalFeed(folder: self.journalFolder).each(from: first, below: limit) { event in
+            switch event {
+            case .damage(let damage):
                 self.logger.critical(
                     "journal damaged, records skipped", metadata: ["journal.damage": "\(damage)"])
-                try reader.skipDamage()
-                continue
+            case .progress(let done):
+                self.vitals?.phase = .recovering(done: done, total: end)
+                self.vitals?.notePhaseProgress()
             }
-            guard read.batch.count > 0 else { return }
-            for (offset, slot) in read.slots.enumerated() {
-                body(slot, read.batch.firstN + UInt64(offset))
-            }
-            self.vitals?.phase = .recovering(done: read.batch.firstN, total: end)
-            self.vitals?.notePhaseProgress()
+        } _: { slot, n, _ in
+            body(slot, n)
+            return true
         }
     }
 }

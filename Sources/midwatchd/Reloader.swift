@@ -5,6 +5,7 @@ import Ingest
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 import ReadingRing
 import ServiceLifecycle
 import Synchronization

@@ -7,6 +7,7 @@ import Logging
 import MidwatchConfiguration
 import MidwatchModel
 import ReadingRing
+import StateFolder
 import TelemetryWire
 import Vitals
 

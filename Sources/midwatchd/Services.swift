@@ -11,6 +11,7 @@ import MidwatchModel
 import OperatorAPI
 import ReadingRing
 import ServiceLifecycle
+import StateFolder
 import Synchronization
 import Vitals
 

@@ -8,6 +8,7 @@ import Journal
 import MidwatchModel
 import OperatorViews
 import ReadingRing
+import StateFolder
 import Synchronization
 import Vitals
 

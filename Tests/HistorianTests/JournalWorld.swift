@@ -275,13 +275,14 @@ func quickConfiguration(batchRows: Int = 64) -> HistorianConfiguration {
 /// A historian over a journal in memory, driven turn by turn.
 func makeHistorian(
     _ journal: MemoryJournal, _ store: any ArchiveStore, batchRows: Int = 64, failures: Int = 0,
-    identityFile: ArchiveIdentityFile? = nil, configuration: HistorianConfiguration? = nil
+    identityFile: ArchiveIdentityFile? = nil, configuration: HistorianConfiguration? = nil,
+    progress: StageProgress = .standalone()
 ) -> Historian<MemorySource> {
     var configuration = configuration ?? quickConfiguration(batchRows: batchRows)
     configuration.identityFile = identityFile
     return Historian(
         configuration: configuration, source: MemorySource(journal: journal, failures: failures),
-        store: store, status: HistorianStatus(), progress: .standalone(),
+        store: store, status: HistorianStatus(), progress: progress,
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         assumedAnchor: testAnchor, unit: { $0.hasSuffix("temperature") ? "degC" : "" },
         wallClock: { WallInstant(nanoseconds: JournalWorld.wallStart) })

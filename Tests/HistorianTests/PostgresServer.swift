@@ -16,6 +16,7 @@ final class PostgresServer: Sendable {
     private let isDurable: Bool
     private let process = Mutex<pid_t>(0)
     private static let running = Mutex<[pid_t]>([])
+    private static let folders = Mutex<[String]>([])
     private static let binaries = PostgresServer.findBinaries()
     private static let superuser = "midwatch"
 
@@ -74,15 +75,17 @@ final class PostgresServer: Sendable {
                 self.folder, "-c", "listen_addresses=127.0.0.1", "-c",
                 "fsync=\(self.isDurable ? "on" : "off")", "-c", "max_connections=30", "-c",
                 "log_min_messages=fatal", "-c", "autovacuum=off",
-            ])
+            ], log: "\(self.folder)/log")
         self.process.withLock { $0 = pid }
         Self.running.withLock { $0.append(pid) }
         for _ in 0..<600 {
             if (try? self.session()) != nil { return }
-            if waitpid(pid, nil, WNOHANG) == pid { break }
+            if waitpid(pid, nil, WNOHANG) == pid {
+                throw Failure(message: "PostgreSQL ended at its start, see \(self.folder)/log")
+            }
             usleep(50_000)
         }
-        throw Failure(message: "PostgreSQL does not answer")
+        throw Failure(message: "PostgreSQL does not answer, see \(self.folder)/log")
     }
 
     /// Kills the server and all its processes, as a crash does.
@@ -102,7 +105,12 @@ final class PostgresServer: Sendable {
     // MARK: - Processes
 
     private static let atExit: Void = {
-        atexit { PostgresServer.running.withLock { $0.forEach { Glibc.kill(-$0, SIGKILL) } } }
+        atexit {
+            PostgresServer.running.withLock { $0.forEach { Glibc.kill(-$0, SIGKILL) } }
+            for folder in PostgresServer.folders.withLock({ $0 }) {
+                _ = try? PostgresServer.run(["/bin/rm", "-rf", folder])
+            }
+        }
     }()
 
     private static let asPostgres: [String] =
@@ -121,14 +129,22 @@ final class PostgresServer: Sendable {
         var template = Array("/tmp/midwatch-pg-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Failure(message: "mkdtemp") }
         let folder = String(decoding: template.dropLast().map { UInt8($0) }, as: UTF8.self)
+        Self.folders.withLock { $0.append(folder) }
         if getuid() == 0 { try Self.run(["/bin/chown", "postgres:postgres", folder]) }
         return folder
     }
 
     private static func freePort() throws -> UInt16 {
-        let listener = try LinkProxy.listen(on: 0)
-        defer { close(listener.descriptor) }
-        return listener.port
+        // Below the range of outgoing connections: one of those could take the port while the
+        // server is down.
+        for _ in 0..<100 {
+            let port = UInt16.random(in: 12_000..<30_000)
+            if let listener = try? LinkProxy.listen(on: port) {
+                close(listener.descriptor)
+                return port
+            }
+        }
+        throw Failure(message: "no free port")
     }
 
     private static func run(_ arguments: [String]) throws {
@@ -141,7 +157,9 @@ final class PostgresServer: Sendable {
     }
 
     /// Starts a program in a process group of its own, silent.
-    private static func spawn(_ arguments: [String]) throws -> pid_t {
+    private static func spawn(
+        _ arguments: [String], log: String = "/dev/null"
+    ) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
@@ -152,7 +170,8 @@ final class PostgresServer: Sendable {
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         for descriptor in 0...2 as ClosedRange<Int32> {
             unsafe posix_spawn_file_actions_addopen(
-                &actions, descriptor, "/dev/null", O_RDWR, 0)
+                &actions, descriptor, descriptor == 2 ? log : "/dev/null",
+                O_RDWR | O_CREAT | O_APPEND, 0o644)
         }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe []
         for argument in arguments { unsafe words.append(strdup(argument)) }

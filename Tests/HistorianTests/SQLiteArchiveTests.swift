@@ -129,6 +129,27 @@ import Testing
         try Self.verify(folder.archive, world.journal, comment: "\(seed)")
     }
 
+    @Test func `the loop beats, stores, and on stopping leaves nothing behind`() throws {
+        let folder = try Folder()
+        var world = JournalWorld(seed: 6)
+        world.run(3_000)
+        let progress = StageProgress.standalone()
+        // Intervals nothing here waits for: stopping writes what is left.
+        var configuration = HistorianConfiguration()
+        configuration.redelivery = ExpectedArchive.limits
+        let historian = makeHistorian(
+            world.journal, SQLiteArchive(SQLiteArchiveOptions(path: folder.archive)),
+            configuration: configuration, progress: progress)
+        var asked = 0
+        historian.run {
+            asked += 1
+            return progress.beatCount >= 3
+        }
+        #expect(asked > 1 && progress.attemptCount >= 2)
+        #expect(historian.status.archivedThrough == world.journal.records.last?.position)
+        try Self.verify(folder.archive, world.journal)
+    }
+
     @Test func `a file locked by another is waited for`() throws {
         let folder = try Folder()
         var world = JournalWorld(seed: 5)

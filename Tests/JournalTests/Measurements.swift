@@ -45,8 +45,12 @@ struct Measurements {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let directory = folder.path + "/journal"
-        var open: OpenJournal? = try Journal.open(directory: directory)
-        let journal = try #require(open)
+        try self.register(directory)
+        try self.measure(directory)
+    }
+
+    private func register(_ directory: String) throws {
+        let journal = try Journal.open(directory: directory)
         // 100,000 sensors with names.
         var n = journal.report.nextN
         for index in 0..<UInt32(100_000) {
@@ -61,8 +65,6 @@ struct Measurements {
             if index % 10_000 == 0 { _ = journal.committer.commit(now: .zero) }
         }
         while journal.staging.status.stagedCount > 0 { _ = journal.committer.commit(now: .zero) }
-        open = nil
-        try self.measure(directory)
     }
 
     private func measure(_ directory: String) throws {
@@ -71,8 +73,11 @@ struct Measurements {
         print("open, registrations in blocks:", time, "s", opened?.report.sensorPaths.count ?? 0)
         let total: UInt64 = 8_000_000
         if let opened {
+            let before = clock()
             time = Self.fill(opened, total: total, sensors: 100_000, batch: 4_096)
             print("append + commit, records/s:", Double(total) / time)
+            let busy = Double(clock() - before) / Double(CLOCKS_PER_SEC)
+            print("append + commit, CPU ns a record:", busy / Double(total) * 1e9)
         }
         if let opened {
             var n = opened.staging.status.nextN

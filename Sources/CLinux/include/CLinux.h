@@ -12,6 +12,7 @@
 #include "CLinuxFile.h"
 #include "CLinuxUDP.h"
 #include "CLinuxFleet.h"
+#include "CLinuxChildren.h"
 
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.

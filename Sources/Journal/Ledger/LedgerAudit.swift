@@ -46,6 +46,19 @@ package enum LedgerAudit {
         }
     }
 
+    /// Number of the last line by the anchored head; nil if that cannot be read.
+    package static func anchoredEnd(
+        directory: String, disk: any JournalDisk = LinuxDisk()
+    ) throws(LedgerError) -> UInt64? {
+        do throws(DiskError) {
+            guard case .head(let head, _)? = try self.anchor(LedgerFolder(path: directory), disk)
+            else { return nil }
+            return head.n
+        } catch {
+            throw .disk(error)
+        }
+    }
+
     private static func verify(
         _ folder: LedgerFolder, _ disk: any JournalDisk
     ) throws(DiskError) -> Report {

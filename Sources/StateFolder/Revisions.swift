@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AlarmEngine
-import Journal
-import MidwatchConfiguration
-import MidwatchModel
+package import AlarmEngine
+internal import Journal
+package import MidwatchConfiguration
+internal import MidwatchModel
 
 /// The full text of every configuration that was ever in force, by its SHA-256.
 ///
 /// The journal names a revision by hash; replay finds the text here.
-struct Revisions: Sendable {
-    let folder: String
+package struct Revisions: Sendable {
+    package let folder: String
+
+    package init(folder: String) { self.folder = folder }
 
     /// Keeps `text` and returns its hash, lower-case hex.
     ///
     /// Durable before it returns.
-    func keep(_ text: [UInt8]) throws -> String {
+    package func keep(_ text: [UInt8]) throws -> String {
         let revision = HexText.encode(ContentHash.sha256(text[...]))
         let path = "\(self.folder)/\(revision).yaml"
         if FileBytes.read(path) == text { return revision }
@@ -24,7 +26,7 @@ struct Revisions: Sendable {
     }
 
     /// The rules of a revision; nil if its text is missing or does not parse any more.
-    func rules(of revision: String) -> RuleBook? {
+    package func rules(of revision: String) -> RuleBook? {
         guard let text = FileBytes.read("\(self.folder)/\(revision).yaml"),
             HexText.encode(ContentHash.sha256(text[...])) == revision,
             let configuration = MidwatchConfiguration.parse(
@@ -35,7 +37,8 @@ struct Revisions: Sendable {
     }
 
     /// The rules that a configuration states, and those of Midwatch's own sensors.
-    static func rules(of configuration: MidwatchConfiguration, revision: String) -> RuleBook {
+    package static func rules(of configuration: MidwatchConfiguration, revision: String) -> RuleBook
+    {
         var canary = SensorDeclaration(
             pattern: self.canaryPath(of: configuration),
             deadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)
@@ -49,12 +52,12 @@ struct Revisions: Sendable {
     }
 
     /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.
-    static func isCanary(_ path: String) -> Bool {
+    package static func isCanary(_ path: String) -> Bool {
         path.hasPrefix("midwatch/") && path.hasSuffix("/canary")
     }
 
     /// The reserved sensor of the watchdog's canary.
-    static func canaryPath(of configuration: MidwatchConfiguration) -> String {
+    package static func canaryPath(of configuration: MidwatchConfiguration) -> String {
         "midwatch/\(configuration.node.name)/canary"
     }
 }

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+package import Glibc
 
 /// A file call that failed.
-struct FileError: Error, CustomStringConvertible {
-    var call: String
-    var path: String
-    var code: Int32
+package struct FileError: Error, CustomStringConvertible {
+    package var call: String
+    package var path: String
+    package var code: Int32
 
-    var description: String {
+    package init(call: String, path: String, code: Int32) {
+        self.call = call
+        self.path = path
+        self.code = code
+    }
+
+    package var description: String {
         unsafe "\(self.call) \(self.path): \(String(cString: strerror(self.code)))"
     }
 }
 
 /// Whole small files: read, replaced atomically, listed.
-enum FileBytes {
+package enum FileBytes {
     /// The bytes of a file; nil if it cannot be read.
-    static func read(_ path: String) -> [UInt8]? {
+    package static func read(_ path: String) -> [UInt8]? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -32,7 +38,7 @@ enum FileBytes {
     }
 
     /// Writes a new file beside `path`, syncs it, renames it over `path` and syncs the folder.
-    static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600) throws {
+    package static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600) throws(FileError) {
         let temporary = path + ".new"
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
@@ -70,7 +76,7 @@ enum FileBytes {
     }
 
     /// Names in a folder, without `.` and `..`; empty if it cannot be read.
-    static func list(_ folder: String) -> [String] {
+    package static func list(_ folder: String) -> [String] {
         guard let stream = unsafe opendir(folder) else { return [] }
         defer { unsafe closedir(stream) }
         var names: [String] = []
@@ -86,7 +92,7 @@ enum FileBytes {
     }
 
     /// Makes a folder and those above it; existing ones are fine.
-    static func makeFolder(_ path: String, mode: mode_t = 0o750) throws {
+    package static func makeFolder(_ path: String, mode: mode_t = 0o750) throws(FileError) {
         var partial = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
             partial += "/" + part

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The daemon's metrics, as far as commands need them: names and labels to values.
+struct MetricsPage {
+    private var values: [Substring: Double] = [:]
+
+    /// Reads Prometheus text; lines that are none are passed over.
+    init(_ bytes: [UInt8]) {
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            guard !line.hasPrefix("#"), let space = line.lastIndex(of: " "),
+                let value = Double(line[line.index(after: space)...])
+            else { continue }
+            self.values[line[..<space]] = value
+        }
+    }
+
+    /// The count of one series, `name{label="value"}`; 0 if there is none.
+    func count(_ series: String) -> UInt64 {
+        self.values[series[...]].flatMap { UInt64(exactly: $0.rounded()) } ?? 0
+    }
+
+    /// The sum over all series of a name.
+    func sum(_ name: String) -> UInt64 {
+        self.values.reduce(0) { sum, item in
+            let isOne = item.key == name || item.key.hasPrefix("\(name){")
+            return sum + (isOne ? UInt64(exactly: item.value.rounded()) ?? 0 : 0)
+        }
+    }
+}

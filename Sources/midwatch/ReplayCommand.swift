@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CLinux
+internal import Glibc
+internal import JSONText
+internal import MidwatchModel
+internal import OperatorConsole
+internal import StateFolder
+
+/// The command `midwatch replay`.
+struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Feeds the journal to the engine again and compares decisions with the ledger.",
+        discussion: """
+            Every decision must come out byte for byte as the ledger has it; the first one that \
+            does not is printed both ways. It only reads, and may run beside the daemon: decisions \
+            that the daemon has not written yet are counted as pending.
+
+            What rests on readings that were evaluated but never journaled cannot be replayed; it \
+            is counted, and the answer is "not reproducible", never "equal".
+
+            EXIT CODES:
+              0  equal                  1  different, or something cannot be read
+              4  not reproducible
+
+            EXAMPLES:
+              midwatch replay --verify
+              midwatch replay --verify --state /var/lib/midwatch --json
+            """)
+
+    @OptionGroup var state: StateOptions
+
+    @Flag(help: "Compare with the ledger; there is nothing else to do with a replay yet.")
+    var verify = false
+
+    func validate() throws {
+        guard self.verify else { throw ValidationError("say --verify") }
+    }
+
+    func run() throws {
+        _ = try self.state.folders(reading: "journal") { $0.journal }
+        let start = clinux_boottime_ns()
+        var shownAt = start
+        var progress = ProgressLine()
+        let report: ReplayReport
+        do {
+            report = try ReplayVerifier(stateDirectory: self.state.directory).run { count, n in
+                let now = clinux_boottime_ns()
+                guard now - shownAt > 200_000_000 else { return }
+                shownAt = now
+                progress.show("replay: \(count) records, at number \(n)")
+            }
+        } catch {
+            progress.clear()
+            self.state.complain(error)
+            throw ExitCode.failure
+        }
+        progress.clear()
+        let seconds = Double(clinux_boottime_ns() - start) / 1e9
+        if self.state.json {
+            CommandOutput.line(Self.json(report, seconds: seconds))
+        } else {
+            for line in Self.lines(report, seconds: seconds) {
+                CommandOutput.line(TerminalText.clean(line))
+            }
+        }
+        switch report.verdict {
+        case .equal: return
+        case .different: throw ExitCode.failure
+        case .notReproducible: throw ExitCode.notHealthy
+        }
+    }
+
+    private static func lines(_ report: ReplayReport, seconds: Double) -> [String] {
+        let rate = seconds > 0 ? UInt64(Double(report.recordCount) / seconds) : 0
+        var lines: [String] = []
+        switch report.verdict {
+        case .equal: lines.append("equal")
+        case .different: lines.append("DIFFERENT")
+        case .notReproducible: lines.append("not reproducible")
+        }
+        let from = report.checkpoint.map { "the checkpoint at \($0)" } ?? "the first record"
+        lines.append(
+            "  \(report.recordCount) records from \(from) to \(report.end), \(rate) a second")
+        lines.append(
+            "  decisions: \(report.equalCount) equal, \(report.pendingCount) pending, "
+                + "\(report.notReproducibleCount) not reproducible, "
+                + "\(report.uncheckedCount) from before")
+        for doubt in report.doubts { lines.append("  because \(doubt)") }
+        if report.doubtCount > report.doubts.count {
+            lines.append("  and \(report.doubtCount - report.doubts.count) more reasons")
+        }
+        if let difference = report.difference {
+            let none = "(no such decision)"
+            let line = difference.recorded.map { " line \($0.line)" } ?? ""
+            lines.append("  first difference, ledger\(line) and replay:")
+            lines.append("  < \(difference.recorded.map { Self.text($0.body) } ?? none)")
+            lines.append("  > \(difference.replayed.map(Self.text) ?? none)")
+        }
+        return lines
+    }
+
+    private static func text(_ body: [UInt8]) -> String { String(decoding: body, as: UTF8.self) }
+
+    private static func json(_ report: ReplayReport, seconds: Double) -> String {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("verdict", report.verdict.rawValue)
+            json.field("records", report.recordCount)
+            json.field("seconds", seconds)
+            if let checkpoint = report.checkpoint { json.field("from", checkpoint.description) }
+            json.field("end", report.end.description)
+            json.field("equal", report.equalCount)
+            json.field("pending", report.pendingCount)
+            json.field("notReproducible", report.notReproducibleCount)
+            json.field("unchecked", report.uncheckedCount)
+            json.field("otherLines", report.otherLineCount)
+            json.field("doubtCount", report.doubtCount)
+            json.arrayField("doubts") { json in
+                for doubt in report.doubts { json.value(doubt.description) }
+            }
+            guard let difference = report.difference else { return }
+            json.objectField("difference") { json in
+                if let recorded = difference.recorded {
+                    json.field("line", recorded.line)
+                    json.field("recorded", Self.text(recorded.body))
+                }
+                if let replayed = difference.replayed {
+                    json.field("replayed", Self.text(replayed))
+                }
+            }
+        }
+        return json.text
+    }
+}

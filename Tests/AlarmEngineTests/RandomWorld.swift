@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import MidwatchModel
+
+/// A world that a seed makes: sensors with faults, an operator, restarts, lag, new revisions.
+///
+/// Each seed leaves some faults out, so that the others are seen alone, too.
+struct RandomWorld {
+    /// What may go wrong in a run.
+    enum Fault: CaseIterable {
+        case silence, noise, notANumber, badQuality, late, regressed, clockStep, restart, crash, lag
+        case acknowledge, redelivery, reconfigure, newSensor, badClock, gap, waited, unknownSensor
+    }
+
+    let world: World
+    private var random: Random
+    private let faults: [Fault]
+    private let paths: [String]
+    private var silentUntil: [Double]
+    private var clockOffset: [Double]
+    private var packetIdentifier: UInt16 = 0
+    private var published: [Slot] = []
+
+    init(seed: UInt64, sensors: Int = 12) {
+        var random = Random(seed: seed)
+        let books = (2...4).map { number in
+            RuleBook(
+                revision: World.revision(UInt8(number)),
+                declarations: Self.declarations(sensors, &random))
+        }
+        self.world = World(Self.declarations(sensors, &random), books: books)
+        self.faults = Fault.allCases.filter { _ in random.chance(70) }
+        self.paths = (0..<sensors).map { "plant/\($0)" }
+        self.silentUntil = [Double](repeating: 0, count: sensors)
+        self.clockOffset = (0..<sensors).map { _ in random.chance(30) ? -3_600 : 0 }
+        self.random = random
+        self.world.registerSource("gateway/one")
+        self.world.registerSource("gateway/two")
+    }
+
+    private static func declarations(_ count: Int, _ random: inout Random) -> [SensorDeclaration] {
+        (0..<count).map { index in
+            func limit(_ setpoint: Double, _ random: inout Random) -> LimitSetting? {
+                guard random.chance(60) else { return nil }
+                return .at(
+                    setpoint + Double(random.next(below: 10)),
+                    deadband: Double(random.next(below: 3) * 5),
+                    on: Double(random.next(below: 3) * 4), off: Double(random.next(below: 3) * 7),
+                    random.pick(AlarmPriority.allCases))
+            }
+            return .make(
+                "plant/\(index)", deadline: random.pick([1, 5, 10, 30, 45]),
+                high: limit(70, &random), highHigh: limit(90, &random), low: limit(30, &random),
+                lowLow: limit(10, &random),
+                supervision: random.chance(10) ? .event : .periodic,
+                stale: random.pick(AlarmPriority.allCases),
+                unknownGrace: Double(random.next(below: 12)))
+        }
+    }
+
+    /// Runs for `duration` seconds of the world; `leaps` uses one tick a step instead of many.
+    mutating func run(_ duration: Double, leaps: Bool = false) {
+        let end = self.world.now + duration
+        while self.world.now < end {
+            let step = Double(self.random.next(below: 2_000_000_000)) / 1_000_000_000
+            if leaps {
+                self.world.leap(to: self.world.now + step)
+            } else {
+                self.world.advance(to: self.world.now + step)
+            }
+            for index in self.paths.indices { self.speak(index) }
+            self.interfere()
+        }
+    }
+
+    private func has(_ fault: Fault) -> Bool { self.faults.contains(fault) }
+
+    private mutating func happens(_ fault: Fault, _ perThousand: Int) -> Bool {
+        self.has(fault) && self.random.next(below: 1_000) < perThousand
+    }
+
+    private mutating func speak(_ index: Int) {
+        guard self.random.chance(60), self.world.now >= self.silentUntil[index] else { return }
+        if self.happens(.silence, 40) {
+            self.silentUntil[index] = self.world.now + Double(self.random.next(below: 90))
+            return
+        }
+        var value = 50 + Double(self.random.next(below: 20))
+        if self.happens(.noise, 200) { value = Double(self.random.next(below: 110)) }
+        if self.happens(.notANumber, 40) { value = self.random.pick([.nan, .infinity]) }
+        var facts = World.Facts()
+        facts.source = SourceIndex(rawValue: UInt32(1 + index % 2))
+        if index % 3 != 0 { facts.sourceTime = self.world.now + self.clockOffset[index] }
+        if self.happens(.badQuality, 40) { facts.quality = self.random.pick([.bad, .uncertain]) }
+        if self.happens(.late, 60) { facts.sourceTime = self.world.now - 40 }
+        if self.happens(.badClock, 40) { facts.rawSourceTime = self.random.pick([0, .max, 5]) }
+        if self.happens(.regressed, 5) { self.clockOffset[index] -= 100 }
+        if self.happens(.waited, 50) {
+            facts.arrival = max(0, self.world.now - Double(self.random.next(below: 9)))
+        }
+        self.packetIdentifier = self.packetIdentifier % 200 + 1
+        facts.packetIdentifier = self.packetIdentifier
+        facts.payloadHash = self.random.next()
+        facts.flags = [.acknowledgedDelivery]
+        let slot = self.world.slot(self.paths[index], value, facts)
+        self.published.append(slot)
+        self.world.feed(slot)
+        if self.happens(.redelivery, 60) {
+            var again = self.random.pick(self.published.suffix(40))
+            again.flags.insert(.duplicateDelivery)
+            again.arrival = World.instant(self.world.now)
+            self.world.feed(again)
+        }
+    }
+
+    private mutating func interfere() {
+        if self.random.chance(60) { self.world.anchor() }
+        if self.happens(.clockStep, 5) {
+            var step = Slot(kind: .clockStep, arrival: World.instant(self.world.now))
+            step.sourceTime = World.wall(self.world.now)
+            self.world.feed(step)
+        }
+        if self.happens(.restart, 15) {
+            self.world.feed(Slot(kind: .stop, arrival: World.instant(self.world.now)))
+            self.world.start()
+            self.world.configure(self.world.engine.ruleBook.revision)
+        }
+        if self.happens(.crash, 15) { self.world.start() }
+        if self.happens(.lag, 25) {
+            self.world.pass(by: Double(self.random.next(below: 8)))
+            self.world.lag(Double(self.random.next(below: 20)))
+        }
+        if self.happens(.reconfigure, 20) {
+            self.world.configure(World.revision(UInt8(1 + self.random.next(below: 5))))
+        }
+        if self.happens(.newSensor, 15) {
+            self.world.register("stray/\(self.random.next(below: 1_000))")
+        }
+        if self.happens(.gap, 10) {
+            var gap = Slot(kind: .gap, arrival: World.instant(self.world.now))
+            gap.valueBits = 5
+            gap.aux = 9
+            self.world.feed(gap)
+        }
+        if self.happens(.unknownSensor, 20) {
+            self.world.read("nobody", 1, World.Facts(flags: [.acknowledgedDelivery]))
+        }
+        if self.has(.acknowledge), self.random.chance(20) { self.acknowledge() }
+    }
+
+    private mutating func acknowledge() {
+        let path = self.random.pick(self.paths)
+        let kind = self.random.pick(AlarmKind.allCases)
+        let current = self.world.alarm(kind, path)?.activation ?? .none
+        let old = self.world.decisions(.alarmRaised).first?.activation ?? .none
+        self.world.acknowledge(path, kind, self.random.chance(80) ? current : old)
+    }
+}

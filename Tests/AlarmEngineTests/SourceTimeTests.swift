@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import MidwatchModel
+import Testing
+
+@Suite struct SourceTimeTests {
+    private let path = "boiler/pressure"
+
+    private func world(deadline: Double = 10) -> World {
+        let world = World([
+            .make(self.path, deadline: deadline, high: .at(100, .high))
+        ])
+        world.registerSource("gateway")
+        return world
+    }
+
+    @Test func `a late reading goes to history and refreshes nothing`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        world.advance(to: 8)
+        // Six seconds late, by a sender whose readings usually take none: half a deadline is five.
+        world.read(self.path, 500, sourceTime: 2)
+        #expect(world.counts.notLive == 1)
+        #expect(world.sensor(self.path)?.backlogCount == 1)
+        #expect(world.sensor(self.path)?.valueBits == (1.0).bitPattern)
+        #expect(world.state(.high, self.path) == .normal)
+        world.advance(to: 11)
+        #expect(world.freshness(self.path) == .stale)
+        world.read(self.path, 500, sourceTime: 3)
+        #expect(world.freshness(self.path) == .stale)
+        #expect(world.sensor(self.path)?.backlogCount == 2)
+        world.read(self.path, 2, sourceTime: 11)
+        #expect(world.freshness(self.path) == .fresh)
+        #expect(world.sensor(self.path)?.backlogCount == 0)
+    }
+
+    @Test(arguments: [(5.0, true), (5.000000001, false)])
+    func `a delay of half a deadline is the last that is live`(delay: Double, isLive: Bool) {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        world.pass(to: 7)
+        world.read(self.path, 500, sourceTime: 7 - delay)
+        #expect((world.state(.high, self.path) == .unacknowledged) == isLive)
+        #expect(world.sensor(self.path)?.backlogCount == (isLive ? 0 : 1))
+    }
+
+    @Test func `a sender whose clock is an hour behind is live`() {
+        let world = self.world()
+        for second in 1...30 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) - 3_600)
+        }
+        #expect(world.counts.notLive == 0)
+        #expect(world.freshness(self.path) == .fresh)
+    }
+
+    @Test func `the smallest offset of a source is forgotten when its clock drifts away`() {
+        let world = self.world()
+        // The sender's clock loses 10 ms a second: after 20 minutes it is 12 s behind.
+        for second in 1...1_200 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) * 0.99)
+        }
+        #expect(world.counts.notLive < 300)
+        #expect(world.decisions(.alarmRaised).isEmpty == (world.counts.notLive == 0))
+    }
+
+    @Test func `an equal source time does not refresh`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        world.advance(to: 3)
+        world.read(self.path, 500, sourceTime: 1)
+        #expect(world.counts.notLive == 1)
+        #expect(world.state(.high, self.path) == .normal)
+        world.advance(to: 11)
+        #expect(world.freshness(self.path) == .stale)
+    }
+
+    @Test func `a historical reading does not refresh, whatever its time`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        world.advance(to: 9)
+        world.read(self.path, 500, World.Facts(sourceTime: 9, flags: [.historical]))
+        world.read(self.path, 500, World.Facts(flags: [.historical]))
+        #expect(world.counts.notLive == 2)
+        #expect(world.sensor(self.path)?.backlogCount == 2)
+        #expect(world.state(.high, self.path) == .normal)
+        world.advance(to: 11)
+        #expect(world.freshness(self.path) == .stale)
+        world.read(self.path, 500, World.Facts(sourceTime: 11, flags: [.historical]))
+        #expect(world.freshness(self.path) == .stale)
+    }
+
+    @Test func `a replayed reading with an older source time does not refresh`() {
+        let world = self.world()
+        world.advance(to: 5)
+        world.read(self.path, 1, sourceTime: 5)
+        world.advance(to: 9)
+        world.read(self.path, 500, sourceTime: 4.5)
+        #expect(world.sensor(self.path)?.backlogCount == 1)
+        world.advance(to: 15)
+        #expect(world.freshness(self.path) == .stale)
+        world.read(self.path, 500, sourceTime: 4.6)
+        #expect(world.freshness(self.path) == .stale)
+        #expect(world.state(.high, self.path) == .normal)
+    }
+
+    @Test(arguments: [
+        Int64(0), 86_400_000_000_000, -5_000_000_000, Int64.min + 1, Int64.max,
+        SystemLimits.sourceTimeEarliestNanoseconds - 1, World.wall(4_000),
+        World.wall(2.000000001),
+    ])
+    func `an impossible source time does not blind a sensor`(time: Int64) {
+        let world = self.world()
+        world.read(self.path, 500, World.Facts(rawSourceTime: time))
+        #expect(world.state(.high, self.path) == .unacknowledged)
+        #expect(world.freshness(self.path) == .fresh)
+        #expect(world.sensor(self.path)?.sourceTimeStatus == .implausible)
+        world.advance(to: 5)
+        world.read(self.path, 600, World.Facts(rawSourceTime: time))
+        world.advance(to: 12)
+        #expect(world.freshness(self.path) == .fresh)
+        // It sets no standard for the times that follow.
+        world.read(self.path, 1, sourceTime: 12)
+        #expect(world.sensor(self.path)?.sourceTimeStatus == .accepted)
+        #expect(world.state(.high, self.path) == .returnedUnacknowledged)
+    }
+
+    @Test(arguments: [
+        (SystemLimits.sourceTimeEarliestNanoseconds, SourceTimeStatus.accepted),
+        (World.wall(2), .accepted), (World.wall(0), .accepted),
+        (Slot.noSourceTime, .absent),
+    ])
+    func `the window of accepted source times has its edges`(
+        time: Int64, status: SourceTimeStatus
+    ) {
+        let world = self.world()
+        world.read(self.path, 1, World.Facts(rawSourceTime: time))
+        #expect(world.sensor(self.path)?.sourceTimeStatus == status)
+    }
+
+    @Test func `the ledger never shows another reading's source time`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        world.advance(to: 2)
+        world.read(self.path, 500, World.Facts(rawSourceTime: 0))
+        let raised = world.decisions(.alarmRaised, .high)
+        #expect(raised.map(\.sourceTimeStatus) == [.implausible])
+        #expect(raised.map(\.sourceTime) == [Slot.noSourceTime])
+        #expect(world.sensor(self.path)?.lastSourceTime == Slot.noSourceTime)
+    }
+
+    @Test func `a sender whose clock was set back is followed after one deadline, once`() {
+        let world = self.world()
+        for second in 1...5 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second))
+        }
+        // The clock is set back by ten minutes.
+        for second in 6...40 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) - 600)
+        }
+        let rebased = world.decisions(.sourceClockRebased)
+        #expect(rebased.map(\.time) == [World.instant(16)])
+        #expect(rebased.map(\.amount) == [World.wall(16 - 600) - World.wall(5)])
+        #expect(world.counts.sourceClocksRebased == 1)
+        #expect(world.decisions(.alarmRaised).map(\.time) == [World.instant(15)])
+        #expect(world.decisions(.alarmReturned).map(\.time) == [World.instant(16)])
+        #expect(world.freshness(self.path) == .fresh)
+        #expect(world.counts.notLive == 10)
+    }
+
+    @Test func `old times in random order are never taken for a clock that was set`() {
+        var random = Random(seed: 11)
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        for second in 2...600 {
+            world.advance(to: Double(second))
+            world.read(self.path, 500, sourceTime: -Double(random.next(below: 1_000_000)) / 1_000)
+        }
+        #expect(world.decisions(.sourceClockRebased).isEmpty)
+        #expect(world.freshness(self.path) == .stale)
+        #expect(world.state(.high, self.path) == .normal)
+    }
+
+    @Test func `a backlog between live readings is never taken for a clock that was set`() {
+        let world = self.world()
+        for second in 1...100 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second))
+            world.read(self.path, 500, sourceTime: Double(second) - 600)
+        }
+        #expect(world.decisions(.sourceClockRebased).isEmpty)
+        #expect(world.state(.high, self.path) == .normal)
+        #expect(world.counts.notLive == 100)
+        #expect(world.decisions(.alarmRaised).isEmpty)
+    }
+
+    @Test func `a step of our own clock is recorded, and no deadline is touched`() {
+        let world = self.world()
+        world.advance(to: 3)
+        world.read(self.path, 1, sourceTime: 3)
+        var step = Slot(kind: .clockStep, arrival: World.instant(3))
+        step.valueBits = UInt64(bitPattern: -3_600_000_000_000)
+        step.sourceTime = World.wall(3 - 3_600)
+        world.feed(step)
+        #expect(world.decisions(.clockStepped).map(\.amount) == [-3_600_000_000_000])
+        #expect(world.engine.wall(of: World.instant(4)).nanoseconds == World.wall(4 - 3_600))
+        world.advance(to: 12.9)
+        #expect(world.freshness(self.path) == .fresh)
+        world.advance(to: 13)
+        #expect(world.freshness(self.path) == .stale)
+    }
+
+    @Test func `clocks at the ends of their range trap nothing`() {
+        for wall in [Int64.max, Int64.min, -1, 1] {
+            let world = self.world()
+            var anchor = Slot(kind: .clockAnchor, arrival: World.instant(0))
+            anchor.sourceTime = wall
+            world.feed(anchor)
+            for time in [Int64.min, Int64.min + 1, -1, 0, 1, World.wall(0), Int64.max] {
+                world.read(self.path, 500, World.Facts(rawSourceTime: time))
+            }
+            #expect(world.counts.evaluated == 7)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetSimulation
+import MidwatchModel
+import OperatorConsole
+import OperatorViews
+import Testing
+
+extension IntegrationTests {
+    /// Silence is the first thing the monitor must see.
+    @Suite struct SilenceTests {
+        private static let silentCount = 40
+        private static let deadlineNanoseconds: Int64 = 2_000_000_000
+        /// From the deadline to the record in the ledger.
+        private static let latenessMaxNanoseconds: Int64 = 50_000_000
+
+        @Test func `a silent sensor is stale within 50 ms of its deadline, under load`()
+            async throws
+        {
+            let paths = (0..<Self.silentCount).map { "quiet/s\($0)" }
+            let sensors = paths.map {
+                "  - path: \($0)\n    supervision: periodic\n    deadline: 2s\n"
+            }.joined()
+            let site = try Site(
+                Site.Options(sensors: sensors + Site.loadSensors(deadline: "10s")))
+            try await site.start()
+            let load = try site.flood(sensors: Scale.sensors, rate: Scale.rate)
+            try load.start()
+            #expect(
+                try await waits(20) {
+                    try site.client.status().sensors.fresh >= UInt64(Scale.sensors)
+                })
+            let device = try FieldDevice(site)
+            // One after the other, so that each deadline is a moment of its own.
+            for path in paths {
+                device.send(path, 1)
+                #expect(try await waits(5) { try site.sensor(path)?.freshness == .fresh })
+            }
+            #expect(
+                try await waits(15) {
+                    try site.ledger().count { $0.kind == "alarmRaised" } >= paths.count
+                })
+            let report = await load.finish()
+            #expect(report.sendErrors == 0)
+            let raised = try site.ledger().filter { $0.kind == "alarmRaised" }
+            #expect(
+                raised.map(\.sensor).sorted() == paths.sorted(), "only the silent ones, each once")
+            var decided: [Int64] = []
+            var recorded: [Int64] = []
+            for entry in raised {
+                let due = (entry.time("lastArrival") ?? 0) + Self.deadlineNanoseconds
+                decided.append((entry.time("at") ?? 0) - due)
+                recorded.append(entry.written - due)
+            }
+            #expect(decided.allSatisfy { (0...Self.latenessMaxNanoseconds).contains($0) })
+            #expect(
+                recorded.allSatisfy { $0 <= Self.latenessMaxNanoseconds },
+                "in the ledger after \(recorded.map { $0 / 1_000_000 }) ms")
+            figure(
+                "silence: \(Scale.sensors) sensors, \(Scale.rate)/s, decided at most "
+                    + "\((decided.max() ?? 0) / 1_000) us, recorded at most "
+                    + "\((recorded.max() ?? 0) / 1_000) us after the deadline")
+            try await self.expectNothingFreshAfterRestart(site, device, paths[0])
+            #expect(try await site.stop() == 0)
+            try site.expectRecordsVerify()
+        }
+
+        private func expectNothingFreshAfterRestart(
+            _ site: Site, _ device: FieldDevice, _ path: String
+        ) async throws {
+            try await site.kill()
+            try await site.start()
+            let counts = try site.client.status().sensors
+            // Midwatch's own canary needs the watchdog, which does not run here.
+            #expect(counts.fresh == 0, "fresh before a reading: \(counts)")
+            #expect(counts.total > UInt64(Scale.sensors))
+            device.send(path, 2)
+            #expect(try await waits(5) { try site.sensor(path)?.freshness == .fresh })
+            #expect(try site.client.status().sensors.fresh == 1)
+        }
+    }
+}

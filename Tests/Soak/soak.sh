@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The long forms of the integration tests: more kills, longer outages, higher rates. Prints what
+# was measured. Needs root for the frozen disk.
+#
+#   Tests/Soak/soak.sh                      everything, about an hour
+#   Tests/Soak/soak.sh CrashTests           one suite
+#   MIDWATCH_SOAK_KILLS=100 Tests/Soak/soak.sh CrashTests
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+export MIDWATCH_SOAK_KILLS="${MIDWATCH_SOAK_KILLS:-20}"
+export MIDWATCH_SOAK_RESTARTS="${MIDWATCH_SOAK_RESTARTS:-20}"
+export MIDWATCH_SOAK_RESTART_MS="${MIDWATCH_SOAK_RESTART_MS:-15000}"
+export MIDWATCH_SOAK_RESTART_DEADLINE_MS="${MIDWATCH_SOAK_RESTART_DEADLINE_MS:-30000}"
+export MIDWATCH_SOAK_SENSORS="${MIDWATCH_SOAK_SENSORS:-10000}"
+export MIDWATCH_SOAK_RATE="${MIDWATCH_SOAK_RATE:-20000}"
+export MIDWATCH_SOAK_OUTAGE_SECONDS="${MIDWATCH_SOAK_OUTAGE_SECONDS:-60}"
+export MIDWATCH_SOAK_FREEZE_SECONDS="${MIDWATCH_SOAK_FREEZE_SECONDS:-10}"
+export MIDWATCH_SOAK_QUIET_SECONDS="${MIDWATCH_SOAK_QUIET_SECONDS:-600}"
+
+swift="${SWIFT:-swift}"
+scratch="${MIDWATCH_SCRATCH:-.build}"
+[ -n "${MIDWATCH_SKIP_BUILD:-}" ] ||
+    "$swift" build -c release --build-tests --scratch-path "$scratch"
+"$swift" test -c release --skip-build --scratch-path "$scratch" \
+    --filter "IntegrationTests.*${1:-}"
