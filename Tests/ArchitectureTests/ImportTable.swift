@@ -6,8 +6,8 @@ enum Ring: String, CaseIterable {
     case foreign
     case core
     case logs
-    case support
     case edges
+    case support
     case programs
 
     /// Imports go to a lower rank.
@@ -16,8 +16,9 @@ enum Ring: String, CaseIterable {
         case .model, .foreign: 0
         case .core: 1
         case .logs: 2
-        case .support, .edges: 3
-        case .programs: 4
+        case .edges: 3
+        case .support: 4
+        case .programs: 5
         }
     }
 

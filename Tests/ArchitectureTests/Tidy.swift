@@ -14,6 +14,7 @@ enum Tidy {
         "Tests/HistorianTests/ArchiveHistoryTests.swift": "turns the historian at its own pace",
         "Tests/HistorianTests/PostgresArchiveTests.swift": "turns the historian at its own pace",
         "Tests/HistorianTests/PostgresServer.swift": "waits for PostgreSQL to start and to end",
+        "Tests/HistorianTests/PostgresStoreTests.swift": "waits for a condition, with a bound",
         "Tests/HistorianTests/SQLiteArchiveTests.swift": "turns the historian at its own pace",
         "Tests/HistorianTests/ShippedFilesTests.swift": "turns the historian at its own pace",
         "Tests/IngestTests/Eventually.swift": "waits for a condition, with a bound",
@@ -53,13 +54,17 @@ enum Tidy {
         }
     }
 
-    /// The one condition a suite may have: it measures speed and is no gate.
-    static let measurement = ".enabled(if: unsafe getenv(\"MIDWATCH_MEASURE\") != nil)"
+    /// The conditions a suite may have: it measures speed, asked for, and is no gate.
+    static let measurements = [
+        ".enabled(if: unsafe getenv(\"MIDWATCH_MEASURE\") != nil)",
+        ".enabled(if: Scale.number(\"RATES\", 0) > 0)",
+    ]
 
     static func disabled(_ file: SourceFile) -> [String] {
         let words = [".disabled(", ".enabled(", "withKnownIssue", "Test.cancel"]
         return Self.lines(of: file) { line in
-            !line.contains(Self.measurement) && words.contains { line.contains($0) }
+            !Self.measurements.contains { line.contains($0) }
+                && words.contains { line.contains($0) }
         }
     }
 
@@ -78,7 +83,7 @@ enum Tidy {
 
     static func assertions(_ file: SourceFile) -> [String] {
         let words = ["#expect(", "#expect {", "#require(", "Issue.record(", "confirmation("]
-        guard file.path.hasSuffix("Tests.swift") else { return [] }
+        guard file.text.contains("@Test") else { return [] }
         return words.contains { file.text.contains($0) } ? [] : ["\(file.path): asserts nothing"]
     }
 

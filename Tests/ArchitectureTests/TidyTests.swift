@@ -92,8 +92,9 @@ struct TidyTests {
         #expect(Tidy.disabled(Self.file(text)).count == 1)
     }
 
-    @Test func `a measurement may wait to be asked for`() {
-        #expect(Tidy.disabled(Self.file("@Suite(\(Tidy.measurement)) struct A {}")) == [])
+    @Test(arguments: Tidy.measurements)
+    func `a measurement may wait to be asked for`(condition: String) {
+        #expect(Tidy.disabled(Self.file("@Suite(\(condition)) struct A {}")) == [])
     }
 
     @Test(arguments: [
