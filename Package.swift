@@ -3,16 +3,21 @@
 
 import PackageDescription
 
+/// Release builds that are tested let the tests see internal declarations; shipped ones do not.
+let testing: [SwiftSetting] =
+    Context.environment["MIDWATCH_TESTING"] == nil ? [] : [.unsafeFlags(["-enable-testing"])]
+
 /// Flags of every Swift target of ours (ARCHITECTURE.md, "Rules the build enforces").
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .strictMemorySafety(),
-    .treatAllWarnings(as: .error),
-]
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+    ] + testing
 
 func target(
     _ name: String, _ own: [String] = [], _ external: [Target.Dependency] = []
