@@ -41,7 +41,9 @@ package final class LiveTable<Record: BitwiseCopyable & Sendable>: @unchecked Se
     /// Records written so far are below this.
     package var count: Int { self.used.load(ordering: .acquiring) }
 
-    /// Writes record `index`. Owner only; indexes beyond `capacity` are ignored.
+    /// Writes record `index`; one beyond `capacity` is ignored.
+    ///
+    /// Owner only.
     package func write(_ record: Record, at index: Int) {
         guard let base = unsafe self.place(index, isWriting: true) else { return }
         let sequence = unsafe base[0].load(ordering: .relaxed)
