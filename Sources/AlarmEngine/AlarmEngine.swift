@@ -61,6 +61,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - rules: The rules in force until a configuration record names others.
+    ///   - reservingSensors: Sensors for which memory is taken at once.
     ///   - book: Finds the rules of a revision that a configuration record names; nil if its text
     ///     is not to be had, which keeps the rules in force and is counted.
     package init(

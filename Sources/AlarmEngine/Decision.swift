@@ -2,8 +2,9 @@
 
 package import MidwatchModel
 
-/// Identity of a decision, and of the activation that a raise begins: the input it rests on and
-/// its number among the decisions of that input. Never used twice.
+/// Identity of a decision, and of the activation that a raise begins; never used twice.
+///
+/// It is the input that the decision rests on and its number among the decisions of that input.
 package struct DecisionID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomStringConvertible
 {
     package var position: Position

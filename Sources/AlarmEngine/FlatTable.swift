@@ -55,8 +55,9 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
 
     /// Replaces all records by `count` records read from `bytes` at `offset`.
     ///
-    /// - Parameter fields: Bytes of a record that are looked at before any record is read: a case
-    ///   that an enum does not have must never become a value of it.
+    /// `fields` are bytes of a record that are looked at before any record is read: a case that an
+    /// enum does not have must never become a value of it.
+    ///
     /// - Throws: `CheckpointError.truncated` or `.inconsistent`; the table is then as it was.
     mutating func restore(
         count: Int, from bytes: [UInt8], at offset: inout Int, checking fields: [ByteField]

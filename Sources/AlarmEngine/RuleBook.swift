@@ -15,7 +15,11 @@ package final class RuleBook: Sendable {
     private let templates: [Int]
     private let fallback: SensorDeclaration
 
+    /// A book of `declarations`.
+    ///
     /// - Parameters:
+    ///   - revision: SHA-256 of the configuration text, lower-case hex.
+    ///   - declarations: In file order.
     ///   - undeclaredDeadlineNanoseconds: Deadline of sensors that nothing declares.
     package init(
         revision: String, declarations: [SensorDeclaration],

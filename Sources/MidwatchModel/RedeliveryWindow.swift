@@ -117,10 +117,12 @@ package struct RedeliveryWindow: ~Copyable, @unchecked Sendable {
     private static var ways: Int { 4 }
 
     package let limits: Limits
-    private let publishes: UnsafeMutableBufferPointer<Publish>
-    private let blocks: UnsafeMutableBufferPointer<Block>
-    private let blockOfSource: UnsafeMutableBufferPointer<UInt32>
-    private let copies: UnsafeMutableBufferPointer<Copy>
+    // Variables that never change: with constants Swift 6.3.1 makes broken code for the thread
+    // sanitizer ("Invalid bitcast") where an element is changed in place.
+    private var publishes: UnsafeMutableBufferPointer<Publish>
+    private var blocks: UnsafeMutableBufferPointer<Block>
+    private var blockOfSource: UnsafeMutableBufferPointer<UInt32>
+    private var copies: UnsafeMutableBufferPointer<Copy>
     private var usedBlocks = 0
     private var newestBlock = UInt32.max
     private var oldestBlock = UInt32.max

@@ -46,7 +46,7 @@ import Testing
         #expect(world.decisions(.alarmRaised).map(\.cause) == [.deadlinePassed])
     }
 
-    /// (deadline, when the endless lag lets the sensor be unverified: one deadline and 5 s at most)
+    /// A deadline, and when an endless lag leaves its sensor unverified: one deadline, 5 s at most.
     @Test(arguments: [(2.0, 4.0), (60.0, 65.0)])
     func `an endless lag makes a sensor unverified after its bound, then stale`(
         deadline: Double, bound: Double

@@ -216,7 +216,7 @@ import Testing
         #expect(world.counts.alarmsReturned == 50)
     }
 
-    /// (kind, bits, raised by a high limit at 1)
+    /// Kind, bits, and whether a high limit at 1 is met.
     @Test(arguments: [
         (ValueKind.int64, UInt64(1), true), (.int64, 0, false),
         (.int64, UInt64(bitPattern: -5), false), (.bool, 1, true), (.bool, 0, false),
