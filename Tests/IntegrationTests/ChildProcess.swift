@@ -157,7 +157,8 @@ enum Places {
     /// A tool of the machine; its absence fails the test that needs it.
     static func tool(_ name: String) throws -> String {
         let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/bin:/bin"
-        for folder in path.split(separator: ":") + ["/usr/sbin", "/sbin"] {
+        let folders: [Substring] = path.split(separator: ":") + ["/usr/sbin", "/sbin"]
+        for folder in folders {
             if unsafe access("\(folder)/\(name)", X_OK) == 0 { return "\(folder)/\(name)" }
         }
         throw Trouble("\(name) is not installed: `make deps-test` installs it")

@@ -48,7 +48,8 @@ extension IntegrationTests {
             #expect(try await waits(10) { fleet.acknowledgedCount > before + 2_000 })
             #expect(try await waits(10) { try site.client.status().modes.isEmpty })
             // As fast as the kernel sends, with every thread at work.
-            let flood = try site.flood(sensors: Self.sensorCount, rate: 0, seconds: 2)
+            let flood = try site.flood(
+                sensors: Self.sensorCount, rate: 0, seconds: 2, first: 120_000)
             try flood.start()
             let flooded = await Task.detached { flood.join() }.value
             #expect(try await waits(20) { try site.client.status().modes.isEmpty }, "recovers")

@@ -77,13 +77,14 @@ extension Site {
 
     /// A UDP load over `LoadPattern`.
     func flood(
-        sensors: Int, rate: Int, seconds: Double = 0, readings: UInt64 = 0
+        sensors: Int, rate: Int, seconds: Double = 0, readings: UInt64 = 0, first: UInt64 = 0
     ) throws -> UDPFleetSender {
         var settings = UDPFleetSender.Settings(
             destination: FleetDestination(port: self.udpPort), load: .pattern(sensors: sensors))
         settings.rate = Double(rate)
         settings.durationNanoseconds = UInt64(seconds * 1e9)
         settings.readingsMax = readings
+        settings.firstSequence = first
         return try UDPFleetSender(settings)
     }
 }
