@@ -43,7 +43,8 @@ final class SensorIngest: Sendable {
             undeclaredMax: configuration.ingest.undeclaredSensorsMax, ring: ring,
             clock: ingestClock, classify: Self.classifier(rules))
         self.sources = SourceRegistry(
-            restored: report.sources.map(\.name), ring: ring, clock: ingestClock)
+            // Index 0, Midwatch itself, is in the journal's list and not in this one.
+            restored: report.sources.dropFirst().map(\.name), ring: ring, clock: ingestClock)
         self.configuration = configuration
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock)
@@ -58,6 +59,30 @@ final class SensorIngest: Sendable {
             SensorClass(
                 isDeclared: rules.declarationIndex(for: sensor.path) != nil,
                 criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+        }
+    }
+
+    /// Registers again what the journal's registry knows and the engine could not learn from the
+    /// records it read: a damaged block, a disk that did not give them back.
+    ///
+    /// Without them every later sensor would stay unknown to the engine too.
+    func registerAgain(_ report: JournalReport, sensorsFrom: Int, sourcesFrom: Int) async throws {
+        let records = Registrations.records(
+            report, sensorsFrom: sensorsFrom, sourcesFrom: sourcesFrom,
+            at: self.services.clock.now())
+        guard !records.isEmpty else { return }
+        self.logger.error(
+            "registrations were not in the journal and are made again",
+            metadata: ["registrations.count": "\(records.count)"])
+        for record in records {
+            var triesLeft = Self.registrationTriesMax
+            while self.services.ring.offer(record.span, criticality: .own) == .ringFull {
+                triesLeft -= 1
+                guard triesLeft > 0 else {
+                    throw RegistrationError(name: "journal", reason: "the ring stays full")
+                }
+                try await Task.sleep(nanoseconds: 5_000_000)
+            }
         }
     }
 
