@@ -73,7 +73,6 @@ final class CoreService: Service {
 
     func run() async throws {
         guard let box = self.engine.withLock({ $0.take() }) else { return }
-        self.opening.offer()
         let handover = Handover(box)
         let epoch = self.opening.epoch
         let engineLoop = self.engineLoop
@@ -83,7 +82,7 @@ final class CoreService: Service {
         let journalThreads = self.journalLoop.start()
         let ledgerThreads = self.ledgerLoop.start()
         let accessThread = self.outcomes.start()
-        let keeperThread = self.housekeeper.start()
+        let keeperThreads = self.housekeeper.start()
         try? await gracefulShutdown()
         // The last inputs are evaluated, then written, then their effects recorded.
         self.vitals.phase = .stopping
@@ -96,7 +95,7 @@ final class CoreService: Service {
         self.journalLoop.requestStop()
         for thread in journalThreads { thread.join() }
         self.housekeeper.requestStop()
-        keeperThread.join()
+        for thread in keeperThreads { thread.join() }
         self.outcomes.requestStop()
         accessThread.join()
     }
@@ -174,10 +173,14 @@ struct DeliveryService: Service {
     let delivery: AlertDelivery
     let effects: Effects
     let ledgerFolder: String
+    /// Number of the newest durable ledger record before this run.
     let newestRecord: UInt64
+    /// Records of decisions that the crash before this start kept from the ledger.
+    let caughtUp: [LedgerCatchUp.Entry]
 
     func run() async throws {
-        await self.effects.start(ledgerFolder: self.ledgerFolder, newest: self.newestRecord)
+        await self.effects.start(
+            ledgerFolder: self.ledgerFolder, newest: self.newestRecord, caughtUp: self.caughtUp)
         try? await gracefulShutdown()
         await self.delivery.stop(withinNanoseconds: Self.flushNanoseconds)
     }
@@ -242,11 +245,17 @@ struct APIService: Service {
 /// Sockets: last to start, first to stop.
 struct IngestService: Service {
     let ingest: SensorIngest
+    let report: JournalReport
+    /// What the engine knows after recovery; what the registry has beyond is registered again.
+    let sensorsKnown: Int
+    let sourcesKnown: Int
     let declared: [String]
     let vitals: VitalsPage
     let logger: Logger
 
     func run() async throws {
+        try await self.ingest.registerAgain(
+            self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
         try await self.ingest.register(self.declared)
         try await self.ingest.start()
         self.vitals.phase = .running
