@@ -125,7 +125,9 @@ final class StatusReporter: Sendable {
         case .storageFailed: modes.append("storage failed")
         }
         let staging = self.parts.staging.status
-        if staging.isSkipping { modes.append("journal stalled") }
+        // Skipping ends with the next reading that may be skipped; the stall ends with the room.
+        let isFilled = staging.stagedCount > self.parts.staging.capacity / 2
+        if staging.isSkipping, isFilled { modes.append("journal stalled") }
         if let oldest = staging.oldestStagedAt,
             self.parts.clock.now().nanosecondsSince(oldest) > 1_000_000_000,
             self.parts.journal.mode == .normal, !staging.isSkipping
