@@ -46,6 +46,8 @@ package final class ReadingRing: @unchecked Sendable {
 
     /// Bytes between control words: two cache lines, because processors prefetch the neighbour.
     private static let lineBytes = 128
+    /// Bit of `floor` above the criticalities.
+    @usableFromInline static var acknowledgedHold: UInt64 { 1 << 8 }
     /// Control words before the slots: claim, cached gate, two sequences, two sleep words, floor.
     private static let controlBytes = 7 * lineBytes
 
@@ -56,6 +58,8 @@ package final class ReadingRing: @unchecked Sendable {
     @usableFromInline let sequences: [2 of UnsafeMutablePointer<Atomic<UInt64>>]
     @usableFromInline let sleepers: [2 of UnsafeMutablePointer<Atomic<UInt32>>]
     /// Criticalities below it are refused whatever the fill: the journal's disk is nearly full.
+    ///
+    /// From `acknowledgedHold` on, readings that await an acknowledgement are refused as well.
     @usableFromInline let floor: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline let mask: UInt64
     /// Slots that each criticality may fill: 50, 80, 95 and 100 % (RULES 7).
@@ -122,6 +126,7 @@ package final class ReadingRing: @unchecked Sendable {
     @inlinable
     package func offer(_ slots: borrowing Span<Slot>, criticality: SensorCriticality) -> Offer {
         precondition(slots.count > 0 && slots.count <= self.capacity / 4, "offer size")
+        guard !self.isHeld(slots[0]) else { return .ringFull }
         guard let first = self.claim(UInt64(slots.count), criticality) else { return .ringFull }
         for index in 0..<slots.count { self.publish(slots[index], at: first &+ UInt64(index)) }
         self.wakeReaders()
@@ -133,6 +138,7 @@ package final class ReadingRing: @unchecked Sendable {
     /// Any thread.
     @inlinable
     package func offer(_ slot: Slot, criticality: SensorCriticality) -> Offer {
+        guard !self.isHeld(slot) else { return .ringFull }
         guard let first = self.claim(1, criticality) else { return .ringFull }
         self.publish(slot, at: first)
         self.wakeReaders()
@@ -141,13 +147,16 @@ package final class ReadingRing: @unchecked Sendable {
 
     @inlinable
     func claim(_ count: UInt64, _ criticality: SensorCriticality) -> UInt64? {
-        guard
-            unsafe UInt64(criticality.rawValue) >= self.floor.pointee.load(ordering: .relaxed)
-        else { return nil }
+        let floor = unsafe self.floor.pointee.load(ordering: .relaxed)
+        guard UInt64(criticality.rawValue) >= floor & (Self.acknowledgedHold &- 1) else {
+            return nil
+        }
         let limit = self.limits[Int(criticality.rawValue)]
         var first = unsafe self.claimed.pointee.load(ordering: .relaxed)
         while true {
-            var gate = unsafe self.gate.pointee.load(ordering: .relaxed)
+            // Acquire pairs with the release store below: the producer that looked at the readers
+            // hands on what it saw, also to one that did not look itself.
+            var gate = unsafe self.gate.pointee.load(ordering: .acquiring)
             if first &+ count &- gate > limit {
                 // Acquire pairs with the release store in `RingReader.release`: the readers are
                 // done with the slots before their sequences.
@@ -157,7 +166,7 @@ package final class ReadingRing: @unchecked Sendable {
                 // A stale `first` makes the distance too small, never too large: the exchange
                 // below then fails and the test is made again.
                 if first >= gate, first &+ count &- gate > limit { return nil }
-                unsafe self.gate.pointee.store(gate, ordering: .relaxed)
+                unsafe self.gate.pointee.store(gate, ordering: .releasing)
             }
             let (isExchanged, current) = unsafe self.claimed.pointee.weakCompareExchange(
                 expected: first, desired: first &+ count, successOrdering: .acquiring,
@@ -225,7 +234,35 @@ package final class ReadingRing: @unchecked Sendable {
     ///
     /// Any thread.
     package func admit(from criticality: SensorCriticality) {
-        unsafe self.floor.pointee.store(UInt64(criticality.rawValue), ordering: .relaxed)
+        var floor = unsafe self.floor.pointee.load(ordering: .relaxed)
+        while true {
+            let wanted = floor & Self.acknowledgedHold | UInt64(criticality.rawValue)
+            let (isExchanged, current) = unsafe self.floor.pointee.compareExchange(
+                expected: floor, desired: wanted, ordering: .relaxed)
+            if isExchanged { return }
+            floor = current
+        }
+    }
+
+    /// Refuses readings that await an acknowledgement, or takes them again (RULES 7).
+    ///
+    /// While the disk stalls nobody could acknowledge them: what is not taken stays with its
+    /// sender, and the ring stays free for what must be evaluated.
+    ///
+    /// Any thread.
+    package func holdAcknowledged(_ isHeld: Bool) {
+        if isHeld {
+            unsafe _ = self.floor.pointee.bitwiseOr(Self.acknowledgedHold, ordering: .relaxed)
+        } else {
+            unsafe _ = self.floor.pointee.bitwiseAnd(
+                Self.acknowledgedHold &- 1, ordering: .relaxed)
+        }
+    }
+
+    @inlinable
+    func isHeld(_ slot: Slot) -> Bool {
+        guard slot.flags.contains(.acknowledgedDelivery) else { return false }
+        return unsafe self.floor.pointee.load(ordering: .relaxed) >= Self.acknowledgedHold
     }
 
     // MARK: Queries

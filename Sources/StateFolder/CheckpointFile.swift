@@ -6,39 +6,70 @@ package import MidwatchModel
 
 /// Pictures of the engine's state as files: `<n, 20 digits>.checkpoint` in one folder.
 ///
-/// Eight bytes of magic, CRC-32C of the rest, the engine's own bytes. A file is replaced by rename;
-/// the last `keptCount` stay, so that a damaged one falls back to the one before it.
+/// Eight bytes of magic, CRC-32C of the rest, the journal's identity as 36 bytes of text, the
+/// engine's own bytes. A file is replaced by rename; the last `keptCount` stay, so that a damaged
+/// one falls back to the one before it. Each names its journal: indexes mean nothing in another.
 package enum CheckpointFile {
     package static let keptCount = 3
-    private static let magic: [UInt8] = Array("MWCHECK1".utf8)
+    private static let magic: [UInt8] = Array("MWCHECK2".utf8)
+    /// Magic, checksum, journal.
+    private static let headerBytes = 8 + 4 + 36
+
+    /// A checkpoint that was read: whose journal it is of, and the engine's state.
+    package struct Loaded: Equatable, Sendable {
+        package var name: String
+        package var journal: JournalID?
+        package var body: [UInt8]
+    }
 
     /// Checkpoints of a folder, newest first, whose checksum is right.
-    package static func load(folder: String) -> [[UInt8]] {
+    ///
+    /// With `settingAside`, which only the owner of the folder may say, damaged ones are renamed.
+    package static func load(folder: String, settingAside: Bool = false) -> [Loaded] {
         self.names(folder).reversed().compactMap { name in
-            guard let bytes = FileBytes.read("\(folder)/\(name)"), bytes.count > 12,
-                Array(bytes[0..<8]) == self.magic
-            else { return nil }
-            let body = Array(bytes[12...])
-            let stored = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[8 + $1]) << UInt32(8 * $1) }
-            return self.checksum(body) == stored ? body : nil
+            guard let bytes = FileBytes.read("\(folder)/\(name)"), self.isWhole(bytes) else {
+                if settingAside { self.setAside(name, folder: folder) }
+                return nil
+            }
+            return Loaded(
+                name: name,
+                journal: JournalID(String(decoding: bytes[12..<self.headerBytes], as: UTF8.self)),
+                body: Array(bytes[self.headerBytes...]))
         }
     }
 
     /// Writes one durably and removes those beyond `keptCount`.
     package static func write(
-        _ body: [UInt8], position: Position, folder: String
+        _ body: [UInt8], position: Position, journal: JournalID, folder: String
     ) throws(FileError) {
         var bytes = self.magic
-        let checksum = self.checksum(body)
+        let sealed = Array(journal.description.utf8) + body
+        let checksum = self.checksum(sealed)
         for shift in stride(from: UInt32(0), to: 32, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: checksum >> shift))
         }
-        bytes += body
+        bytes += sealed
         let digits = String(position.n)
         let name =
             String(repeating: "0", count: 20 - digits.count) + digits + ".checkpoint"
         try FileBytes.replace("\(folder)/\(name)", with: bytes)
         for old in self.names(folder).dropLast(self.keptCount) { unsafe unlink("\(folder)/\(old)") }
+    }
+
+    /// Takes a checkpoint that does not fit out of the row, so that it does not count as newer than
+    /// those to come; the last `keptCount` of these stay for whoever looks into it.
+    package static func setAside(_ name: String, folder: String) {
+        unsafe rename("\(folder)/\(name)", "\(folder)/\(name).aside")
+        let aside = FileBytes.list(folder).filter { $0.hasSuffix(".aside") }.sorted()
+        for old in aside.dropLast(self.keptCount) { unsafe unlink("\(folder)/\(old)") }
+    }
+
+    private static func isWhole(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count > self.headerBytes, Array(bytes[0..<8]) == self.magic else {
+            return false
+        }
+        let stored = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[8 + $1]) << UInt32(8 * $1) }
+        return self.checksum(Array(bytes[12...])) == stored
     }
 
     private static func names(_ folder: String) -> [String] {

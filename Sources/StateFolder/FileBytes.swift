@@ -38,7 +38,9 @@ package enum FileBytes {
     }
 
     /// Writes a new file beside `path`, syncs it, renames it over `path` and syncs the folder.
-    package static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600) throws(FileError) {
+    package static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600)
+        throws(FileError)
+    {
         let temporary = path + ".new"
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else {

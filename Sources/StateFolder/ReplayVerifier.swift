@@ -89,10 +89,10 @@ package struct ReplayVerifier {
     }
 
     private mutating func loadCheckpoints() {
-        for bytes in CheckpointFile.load(folder: self.checkpointFolder).reversed() {
+        for checkpoint in CheckpointFile.load(folder: self.checkpointFolder).reversed() {
             var engine = self.emptyEngine()
-            guard let position = try? engine.restore(bytes) else { continue }
-            self.checkpoints.append((position, bytes))
+            guard let position = try? engine.restore(checkpoint.body) else { continue }
+            self.checkpoints.append((position, checkpoint.body))
         }
     }
 

@@ -33,6 +33,8 @@ final class EffectGate: Sendable {
         /// Effects the ledger has not taken yet, in order.
         var unwritten: [PendingEffect] = []
         var nextSequence: UInt64 = 0
+        /// Every effect below it is recorded, or its record was given up.
+        var settled: UInt64 = 0
         var unwrittenLost: UInt64 = 0
     }
 
@@ -62,6 +64,17 @@ final class EffectGate: Sendable {
     /// Decisions whose ledger record was given up because the ledger hangs.
     var unwrittenLostCount: UInt64 { self.state.withLock { $0.unwrittenLost } }
 
+    /// Sequence of the next decision that is queued.
+    var nextSequence: UInt64 { self.state.withLock { $0.nextSequence } }
+
+    /// Every decision with a sequence below it is recorded, or its record was given up.
+    ///
+    /// Any thread.
+    var settledThrough: UInt64 { self.state.withLock { $0.settled } }
+
+    /// Decisions whose effects have not left.
+    var waitingCount: Int { self.state.withLock { $0.waiting.count - $0.head } }
+
     /// Decisions that wait for the ledger.
     var unwrittenCount: Int { self.state.withLock { $0.unwritten.count } }
 
@@ -83,7 +96,9 @@ final class EffectGate: Sendable {
     ///
     /// Ledger thread.
     func confirm(through sequence: UInt64) -> [PendingEffect] {
-        self.take { effect, _ in effect.sequence <= sequence }
+        let taken = self.take { effect, _ in effect.sequence <= sequence }
+        self.state.withLock { $0.settled = max($0.settled, sequence + 1) }
+        return taken
     }
 
     /// The effects that may not wait any longer.

@@ -10,6 +10,9 @@ import Synchronization
 
 /// What follows from a decision once it leaves the gate: an alert, an answer to an operator.
 final class Effects: Sendable {
+    /// Ledger records that are looked through for alerts when delivery has no cursor.
+    private static let repeatMax: UInt64 = 1_024
+
     private struct Attached {
         var desk: OperatorDesk?
         var reporter: StatusReporter?
@@ -56,22 +59,51 @@ final class Effects: Sendable {
     }
 
     /// Delivery is ready: it learns what the ledger holds behind its cursor, then what waited.
-    func start(ledgerFolder: String, newest: UInt64) async {
+    ///
+    /// Without a cursor (a store that is new or does not answer) the newest records are offered
+    /// again and not the whole history: a repeated alert is recognised by its id, a flood of old
+    /// ones hides the new.
+    func start(ledgerFolder: String, newest: UInt64, caughtUp: [LedgerCatchUp.Entry]) async {
         let cursor = await self.delivery.start()
-        if let cursor, cursor < newest {
-            let reader = LedgerReader(directory: ledgerFolder, fromLine: cursor + 1)
-            while let line = try? reader.next(through: newest) {
-                let alert = self.builder.alert(
-                    of: line.body, ledgerN: line.n, isRecorded: true, rules: self.live.ruleBook,
-                    related: [], modes: [])
-                // Before anything new: alerts of one alarm keep their order.
-                while let alert, self.delivery.offer(alert) == .inboxFull {
-                    try? await Task.sleep(nanoseconds: 10_000_000)
-                }
-            }
+        let recent = newest > Self.repeatMax ? newest - Self.repeatMax : 0
+        var from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
+        if await !self.offerLedger(ledgerFolder, from: &from, through: newest), from < recent {
+            // A line that cannot be read must not keep the newest from anyone.
+            from = recent
+            _ = await self.offerLedger(ledgerFolder, from: &from, through: newest)
+        }
+        for entry in caughtUp where entry.n > from {
+            await self.offer(entry.body, ledgerN: entry.n, isRecorded: entry.n <= newest)
         }
         self.attached.withLock { $0.isStarted = true }
         self.retry()
+    }
+
+    /// Offers the alerts of the ledger behind `from`, which follows; false at a line that is damaged.
+    private func offerLedger(
+        _ folder: String, from: inout UInt64, through newest: UInt64
+    ) async -> Bool {
+        guard from < newest else { return true }
+        let reader = LedgerReader(directory: folder, fromLine: from + 1)
+        do {
+            while let line = try reader.next(through: newest) {
+                await self.offer(line.body, ledgerN: line.n, isRecorded: true)
+                from = line.n
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Before anything new: alerts of one alarm keep their order.
+    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) async {
+        let alert = self.builder.alert(
+            of: body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
+            related: [], modes: [])
+        while let alert, self.delivery.offer(alert) == .inboxFull {
+            try? await Task.sleep(nanoseconds: 10_000_000)
+        }
     }
 
     /// Offers again what delivery had no room for.
@@ -80,10 +112,11 @@ final class Effects: Sendable {
     func retry() {
         self.attached.withLock { attached in
             guard attached.isStarted else { return }
-            while let alert = attached.waiting.first {
-                if self.delivery.offer(alert) == .inboxFull { return }
-                attached.waiting.removeFirst()
-            }
+            var taken = 0
+            while taken < attached.waiting.count,
+                self.delivery.offer(attached.waiting[taken]) != .inboxFull
+            { taken += 1 }
+            attached.waiting.removeFirst(taken)
         }
     }
 
@@ -115,27 +148,32 @@ final class Effects: Sendable {
 
 /// Decisions that the crash before this start kept from the ledger.
 enum LedgerCatchUp {
-    /// Appends the decisions that are newer than the ledger's last one, and a line that says so.
+    /// One record that was appended.
+    struct Entry: Sendable {
+        var n: UInt64
+        var body: [UInt8]
+    }
+
+    /// Appends decisions; what the disk does not take yet stays with the writer.
     ///
-    /// - Returns: How many were appended.
+    /// A full disk must not keep the monitor from starting, so nothing here throws.
+    ///
+    /// - Returns: What was appended, in order; numbers beyond the writer's head are not durable.
     static func run(
-        _ decisions: [(id: DecisionID, body: [UInt8])], writer: LedgerWriter, folder: String,
-        now: MonotonicInstant
-    ) throws -> Int {
-        guard !decisions.isEmpty else { return 0 }
-        let last = self.lastDecision(folder: folder, newest: writer.head.n)
-        var count = 0
-        for (id, body) in decisions where last.map({ id > $0 }) ?? true {
-            _ = try writer.append(body: body, written: EngineClock.wall())
-            count += 1
-            if count % 1_024 == 0 { _ = writer.commit(now: now) }
+        _ decisions: [(id: DecisionID, body: [UInt8])], writer: LedgerWriter, now: MonotonicInstant
+    ) -> [Entry] {
+        var entries: [Entry] = []
+        for (_, body) in decisions {
+            guard let n = try? writer.append(body: body, written: EngineClock.wall()) else { break }
+            entries.append(Entry(n: n, body: body))
+            if entries.count % 1_024 == 0 { _ = writer.commit(now: now) }
         }
-        if count > 0 { _ = writer.commit(now: now) }
-        return count
+        if !entries.isEmpty { _ = writer.commit(now: now) }
+        return entries
     }
 
     /// The newest decision on recorded input that the ledger holds.
-    private static func lastDecision(folder: String, newest: UInt64) -> DecisionID? {
+    static func lastDecision(folder: String, newest: UInt64) -> DecisionID? {
         var from = newest > 4_096 ? newest - 4_096 : 1
         while true {
             let reader = LedgerReader(directory: folder, fromLine: from)

@@ -18,6 +18,8 @@ final class EngineLoop: Sendable {
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
     private static let batchMax = 256
+    /// A due tick that finds no place in the ring is not tried without a pause.
+    private static let parkNanosecondsMin: UInt64 = 100_000
 
     private let ring: ReadingRing
     private let staging: JournalStaging
@@ -57,10 +59,26 @@ final class EngineLoop: Sendable {
         var lastTickCheck = MonotonicInstant.zero
         /// A tick stands in the ring and has not come back.
         var tickInFlight = false
+        /// Lateness that found no place in the ring yet: no tick may overtake it.
+        var owedLag: UInt64 = 0
+        /// Continuations of a control record that was not evaluated to its end.
+        var continuationsDue = 0
         /// When the next turn should begin at the latest, if this thread gets its time.
         var expectedBy = MonotonicInstant.distantFuture
         var namesChanged = true
         var epoch: UInt32 = 0
+
+        /// Keeps count of control records, which may stand in the ring in part.
+        mutating func follow(_ slot: Slot) {
+            switch slot.kind {
+            case .continuation: self.continuationsDue -= self.continuationsDue > 0 ? 1 : 0
+            case .registerSensor, .registerSource, .command, .configuration:
+                let bytes = min(slot.payloadHash, UInt64(SystemLimits.controlPayloadBytesMax))
+                self.continuationsDue = ControlRecord.slotCount(payloadBytes: Int(bytes)) - 1
+            default: break
+            }
+            self.namesChanged = true
+        }
     }
 
     /// Runs until everything in the ring at the stop is evaluated.
@@ -88,7 +106,10 @@ final class EngineLoop: Sendable {
             }
             self.progress.setBacklog(0)
             self.publish(engine, &turn, now: now)
-            if self.checkpoints.isDue(now), reader.next > self.ring.firstSequence {
+            // Not within a control record: its first slots are not in a checkpoint.
+            if turn.continuationsDue == 0, reader.next > self.ring.firstSequence,
+                self.checkpoints.isDue(now)
+            {
                 let position = Position(epoch: epoch, n: reader.next - 1)
                 self.checkpoints.submit(engine.checkpoint(after: position), position: position)
             }
@@ -96,7 +117,9 @@ final class EngineLoop: Sendable {
             let wake = min(
                 engine.nextWake() ?? .distantFuture, now.advanced(byNanoseconds: 250_000_000))
             turn.expectedBy = max(wake, now)
-            self.ring.park(.engine, timeoutNanoseconds: max(wake.nanosecondsSince(now), 1_000))
+            self.ring.park(
+                .engine,
+                timeoutNanoseconds: max(wake.nanosecondsSince(now), Self.parkNanosecondsMin))
         }
         let position = Position(epoch: epoch, n: reader.next - 1)
         self.checkpoints.submit(engine.checkpoint(after: position), position: position)
@@ -108,9 +131,13 @@ final class EngineLoop: Sendable {
         turn.expectedBy = now
         if lateness >= Self.lagMinNanoseconds {
             self.slips.wrappingAdd(1, ordering: .relaxed)
+            turn.owedLag = max(turn.owedLag, lateness)
+        }
+        if turn.owedLag > 0 {
             var lag = Slot(kind: .lagObserved, arrival: now)
-            lag.valueBits = lateness
-            _ = self.ring.offer(lag, criticality: .own)
+            lag.valueBits = turn.owedLag
+            guard self.ring.offer(lag, criticality: .own) != .ringFull else { return }
+            turn.owedLag = 0
         }
         guard !turn.tickInFlight, now.nanosecondsSince(turn.lastTickCheck) >= 500_000 else {
             return
@@ -134,7 +161,7 @@ final class EngineLoop: Sendable {
                 turn.dirty.insert(slot.sensor.rawValue)
             } else {
                 if slot.kindRaw == SlotKind.tick.rawValue { turn.tickInFlight = false }
-                turn.namesChanged = true
+                turn.follow(slot)
             }
             if engine.hasDecisions { self.takeDecisions(&engine, n: n, &turn) }
         }

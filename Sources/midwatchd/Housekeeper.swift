@@ -9,8 +9,9 @@ import Vitals
 
 /// What must be done again and again: clock anchors, vitals, checkpoints, spare segments, retention.
 ///
-/// Every tenth of a second the vitals page, every second the rest. Nothing on the alarm path waits
-/// for this thread.
+/// Every tenth of a second the vitals page, every second the rest. What touches the disk has a
+/// thread of its own: a disk that hangs stops neither the clock anchors nor the canary nor the
+/// alerts that are offered again. Nothing on the alarm path waits for either thread.
 final class Housekeeper: Sendable {
     private static let intervalNanoseconds: UInt64 = 100_000_000
     /// A wall clock that moved by more than this against engine time was set.
@@ -22,45 +23,62 @@ final class Housekeeper: Sendable {
         var live: LiveState
         var watermark: DurableWatermark
         var vitals: VitalsPage
+        var staging: JournalStaging
         var supply: SegmentSupply
         var checkpoints: CheckpointWriter
         var journalMode: @Sendable () -> JournalMode
-        /// Called every second on this thread: figures, retention.
+        /// Called every second for figures; it must not touch a disk.
         var everySecond: @Sendable () -> Void
+        /// Called every second on the disk's thread: retention.
+        var everySecondOnDisk: @Sendable () -> Void
     }
 
     private let parts: Parts
     private let logger: Logger
     private let stop = StopFlag()
     private let pause = WakeWord()
+    private let diskPause = WakeWord()
 
     init(_ parts: Parts, logger: Logger) {
         self.parts = parts
         self.logger = logger
     }
 
-    func start() -> LoopThread { LoopThread("housekeeper") { self.run() } }
+    func start() -> [LoopThread] {
+        [
+            LoopThread("housekeeper") { self.run() },
+            LoopThread("disk-keeper") { self.runDisk() },
+        ]
+    }
 
     func requestStop() {
         self.stop.set()
         self.pause.wake()
+        self.diskPause.wake()
     }
 
     private func run() {
         var turn = 0
         var lastOffset: Int64?
-        var canaryHead: (nonce: UInt64, n: UInt64)?
+        var canary = Canary()
         while !self.stop.isSet {
-            self.reflectCanary(&canaryHead)
+            self.reflectCanary(&canary)
             self.reflectPhase()
             if turn % 10 == 0 {
                 self.anchor(&lastOffset)
-                self.parts.checkpoints.writeIfReady()
-                self.prepareSegment()
                 self.parts.everySecond()
             }
             turn += 1
             self.pause.sleep(nanoseconds: Self.intervalNanoseconds)
+        }
+    }
+
+    private func runDisk() {
+        while !self.stop.isSet {
+            self.parts.checkpoints.writeIfReady()
+            self.prepareSegment()
+            self.parts.everySecondOnDisk()
+            self.diskPause.sleep(nanoseconds: 1_000_000_000)
         }
         self.parts.checkpoints.writeIfReady()
     }
@@ -73,7 +91,8 @@ final class Housekeeper: Sendable {
             var step = Slot(kind: .clockStep, arrival: engine)
             step.valueBits = UInt64(bitPattern: offset &- before)
             step.sourceTime = wall.nanoseconds
-            _ = self.parts.ring.offer(step, criticality: .own)
+            // No place now: the step is said with the next anchor.
+            guard self.parts.ring.offer(step, criticality: .own) != .ringFull else { return }
             self.logger.warning(
                 "the wall clock was set",
                 metadata: ["clock.step.nanoseconds": "\(offset &- before)"])
@@ -84,13 +103,31 @@ final class Housekeeper: Sendable {
         _ = self.parts.ring.offer(slot, criticality: .own)
     }
 
+    /// The canary that was evaluated last.
+    private struct Canary {
+        var nonce: UInt64?
+        /// It is in the journal when the watermark has reached this number.
+        var n: UInt64 = 0
+        /// Readings that the journal had skipped when the canary before it, and it, were seen.
+        var unrecordedBefore: UInt64 = 0
+        var unrecorded: UInt64 = 0
+    }
+
     /// Shows the watchdog which canary was evaluated and which is in the journal.
-    private func reflectCanary(_ seen: inout (nonce: UInt64, n: UInt64)?) {
+    ///
+    /// The watermark passes readings that staging skipped as well; while any were skipped since the
+    /// canary before, this one is not said to be in the journal.
+    private func reflectCanary(_ canary: inout Canary) {
         let nonce = self.parts.live.canaryNonce
         self.parts.vitals.evaluatedNonce = nonce
-        if seen?.nonce != nonce { seen = (nonce, self.parts.ring.position(of: .engine)) }
-        if let seen, self.parts.watermark.through >= seen.n {
-            self.parts.vitals.journaledNonce = seen.nonce
+        if canary.nonce != nonce {
+            canary.nonce = nonce
+            canary.n = self.parts.ring.position(of: .engine)
+            canary.unrecordedBefore = canary.unrecorded
+            canary.unrecorded = self.parts.staging.status.unrecordedTotal
+        }
+        if self.parts.watermark.through >= canary.n, canary.unrecorded == canary.unrecordedBefore {
+            self.parts.vitals.journaledNonce = nonce
         }
     }
 

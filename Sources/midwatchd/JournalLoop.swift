@@ -18,6 +18,8 @@ final class JournalLoop: Sendable {
         var isHeldBack = false
         /// Gaps that found no place in the ring yet.
         var gaps: [Range<UInt64>] = []
+        /// Readings that await an acknowledgement are not taken: staging fills.
+        var isHoldingAcknowledged = false
     }
 
     private let ring: ReadingRing
@@ -162,6 +164,7 @@ final class JournalLoop: Sendable {
                 drain.isHeldBack = outcome.isHeldBack
                 if outcome.isHeldBack { break }
             }
+            self.holdIfFilling(&drain)
             drain.gaps += self.staging.takeGaps()
             while let gap = drain.gaps.first {
                 var slot = Slot(kind: .gap, arrival: self.clock.now())
@@ -172,6 +175,24 @@ final class JournalLoop: Sendable {
             }
             return moved
         }
+    }
+
+    /// Leaves readings that await an acknowledgement with their senders while staging fills.
+    ///
+    /// They may not be skipped, so they would stop the drain, and then the ring, for every reading
+    /// that can still be evaluated, and for the ticks that find out silence. What is left of staging
+    /// takes those that are in the ring already.
+    private func holdIfFilling(_ drain: inout Drain) {
+        let count = self.staging.status.stagedCount
+        let isHolding =
+            drain.isHoldingAcknowledged
+            ? count > self.staging.capacity / 2 : count > self.staging.capacity / 4 * 3
+        guard isHolding != drain.isHoldingAcknowledged else { return }
+        drain.isHoldingAcknowledged = isHolding
+        self.ring.holdAcknowledged(isHolding)
+        self.logger.log(
+            level: isHolding ? .critical : .notice, "acknowledged readings held",
+            metadata: ["journal.isHolding": "\(isHolding)", "journal.staged": "\(count)"])
     }
 
     /// Drains the ring while the journal thread hangs in the disk.

@@ -129,13 +129,18 @@ final class LedgerLoop: Sendable {
 
     /// Writes until the disk has taken it; meanwhile the gate lets effects out unrecorded.
     private func write(_ batch: [PendingEffect], _ notes: [[UInt8]]) {
-        var numbers: [UInt64] = []
+        var numbers: [UInt64: UInt64] = [:]
+        var isAppended = false
         while true {
             self.progress.attempt()
             self.progress.beat()
-            if numbers.isEmpty {
+            // Once: lines that a commit could not write stay with the writer.
+            if !isAppended {
+                isAppended = true
                 let written = EngineClock.wall()
-                for effect in batch { numbers.append(self.append(self.body(of: effect), written)) }
+                for effect in batch {
+                    numbers[effect.sequence] = self.append(self.body(of: effect), written)
+                }
                 for note in notes { _ = self.append(note, written) }
             }
             let outcome = self.writer.commit(now: self.clock.now())
@@ -155,24 +160,26 @@ final class LedgerLoop: Sendable {
         if self.failing.exchange(false, ordering: .relaxed) {
             self.logger.notice("ledger written again")
         }
-        if let last = batch.last, let first = batch.first {
+        if let last = batch.last {
             self.leaving.withLock { _ in
                 for effect in self.gate.confirm(through: last.sequence) {
-                    self.release(effect, true, numbers[Int(effect.sequence - first.sequence)])
+                    // Not in the batch: its record was given up when the queue was full.
+                    let n = numbers[effect.sequence]
+                    self.release(effect, n != nil, n ?? 0)
                 }
             }
         }
         self.noteWritten(self.newest)
     }
 
-    /// Queues one line; 0 if the writer does not take it, which only a bug of ours can cause.
-    private func append(_ body: [UInt8], _ written: WallInstant) -> UInt64 {
+    /// Queues one line; nil if the writer does not take it, which only a bug of ours can cause.
+    private func append(_ body: [UInt8], _ written: WallInstant) -> UInt64? {
         do throws(LedgerError) {
             return try self.writer.append(body: body, written: written)
         } catch {
             self.lostNotes.wrappingAdd(1, ordering: .relaxed)
             self.logger.error("ledger refused a record", metadata: ["error": "\(error)"])
-            return 0
+            return nil
         }
     }
 
@@ -193,7 +200,8 @@ final class LedgerLoop: Sendable {
                     self.release(effect, false, 0)
                 }
             }
-            if self.stop.isSet, self.gate.unwrittenCount == 0 { return }
+            // Not before the last effect left: what the ledger cannot take leaves unrecorded.
+            if self.stop.isSet, self.gate.waitingCount == 0 { return }
         }
     }
 }

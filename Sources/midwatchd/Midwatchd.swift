@@ -51,6 +51,8 @@ struct Midwatchd: AsyncParsableCommand {
         let logger = Logger(label: "midwatchd")
         // A peer that goes away must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        // Nor a reload that is asked for before anyone listens: recovery may take minutes.
+        signal(SIGHUP, SIG_IGN)
         umask(0o027)
         do {
             let topology = try await Topology.assemble(

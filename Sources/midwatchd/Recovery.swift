@@ -20,43 +20,65 @@ struct Recovered: ~Copyable {
 
 /// Rebuilds the engine from the newest checkpoint that fits and the journal behind it.
 ///
-/// A checkpoint that is damaged, foreign, or ahead of the journal is passed over for the one before
+/// A checkpoint that is damaged, foreign, or ahead of the journal is set aside for the one before
 /// it; without any, the whole journal is read. Damage in the journal is reported and skipped: what
 /// can be known is used, and what was lost is said.
 struct Recovery {
     let journalFolder: String
     let checkpointFolder: String
     let options: JournalOptions
+    /// The newest decision that the ledger holds: those up to it are not handed out again.
+    let ledgerHolds: DecisionID?
     let book: @Sendable (String) -> RuleBook?
     let logger: Logger
     let vitals: VitalsPage?
 
     func run() throws -> Recovered {
-        for bytes in CheckpointFile.load(folder: self.checkpointFolder) {
+        var candidates = CheckpointFile.load(
+            folder: self.checkpointFolder, settingAside: true)
+        var options = self.options
+        while let newest = candidates.first {
             var engine = self.emptyEngine()
-            let position: Position
-            do {
-                position = try engine.restore(bytes)
-            } catch {
-                self.logger.warning("checkpoint passed over", metadata: ["error": "\(error)"])
+            if let position = self.restore(newest, into: &engine) {
+                options.verifyFrom = Position(epoch: position.epoch, n: position.n + 1)
+                break
+            }
+            candidates.removeFirst()
+        }
+        let journal = try Journal.open(directory: self.journalFolder, options: options)
+        for candidate in candidates {
+            guard candidate.journal == journal.report.journal else {
+                self.passOver(candidate, "it is of another journal")
                 continue
             }
-            var options = self.options
-            options.verifyFrom = Position(epoch: position.epoch, n: position.n + 1)
-            let journal = try Journal.open(directory: self.journalFolder, options: options)
-            guard position.n < journal.report.nextN else {
-                self.logger.error(
-                    "checkpoint is ahead of the journal",
-                    metadata: [
-                        "checkpoint.position": "\(position)",
-                        "journal.next": "\(journal.report.nextN)",
-                    ])
-                return try self.replay(self.emptyEngine(), journal, from: nil)
+            var engine = self.emptyEngine()
+            guard let position = self.restore(candidate, into: &engine) else { continue }
+            guard position.n < journal.report.nextN, position.epoch < journal.report.epoch else {
+                self.passOver(candidate, "it is ahead of the journal")
+                continue
             }
             return try self.replay(engine, journal, from: position)
         }
-        let journal = try Journal.open(directory: self.journalFolder, options: self.options)
         return try self.replay(self.emptyEngine(), journal, from: nil)
+    }
+
+    /// Fills an empty engine from a checkpoint; nil, and the file set aside, if it does not fit.
+    private func restore(
+        _ checkpoint: CheckpointFile.Loaded, into engine: inout AlarmEngine
+    ) -> Position? {
+        do {
+            return try engine.restore(checkpoint.body)
+        } catch {
+            self.passOver(checkpoint, "\(error)")
+            return nil
+        }
+    }
+
+    private func passOver(_ checkpoint: CheckpointFile.Loaded, _ reason: String) {
+        self.logger.error(
+            "checkpoint passed over",
+            metadata: ["checkpoint.name": "\(checkpoint.name)", "checkpoint.reason": "\(reason)"])
+        CheckpointFile.setAside(checkpoint.name, folder: self.checkpointFolder)
     }
 
     private func emptyEngine() -> AlarmEngine {
@@ -84,13 +106,21 @@ struct Recovery {
                 }
                 first = max(oldest.n, checkpoint.n + 1)
             }
+            // The records that made the sensors known may be gone with the segments that retention
+            // removed; the registry of the journal has them all, and without them the engine would
+            // refuse every reading.
+            var isSeeded = checkpoint != nil || oldest.n <= 1
             try self.each(from: first, below: end, end: end) { slot, n in
+                if !isSeeded {
+                    isSeeded = true
+                    Self.seed(&engine, journal.report, at: slot.arrival, before: n)
+                }
                 engine.apply(slot, n: n)
                 count += 1
                 guard engine.hasDecisions else { return }
                 var taken: [Decision] = []
                 engine.takeDecisions { taken.append($0) }
-                for decision in taken {
+                for decision in taken where self.ledgerHolds.map({ decision.id > $0 }) ?? true {
                     decisions.append((decision.id, engine.ledgerBody(of: decision)))
                 }
             }
@@ -99,11 +129,23 @@ struct Recovery {
             engine: engine, journal: journal, decisions: decisions, replayedCount: count)
     }
 
+    /// Makes every sensor and source of the registry known to an engine that begins in the middle.
+    private static func seed(
+        _ engine: inout AlarmEngine, _ report: JournalReport, at arrival: MonotonicInstant,
+        before n: UInt64
+    ) {
+        for record in Registrations.records(report, sensorsFrom: 0, sourcesFrom: 1, at: arrival) {
+            for slot in record { engine.apply(slot, n: n) }
+        }
+    }
+
     /// Feeds every record with a number in `first ..< limit` to `body`; damage is logged.
+    ///
+    /// A disk that does not give its records back does not keep the monitor down.
     private func each(
         from first: UInt64, below limit: UInt64, end: UInt64, _ body: (Slot, UInt64) -> Void
     ) throws {
-        try JournalFeed(folder: self.journalFolder).each(from: first, below: limit) { event in
+        let onEvent: (JournalFeed.Event) -> Void = { event in
             switch event {
             case .damage(let damage):
                 self.logger.critical(
@@ -112,9 +154,41 @@ struct Recovery {
                 self.vitals?.phase = .recovering(done: done, total: end)
                 self.vitals?.notePhaseProgress()
             }
-        } _: { slot, n, _ in
-            body(slot, n)
-            return true
         }
+        do throws(JournalError) {
+            try JournalFeed(folder: self.journalFolder).each(
+                from: first, below: limit, onEvent: onEvent
+            ) { slot, n, _ in
+                body(slot, n)
+                return true
+            }
+        } catch {
+            self.logger.critical(
+                "journal not read to its end, state is older", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Registration records made from the journal's registry, for an engine that does not have them.
+enum Registrations {
+    /// The records of the sensors and sources with these indexes and later ones, in order.
+    ///
+    /// Index 0 of the sources is Midwatch itself and is never registered.
+    static func records(
+        _ report: JournalReport, sensorsFrom: Int, sourcesFrom: Int, at arrival: MonotonicInstant
+    ) -> [[Slot]] {
+        var records: [[Slot]] = []
+        for (index, source) in report.sources.enumerated().dropFirst(max(1, sourcesFrom)) {
+            let place = SourceIndex(rawValue: UInt32(index))
+            var head = Slot(kind: .registerSource, arrival: arrival, source: place)
+            head.valueBits = UInt64(source.behind.rawValue)
+            records.append(ControlRecord.slots(head: head, payload: Array(source.name.utf8)))
+        }
+        for (index, path) in report.sensorPaths.enumerated().dropFirst(sensorsFrom) {
+            var head = Slot(kind: .registerSensor, arrival: arrival)
+            head.sensor = SensorIndex(rawValue: UInt32(index))
+            records.append(ControlRecord.slots(head: head, payload: Array(path.utf8)))
+        }
+        return records
     }
 }

@@ -5,9 +5,9 @@ import Ingest
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
-import StateFolder
 import ReadingRing
 import ServiceLifecycle
+import StateFolder
 import Synchronization
 import UnixSignals
 
@@ -40,13 +40,14 @@ struct Reloader: Service {
         do {
             let revision = try self.revisions.keep(result.revisionText)
             let rules = Revisions.rules(of: configuration, revision: revision)
-            self.ingest.sensors.reclassify(SensorIngest.classifier(rules))
             let slots = ControlRecord.slots(
                 head: Slot(kind: .configuration, arrival: self.clock.now()),
                 payload: HexDigits.bytes(revision) ?? [])
             guard case .accepted = self.ring.offer(slots.span, criticality: .own) else {
                 return self.logger.error("configuration not reloaded: the ring is full, try again")
             }
+            // After the record: what was refused has changed nothing.
+            self.ingest.sensors.reclassify(SensorIngest.classifier(rules))
             try await self.ingest.register(rules.declaredPaths)
             self.logger.notice(
                 "configuration reloaded",

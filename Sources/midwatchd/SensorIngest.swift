@@ -63,6 +63,30 @@ final class SensorIngest: Sendable {
         }
     }
 
+    /// Registers again what the journal's registry knows and the engine could not learn from the
+    /// records it read: a damaged block, a disk that did not give them back.
+    ///
+    /// Without them every later sensor would stay unknown to the engine too.
+    func registerAgain(_ report: JournalReport, sensorsFrom: Int, sourcesFrom: Int) async throws {
+        let records = Registrations.records(
+            report, sensorsFrom: sensorsFrom, sourcesFrom: sourcesFrom,
+            at: self.services.clock.now())
+        guard !records.isEmpty else { return }
+        self.logger.error(
+            "registrations were not in the journal and are made again",
+            metadata: ["registrations.count": "\(records.count)"])
+        for record in records {
+            var triesLeft = Self.registrationTriesMax
+            while self.services.ring.offer(record.span, criticality: .own) == .ringFull {
+                triesLeft -= 1
+                guard triesLeft > 0 else {
+                    throw RegistrationError(name: "journal", reason: "the ring stays full")
+                }
+                try await Task.sleep(nanoseconds: 5_000_000)
+            }
+        }
+    }
+
     /// Declared sensors exist from the start: their deadlines run before they speak (promise 2).
     func register(_ paths: [String]) async throws {
         for path in paths {

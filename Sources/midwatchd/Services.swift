@@ -74,7 +74,6 @@ final class CoreService: Service {
 
     func run() async throws {
         guard let box = self.engine.withLock({ $0.take() }) else { return }
-        self.opening.offer()
         let handover = Handover(box)
         let epoch = self.opening.epoch
         let engineLoop = self.engineLoop
@@ -84,7 +83,7 @@ final class CoreService: Service {
         let journalThreads = self.journalLoop.start()
         let ledgerThreads = self.ledgerLoop.start()
         let accessThread = self.outcomes.start()
-        let keeperThread = self.housekeeper.start()
+        let keeperThreads = self.housekeeper.start()
         try? await gracefulShutdown()
         // The last inputs are evaluated, then written, then their effects recorded.
         self.vitals.phase = .stopping
@@ -97,7 +96,7 @@ final class CoreService: Service {
         self.journalLoop.requestStop()
         for thread in journalThreads { thread.join() }
         self.housekeeper.requestStop()
-        keeperThread.join()
+        for thread in keeperThreads { thread.join() }
         self.outcomes.requestStop()
         accessThread.join()
     }
@@ -175,10 +174,14 @@ struct DeliveryService: Service {
     let delivery: AlertDelivery
     let effects: Effects
     let ledgerFolder: String
+    /// Number of the newest durable ledger record before this run.
     let newestRecord: UInt64
+    /// Records of decisions that the crash before this start kept from the ledger.
+    let caughtUp: [LedgerCatchUp.Entry]
 
     func run() async throws {
-        await self.effects.start(ledgerFolder: self.ledgerFolder, newest: self.newestRecord)
+        await self.effects.start(
+            ledgerFolder: self.ledgerFolder, newest: self.newestRecord, caughtUp: self.caughtUp)
         try? await gracefulShutdown()
         await self.delivery.stop(withinNanoseconds: Self.flushNanoseconds)
     }
@@ -215,7 +218,7 @@ struct APIService: Service {
             group.addTask { await self.serve() }
             group.addTask {
                 // It turns when the tasks of the API get their turn.
-                while !Task.isShuttingDownGracefully {
+                while !Task.isShuttingDownGracefully, !Task.isCancelled {
                     self.progress.beat()
                     await self.rest(500_000_000)
                 }
@@ -224,7 +227,7 @@ struct APIService: Service {
     }
 
     private func serve() async {
-        while !Task.isShuttingDownGracefully {
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
                 try await self.makeServer().run()
             } catch {
@@ -243,11 +246,17 @@ struct APIService: Service {
 /// Sockets: last to start, first to stop.
 struct IngestService: Service {
     let ingest: SensorIngest
+    let report: JournalReport
+    /// What the engine knows after recovery; what the registry has beyond is registered again.
+    let sensorsKnown: Int
+    let sourcesKnown: Int
     let declared: [String]
     let vitals: VitalsPage
     let logger: Logger
 
     func run() async throws {
+        try await self.ingest.registerAgain(
+            self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
         try await self.ingest.register(self.declared)
         try await self.ingest.start()
         self.vitals.phase = .running

@@ -30,6 +30,8 @@ final class StatusReporter: Sendable {
         var engine: EngineLoop
         var historian: HistorianStatus
         var storeName: String
+        /// Places where journal and ledger were found damaged at the start.
+        var damageCount: Int
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
@@ -62,6 +64,9 @@ final class StatusReporter: Sendable {
         var watchdogBeat: UInt64 = 0
         var watchdogAt: MonotonicInstant?
     }
+
+    /// A stage without a beat, or a watchdog without one, for this long is said.
+    private static let silenceMaxNanoseconds: UInt64 = 5_000_000_000
 
     let parts: Parts
     private let state = Mutex(State())
@@ -126,12 +131,21 @@ final class StatusReporter: Sendable {
         case .storageFailed: modes.append("storage failed")
         }
         let staging = self.parts.staging.status
-        if staging.isSkipping { modes.append("journal stalled") }
+        // Skipping ends with the next reading that may be skipped; the stall ends with the room.
+        let isFilled = staging.stagedCount > self.parts.staging.capacity / 2
+        if staging.isSkipping, isFilled { modes.append("journal stalled") }
         if let oldest = staging.oldestStagedAt,
             self.parts.clock.now().nanosecondsSince(oldest) > 1_000_000_000,
             self.parts.journal.mode == .normal, !staging.isSkipping
         {
             modes.append("journal stalled")
+        }
+        if let admission = self.parts.retention.verdict?.admission, !admission.admits(.low) {
+            modes.append("journal disk nearly full: admission \(admission)")
+        }
+        if self.parts.damageCount > 0 { modes.append("journal or ledger found damaged") }
+        if self.parts.live.counts.missingRevisions > 0 {
+            modes.append("text of a configuration revision missing")
         }
         if self.parts.ledger.isFailing { modes.append("ledger not written") }
         switch self.parts.historian.state {
@@ -144,7 +158,27 @@ final class StatusReporter: Sendable {
         }
         if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
-        return modes + self.parts.unsafeSettings
+        return modes + self.silentParts() + self.parts.unsafeSettings
+    }
+
+    /// Stages that do not turn, and a watchdog that was there and is not any more.
+    private func silentParts() -> [String] {
+        let now = self.parts.clock.now()
+        switch self.parts.vitals.phase {
+        case .starting, .recovering: return ["starting"]
+        case .suspended, .stopping: return ["stopping"]
+        case .running, .storageFailed: break
+        }
+        return self.state.withLock { state in
+            var silent = Stage.allCases.filter { stage in
+                guard let beat = state.beats[stage] else { return false }
+                return now.nanosecondsSince(beat.at) > Self.silenceMaxNanoseconds
+            }.map { "stage \($0.word) does not turn" }
+            if let at = state.watchdogAt, now.nanosecondsSince(at) > Self.silenceMaxNanoseconds {
+                silent.append("watchdog silent")
+            }
+            return silent
+        }
     }
 
     /// Whether the watchdog showed life lately; a start gives it time to come.

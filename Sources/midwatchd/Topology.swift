@@ -39,11 +39,18 @@ struct Topology {
         let revisions = Revisions(folder: folders.revisions)
         let revision = try revisions.keep(text)
         let rules = Revisions.rules(of: configuration, revision: revision)
+        // The ledger is opened first: of the decisions made again only those it lacks are kept.
+        let ledger = try LedgerWriter.open(directory: folders.ledger)
+        if let broken = ledger.report.broken {
+            logger.critical("ledger damaged", metadata: ["ledger.damage": "\(broken)"])
+        }
         let recovered = try Recovery(
             journalFolder: folders.journal, checkpointFolder: folders.checkpoints,
             options: JournalOptions(
                 segmentBytes: UInt64(configuration.journal.segmentBytes),
                 stagingBytes: configuration.journal.stagingBytes),
+            ledgerHolds: LedgerCatchUp.lastDecision(
+                folder: folders.ledger, newest: ledger.writer.head.n),
             book: { $0 == revision ? rules : revisions.rules(of: $0) }, logger: logger,
             vitals: vitals
         ).run()
@@ -51,6 +58,9 @@ struct Topology {
         let report = journal.report
         self.tell(report, replayed: recovered.replayedCount, logger)
         vitals.epoch = report.epoch
+
+        let sensorsKnown = recovered.engine.sensorCount
+        let sourcesKnown = recovered.engine.sourceNames.count
 
         // 3. Time goes on where it stopped; the ring begins at the next number.
         let clock = EngineClock(continuingAt: max(recovered.engine.now, report.lastArrival))
@@ -66,17 +76,22 @@ struct Topology {
             syncIntervalNanoseconds: configuration.journal.syncIntervalNanoseconds, logger: logger)
         let gate = EffectGate()
         let checkpoints = CheckpointWriter(
-            folder: folders.checkpoints, watermark: watermark, clock: clock, logger: logger)
+            folder: folders.checkpoints, journal: report.journal, gate: gate,
+            watermark: watermark, clock: clock, logger: logger)
         let engineLoop = EngineLoop(
             ring: ring, staging: journal.staging, gate: gate, live: live, clock: clock,
             progress: vitals.progress(of: .engine), checkpoints: checkpoints)
 
         // 5. What leaves: the ledger first, then alerts and answers.
-        let ledger = try LedgerWriter.open(directory: folders.ledger)
-        let caughtUp = try LedgerCatchUp.run(
-            recovered.decisions, writer: ledger.writer, folder: folders.ledger, now: clock.now())
-        if caughtUp > 0 {
-            logger.notice("decisions recorded late", metadata: ["ledger.count": "\(caughtUp)"])
+        let caughtUp = LedgerCatchUp.run(
+            recovered.decisions, writer: ledger.writer, now: clock.now())
+        if !caughtUp.isEmpty {
+            logger.notice(
+                "decisions recorded late",
+                metadata: [
+                    "ledger.count": "\(caughtUp.count)",
+                    "ledger.waiting": "\(ledger.writer.pendingCount)",
+                ])
         }
         let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
         let delivery = try AlertWiring.delivery(
@@ -119,6 +134,8 @@ struct Topology {
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 engine: engineLoop, historian: historian.status, storeName: historian.storeName,
+                damageCount: report.damage.count + report.furtherDamageCount
+                    + (ledger.report.broken == nil ? 0 : 1),
                 retention: retention, delivery: delivery, vitals: vitals,
                 stateDirectory: configuration.stateDirectory, ingest: { ingest.totals() },
                 edgeMetrics: { ingest.metrics() }))
@@ -132,18 +149,20 @@ struct Topology {
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
-                supply: journal.supply, checkpoints: checkpoints,
+                staging: journal.staging, supply: journal.supply, checkpoints: checkpoints,
                 journalMode: { journalLoop.mode },
                 everySecond: {
                     reporter.sample()
-                    retention.everySecond()
                     effects.retry()
-                }), logger: logger)
+                }, everySecondOnDisk: { retention.everySecond() }), logger: logger)
 
-        // 9. The order of starting; stopping goes the other way round.
+        // 9. The order of starting; stopping goes the other way round. Services begin all at once,
+        // so the opening stands in the ring before any of them can put something there.
+        let opening = Opening(epoch: report.epoch, revision: revision, clock: clock, ring: ring)
+        opening.offer()
         let core = CoreService(
             engine: recovered.engine,
-            opening: Opening(epoch: report.epoch, revision: revision, clock: clock, ring: ring),
+            opening: opening,
             engineLoop: engineLoop, journalLoop: journalLoop, ledgerLoop: ledgerLoop,
             housekeeper: housekeeper, outcomes: outcomes, vitals: vitals)
         return Topology(services: [
@@ -151,7 +170,7 @@ struct Topology {
             historian,
             DeliveryService(
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
-                newestRecord: ledger.writer.head.n),
+                newestRecord: ledger.writer.head.n, caughtUp: caughtUp),
             APIService(
                 configuration.api, desk: desk, progress: vitals.progress(of: .api),
                 logger: logger),
@@ -159,7 +178,9 @@ struct Topology {
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
                 ingest: ingest, logger: logger),
             IngestService(
-                ingest: ingest, declared: rules.declaredPaths, vitals: vitals, logger: logger),
+                ingest: ingest, report: report, sensorsKnown: sensorsKnown,
+                sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
+                logger: logger),
         ])
     }
 

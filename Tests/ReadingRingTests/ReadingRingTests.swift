@@ -79,6 +79,23 @@ private func slot(_ value: UInt64) -> Slot {
         #expect(ring.offer(slot(0), criticality: .low) == .accepted(first: 1))
     }
 
+    @Test func `held acknowledged readings are refused, everything else is taken`() {
+        let ring = ReadingRing(capacity: 64, firstSequence: 0)
+        var acknowledged = slot(1)
+        acknowledged.flags = .acknowledgedDelivery
+        let message = [acknowledged, acknowledged]
+        ring.holdAcknowledged(true)
+        #expect(ring.offer(acknowledged, criticality: .critical) == .ringFull)
+        #expect(ring.offer(message.span, criticality: .critical) == .ringFull)
+        #expect(ring.offer(slot(1), criticality: .normal) == .accepted(first: 0))
+        ring.admit(from: .critical)
+        #expect(ring.offer(acknowledged, criticality: .critical) == .ringFull)
+        #expect(ring.offer(slot(1), criticality: .normal) == .ringFull)
+        ring.holdAcknowledged(false)
+        #expect(ring.offer(slot(1), criticality: .normal) == .ringFull)
+        #expect(ring.offer(message.span, criticality: .critical) == .accepted(first: 1))
+    }
+
     @Test func `the slower reader holds the gate`() {
         let ring = ReadingRing(capacity: 64, firstSequence: 0)
         var journal = ring.reader(.journal)

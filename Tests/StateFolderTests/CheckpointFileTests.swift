@@ -16,13 +16,15 @@ struct CheckpointFileTests {
         }
         for n in UInt64(1)...5 {
             try CheckpointFile.write(
-                [UInt8(n), 0xFF], position: Position(epoch: 1, n: n), folder: folder)
+                [UInt8(n), 0xFF], position: Position(epoch: 1, n: n),
+                journal: JournalID(high: 1, low: 2), folder: folder)
         }
-        #expect(CheckpointFile.load(folder: folder) == [[5, 0xFF], [4, 0xFF], [3, 0xFF]])
+        #expect(
+            CheckpointFile.load(folder: folder).map(\.body) == [[5, 0xFF], [4, 0xFF], [3, 0xFF]])
         let newest = try #require(FileBytes.list(folder).max())
         var bytes = try #require(FileBytes.read("\(folder)/\(newest)"))
         bytes[12] ^= 1
         try FileBytes.replace("\(folder)/\(newest)", with: bytes)
-        #expect(CheckpointFile.load(folder: folder) == [[4, 0xFF], [3, 0xFF]])
+        #expect(CheckpointFile.load(folder: folder).map(\.body) == [[4, 0xFF], [3, 0xFF]])
     }
 }

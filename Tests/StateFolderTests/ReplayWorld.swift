@@ -127,7 +127,8 @@ final class ReplayWorld {
         let position = Position(epoch: self.journal.report.epoch, n: self.nextN - 1)
         guard let bytes = self.engine?.checkpoint(after: position) else { return }
         try CheckpointFile.write(
-            bytes, position: position, folder: Folders(stateDirectory: self.folder).checkpoints)
+            bytes, position: position, journal: self.journal.report.journal,
+            folder: Folders(stateDirectory: self.folder).checkpoints)
     }
 
     func verify() throws -> ReplayReport {
