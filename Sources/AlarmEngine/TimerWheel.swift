@@ -36,6 +36,8 @@ struct TimerWheel: ~Copyable, Sendable {
     /// Tick up to which, exclusive, every slot was emptied.
     private var current: UInt64
     private(set) var linkedCount = 0
+    /// The earliest tick for which a timer was armed since `forgetArmed`.
+    private var armedTick = UInt64.max
 
     init(start: MonotonicInstant, reserving capacity: Int) {
         self.links = FlatTable(reserving: capacity)
@@ -57,8 +59,17 @@ struct TimerWheel: ~Copyable, Sendable {
     /// Arms `timer` for `due`, or moves it there.
     mutating func arm(_ timer: UInt32, due: MonotonicInstant) {
         self.disarm(timer)
-        self.link(timer, tick: max(due.nanoseconds >> Self.tickShift, self.current))
+        let tick = max(due.nanoseconds >> Self.tickShift, self.current)
+        self.armedTick = min(self.armedTick, tick)
+        self.link(timer, tick: tick)
     }
+
+    /// Whether a timer that may be due by `now` was armed since `forgetArmed`.
+    func hasArmed(upTo now: MonotonicInstant) -> Bool {
+        self.armedTick <= now.nanoseconds >> Self.tickShift
+    }
+
+    mutating func forgetArmed() { self.armedTick = .max }
 
     /// Takes `timer` out, if it is in.
     mutating func disarm(_ timer: UInt32) {
