@@ -59,9 +59,10 @@ struct TimerWheel: ~Copyable, Sendable {
     /// Arms `timer` for `due`, or moves it there.
     mutating func arm(_ timer: UInt32, due: MonotonicInstant) {
         self.disarm(timer)
-        let tick = max(due.nanoseconds >> Self.tickShift, self.current)
+        let tick = due.nanoseconds >> Self.tickShift
+        // Its own tick, not the slot it gets: `current` may be ahead of the time that fires it.
         self.armedTick = min(self.armedTick, tick)
-        self.link(timer, tick: tick)
+        self.link(timer, tick: max(tick, self.current))
     }
 
     /// Whether a timer that may be due by `now` was armed since `forgetArmed`.
