@@ -154,7 +154,9 @@ package struct AlarmEngine: ~Copyable, Sendable {
             }
             _ = self.due.popFirst()
             self.fire(entry)
-            self.collectDue(upTo: now)
+            // Only what this timer armed can be due now; a look at all that stand in the tick of
+            // `now` after each one would cost the square of a plant that falls silent at once.
+            if self.wheel.hasArmed(upTo: now) { self.collectDue(upTo: now) }
         }
         self.moveTime(to: now)
     }
@@ -202,6 +204,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
             }
         }
         self.expired.removeAll()
+        self.wheel.forgetArmed()
     }
 
     /// The true deadline of a sensor or alarm; nil if it has none any more.

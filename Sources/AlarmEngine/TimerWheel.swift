@@ -36,6 +36,8 @@ struct TimerWheel: ~Copyable, Sendable {
     /// Tick up to which, exclusive, every slot was emptied.
     private var current: UInt64
     private(set) var linkedCount = 0
+    /// The earliest tick for which a timer was armed since `forgetArmed`.
+    private var armedTick = UInt64.max
 
     init(start: MonotonicInstant, reserving capacity: Int) {
         self.links = FlatTable(reserving: capacity)
@@ -57,8 +59,18 @@ struct TimerWheel: ~Copyable, Sendable {
     /// Arms `timer` for `due`, or moves it there.
     mutating func arm(_ timer: UInt32, due: MonotonicInstant) {
         self.disarm(timer)
-        self.link(timer, tick: max(due.nanoseconds >> Self.tickShift, self.current))
+        let tick = due.nanoseconds >> Self.tickShift
+        // Its own tick, not the slot it gets: `current` may be ahead of the time that fires it.
+        self.armedTick = min(self.armedTick, tick)
+        self.link(timer, tick: max(tick, self.current))
     }
+
+    /// Whether a timer that may be due by `now` was armed since `forgetArmed`.
+    func hasArmed(upTo now: MonotonicInstant) -> Bool {
+        self.armedTick <= now.nanoseconds >> Self.tickShift
+    }
+
+    mutating func forgetArmed() { self.armedTick = .max }
 
     /// Takes `timer` out, if it is in.
     mutating func disarm(_ timer: UInt32) {
