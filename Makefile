@@ -33,7 +33,7 @@ demo: build ## See it work: a simulated tunnel, the embedded store, the dashboar
 
 test: deps-test ## Build and run every test, with real PostgreSQL and MQTT clients
 	MIDWATCH_TESTING=1 $(SWIFT) build -c release --build-tests
-	MIDWATCH_TESTING=1 PATH="$(TEST_PATH)" $(SWIFT) test -c release --skip-build
+	MIDWATCH_TESTING=1 PATH="$(TEST_PATH)" $(SWIFT) test -c release --skip-build --no-parallel
 
 check: lint core ## What to run before a commit: format, core tests with assertions, architecture
 	MIDWATCH_TARGETS=ArchitectureTests $(SWIFT) test --scratch-path .build-core

@@ -19,6 +19,18 @@ struct RegistrationError: Error, CustomStringConvertible {
     var description: String { "\(self.name) cannot be registered: \(self.reason)" }
 }
 
+/// A listener that cannot open its socket.
+struct ListenerError: Error, CustomStringConvertible {
+    var name: String
+    var address: String
+    var reason: String
+
+    var description: String {
+        "listener \(self.name) cannot listen on \(self.address): \(self.reason); "
+            + "end what uses the address (ss -lnp) or change `bind`"
+    }
+}
+
 /// Every socket that readings come in through, and the registries they share.
 final class SensorIngest: Sendable {
     /// Tries of one registration while the ring is full; each waits 5 ms.
@@ -129,10 +141,16 @@ final class SensorIngest: Sendable {
         options.timeUnit = SourceTimeUnit(rawValue: udp.precision.rawValue) ?? .nanoseconds
         options.pathTemplate = SeriesPathTemplate(tagOrder: udp.pathTags)
         options.receiveBufferBytes = udp.receiveBufferBytes
-        let listener = try UDPListener(
-            options, source: try await self.source(options.name), services: self.services,
-            progress: self.vitals.progress(of: .udp), logger: self.logger)
-        try listener.start()
+        let source = try await self.source(options.name)
+        let listener: UDPListener
+        do throws(SocketError) {
+            listener = try UDPListener(
+                options, source: source, services: self.services,
+                progress: self.vitals.progress(of: .udp), logger: self.logger)
+            try listener.start()
+        } catch {
+            throw ListenerError(name: options.name, address: "\(udp.bind)", reason: "\(error)")
+        }
         self.listeners.add(listener)
     }
 
@@ -151,7 +169,11 @@ final class SensorIngest: Sendable {
             options, source: try await self.source(options.name), services: self.services,
             watermark: self.watermark, progress: [self.vitals.progress(of: .mqtt)],
             logger: self.logger)
-        _ = try await endpoint.start()
+        do {
+            _ = try await endpoint.start()
+        } catch {
+            throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")
+        }
         self.listeners.add(endpoint)
     }
 
