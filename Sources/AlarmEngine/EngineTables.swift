@@ -14,7 +14,9 @@ struct SensorState: BitwiseCopyable {
     /// Last live reading.
     var lastArrival = MonotonicInstant.zero
     /// The same by the calendar, from the anchor of that moment: engine time stands still while
-    /// Midwatch is down, the calendar does not. 0 before the first anchor.
+    /// Midwatch is down, the calendar does not.
+    ///
+    /// 0 before the first anchor.
     var lastArrivalWall: Int64 = 0
     var valueBits: UInt64 = 0
     var lastSourceTime = Slot.noSourceTime

@@ -54,7 +54,9 @@ final class DemoProcesses: Sendable {
         return String(decoding: bytes[..<slash].map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    /// Starts a program; its output goes to `NAME.log` in the folder. Main thread only.
+    /// Starts a program; its output goes to `NAME.log` in the folder.
+    ///
+    /// Main thread only.
     func start(_ name: String, path: String, arguments: [String]) throws(FileError) {
         let logPath = "\(self.folder)/\(name).log"
         let log = unsafe open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -64,7 +66,7 @@ final class DemoProcesses: Sendable {
             unsafe strdup($0)
         }
         unsafe words.append(nil)
-        defer { for unsafe word in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         var number: Int32 = 0
         let process = unsafe words.withUnsafeBufferPointer { buffer -> Int32 in
             guard let base = buffer.baseAddress else { return -EINVAL }

@@ -51,7 +51,8 @@ struct MigrateCommand: ParsableCommand {
         if self.json {
             var json = JSONWriter()
             json.object { json in
-                json.arrayField("applied") { json in for version in applied { json.value(version) } }
+                json.arrayField("applied") { json in for version in applied { json.value(version) }
+                }
             }
             CommandOutput.line(json.text)
         } else if applied.isEmpty {

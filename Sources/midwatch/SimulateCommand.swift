@@ -11,7 +11,8 @@ internal import StateFolder
 /// The command `midwatch simulate`.
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulate", abstract: "Sends what a fleet of sensors sends: a load, or faults.",
+        commandName: "simulate",
+        abstract: "Sends what a fleet of sensors sends: a load, or faults.",
         discussion: """
             Without --faults it sends a load of fixed pattern: load/s000000 and so on over UDP, \
             load/c00000/s0000 and so on over MQTT, each value a running number, so that an archive \
@@ -255,7 +256,8 @@ struct SimulateCommand: ParsableCommand {
 
     /// Shows progress until the sender has ended by itself or Ctrl-C ends it.
     private func watch(
-        _ signals: SignalWatch, sent: () -> UInt64, acknowledged: () -> UInt64?, stop: @escaping @Sendable () -> Void
+        _ signals: SignalWatch, sent: () -> UInt64, acknowledged: () -> UInt64?,
+        stop: @escaping @Sendable () -> Void
     ) {
         let start = clinux_boottime_ns()
         let limit = self.durationNanoseconds

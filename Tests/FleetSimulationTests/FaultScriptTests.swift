@@ -33,8 +33,9 @@ struct FaultScriptTests {
     @Test
     func `the standard script leaves most sensors alone`() {
         #expect(FaultScript.standard.faults(of: 11).isEmpty)
-        #expect(FaultScript.standard.faults(of: 10) == [
-            ScriptedFault(.silent, from: 5, until: 35, every: 60)
-        ])
+        #expect(
+            FaultScript.standard.faults(of: 10) == [
+                ScriptedFault(.silent, from: 5, until: 35, every: 60)
+            ])
     }
 }
