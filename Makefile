@@ -47,8 +47,8 @@ lint: ## Check the format
 format: ## Format the tree
 	$(SWIFT) format -i -p -r Sources Tests Package.swift
 
-bench: build ## Measure: rates end to end, cost per reading of the core
-	Tests/Benchmarks/run.sh
+bench: deps-test ## Measure: rates end to end, cost per reading of the core
+	PATH="$(TEST_PATH)" Tests/Benchmarks/run.sh
 
 sanitize: deps ## The core's tests under the thread and the address sanitizer (optimised builds)
 	SWIFT_BACKTRACE=enable=no MIDWATCH_TARGETS=$(CORE) \
@@ -59,7 +59,7 @@ sanitize: deps ## The core's tests under the thread and the address sanitizer (o
 fuzz: ## Fuzz the decoders (SECONDS_EACH=30)
 	Tests/Fuzz/run.sh
 
-soak: deps-test build ## The long forms of the crash, outage and silence tests
+soak: deps-test ## The long forms of the crash, outage and silence tests
 	PATH="$(TEST_PATH)" Tests/Soak/soak.sh
 
 clean: ## Remove build folders

@@ -10,6 +10,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# As `make test` builds: tests see internals.
+export MIDWATCH_TESTING=1
 export MIDWATCH_SOAK_RATES=1
 swift="${SWIFT:-swift}"
 scratch="${MIDWATCH_SCRATCH:-.build}"
