@@ -200,6 +200,25 @@ import Testing
         #expect(world.decisions(.alarmRaised, .high).map(\.time) == [World.instant(20)])
     }
 
+    @Test func `a start is dated by its own clock, not by the last run's`() {
+        let world = self.world()
+        world.advance(to: 5)
+        // An hour passes in which nothing runs; engine time stands still.
+        var start = Slot(kind: .start, arrival: World.instant(5))
+        start.aux = 2
+        start.sourceTime = World.wall(3_605)
+        world.feed(start)
+        #expect(
+            world.decisions(.runStarted).map(\.wall.nanoseconds) == [
+                World.wall(0), World.wall(3_605),
+            ])
+        // A start record without a wall clock leaves it as it was.
+        start.aux = 3
+        start.sourceTime = Slot.noSourceTime
+        world.feed(start)
+        #expect(world.decisions(.runStarted).last?.wall.nanoseconds == World.wall(3_605))
+    }
+
     @Test func `ids are never used twice over restarts`() {
         let world = self.world(deadline: 5, high: .at(100))
         for step in 0..<10 {

@@ -220,6 +220,14 @@ import Testing
         #expect(world.freshness(self.path) == .stale)
     }
 
+    @Test func `a source that no registry gave out takes no memory`() {
+        let world = self.world()
+        let source = SourceIndex(rawValue: UInt32(SystemLimits.sourceCountMax) + 4_000)
+        world.read(self.path, 500, World.Facts(sourceTime: 0, source: source))
+        #expect(world.state(.high, self.path) == .unacknowledged)
+        #expect(world.engine.checkpoint(after: .zero).count < 10_000)
+    }
+
     @Test func `clocks at the ends of their range trap nothing`() {
         for wall in [Int64.max, Int64.min, -1, 1] {
             let world = self.world()
