@@ -63,6 +63,11 @@ extension AlarmEngine {
     /// A run begins: what was fresh is not verified any more, what is stale stays stale (RULES 20).
     mutating func applyStart(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
+        // Engine time stood still while nothing ran: the anchor of the last run is worth nothing.
+        if slot.sourceTime != Slot.noSourceTime {
+            self.anchorEngine = slot.arrival
+            self.anchorWall = slot.sourceTime
+        }
         self.epoch = UInt32(truncatingIfNeeded: slot.aux)
         self.position.epoch = self.epoch
         if slot.sourceTime != Slot.noSourceTime {

@@ -122,15 +122,12 @@ extension AlarmEngine {
         self.sensors[index].backlogCount = 0
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
-        // The wheel follows a deadline that moves on by itself, not one that comes nearer: a grace
-        // that ends, or a reading that waited while the timer stood at an extended deadline.
-        let deadline = self.sensors[index].deadlineBase.advanced(
-            byNanoseconds: self.sensors[index].deadlineNanoseconds)
-        guard isFirst || deadline < self.lagUntil else { return }
-        if self.sensors[index].supervision != .event {
-            self.wheel.arm(self.sensors[index].timer, due: deadline)
-        }
         guard isFirst else { return }
+        // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
+        // a grace ends. (An extension for our lag only ever moves on with the deadline.)
+        if self.sensors[index].supervision != .event {
+            self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
+        }
         self.sensors[index].hasRestartGrace = false
         self.sensors[index].hasLagGrace = false
         if let alarm = self.alarm(.stale, of: index) {

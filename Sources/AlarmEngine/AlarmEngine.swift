@@ -238,7 +238,6 @@ package struct AlarmEngine: ~Copyable, Sendable {
             let timer = isAlarm ? self.alarms[index].timer : self.sensors[index].timer
             return self.wheel.arm(timer, due: due)
         }
-        self.moveTime(to: due)
         if isAlarm {
             self.fireAlarm(index, due: due)
         } else {

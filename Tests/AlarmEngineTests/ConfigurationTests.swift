@@ -222,6 +222,26 @@ import Testing
         #expect(world.decisions(.alarmRaised, of: "b").isEmpty)
     }
 
+    @Test func `a timer that was due when its sensor ceased to be supervised does nothing`() {
+        let world = self.world(
+            [.make(self.path)], then: [.make(self.path, supervision: .event)])
+        var engine = world.emptyEngine()
+        var journal = world.journal
+        // The loop has seen the deadline; before its tick comes back the rules change.
+        let head = Slot(kind: .configuration, arrival: World.instant(10))
+        let payload = HexDigits.bytes(World.revision(2)) ?? []
+        for slot in ControlRecord.slots(head: head, payload: payload)
+            + [Slot(kind: .tick, arrival: World.instant(11))]
+        {
+            journal.append(JournalEntry(slot: slot, n: UInt64(journal.count)))
+        }
+        _ = ReplayTests.replay(world.journal, into: &engine)
+        let isDue = engine.needsTick(at: World.instant(10))
+        #expect(isDue)
+        _ = ReplayTests.replay(journal.dropFirst(world.journal.count), into: &engine)
+        #expect(engine.freshness(ofPath: self.path) == .neverReceived)
+    }
+
     @Test func `a sensor that is declared later is bound to its declaration`() {
         let world = self.world([], then: [.make("stray/+", deadline: 90, high: .at(1, .critical))])
         world.register("stray/one")

@@ -179,14 +179,14 @@ import Testing
     }
 
     @Test func `the lag of the last run extends no deadline of the next one`() {
-        let world = World([.make("a", deadline: 10), .make("b", deadline: 60)])
+        let world = World([.make("a", deadline: 1)])
         world.read("a", 1)
-        world.pass(to: 9)
+        world.pass(to: 0.5)
         world.lag(20)
-        world.advance(to: 10)
+        world.advance(to: 0.9)
         world.start()
         world.advance(to: 40)
-        #expect(world.decisions(.alarmRaised).map(\.time) == [World.instant(20)])
+        #expect(world.decisions(.alarmRaised).map(\.time) == [World.instant(2)])
     }
 
     @Test func `a configuration read again at the start changes nothing`() {
@@ -198,6 +198,42 @@ import Testing
         world.register(self.path)
         world.advance(to: 20)
         #expect(world.decisions(.alarmRaised, .high).map(\.time) == [World.instant(20)])
+    }
+
+    @Test func `a start is dated by its own clock, not by the last run's`() {
+        let world = self.world()
+        world.advance(to: 5)
+        // An hour passes in which nothing runs; engine time stands still.
+        var start = Slot(kind: .start, arrival: World.instant(5))
+        start.aux = 2
+        start.sourceTime = World.wall(3_605)
+        world.feed(start)
+        #expect(
+            world.decisions(.runStarted).map(\.wall.nanoseconds) == [
+                World.wall(0), World.wall(3_605),
+            ])
+        // A start record without a wall clock leaves it as it was.
+        start.aux = 3
+        start.sourceTime = Slot.noSourceTime
+        world.feed(start)
+        #expect(world.decisions(.runStarted).last?.wall.nanoseconds == World.wall(3_605))
+    }
+
+    @Test func `a control record that a crash cut in two is not put together by the next run`() {
+        let world = World([])
+        var head = Slot(kind: .registerSensor, arrival: World.instant(0))
+        head.sensor = SensorIndex(rawValue: 0)
+        let path = String(repeating: "long/", count: 20) + "path"
+        let slots = ControlRecord.slots(head: head, payload: Array(path.utf8))
+        #expect(slots.count == 4)
+        world.feed(slots[0])
+        world.feed(slots[1])
+        world.start()
+        world.feed(slots[2])
+        world.feed(slots[3])
+        #expect(world.engine.sensorCount == 0)
+        world.register("short")
+        #expect(world.engine.paths == ["short"])
     }
 
     @Test func `ids are never used twice over restarts`() {

@@ -220,6 +220,28 @@ import Testing
         #expect(world.freshness(self.path) == .stale)
     }
 
+    @Test func `our clock set forward makes no sender late`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        var step = Slot(kind: .clockStep, arrival: World.instant(2))
+        step.valueBits = UInt64(bitPattern: 3_600_000_000_000)
+        step.sourceTime = World.wall(3_602)
+        world.feed(step)
+        world.advance(to: 3)
+        world.read(self.path, 500, sourceTime: 3)
+        #expect(world.counts.notLive == 0)
+        #expect(world.state(.high, self.path) == .unacknowledged)
+    }
+
+    @Test func `a source that no registry gave out takes no memory`() {
+        let world = self.world()
+        let source = SourceIndex(rawValue: UInt32(SystemLimits.sourceCountMax) + 4_000)
+        world.read(self.path, 500, World.Facts(sourceTime: 0, source: source))
+        #expect(world.state(.high, self.path) == .unacknowledged)
+        #expect(world.engine.checkpoint(after: .zero).count < 10_000)
+    }
+
     @Test func `clocks at the ends of their range trap nothing`() {
         for wall in [Int64.max, Int64.min, -1, 1] {
             let world = self.world()

@@ -25,8 +25,6 @@ struct Outcome {
 final class World {
     static let originNanoseconds: UInt64 = 1_000_000_000_000
     static let wallNanoseconds: Int64 = 1_763_683_200_000_000_000
-    /// The finest interval at which the engine loop looks for due timers.
-    static let coarse = Double.infinity
 
     private(set) var engine: AlarmEngine
     private(set) var journal: [JournalEntry] = []
@@ -119,6 +117,7 @@ final class World {
         self.epoch = epoch ?? self.epoch + 1
         var start = Slot(kind: .start, arrival: Self.instant(self.now))
         start.aux = UInt64(self.epoch)
+        start.sourceTime = Self.wall(self.now)
         self.feed(start)
         self.anchor()
     }
@@ -135,9 +134,6 @@ final class World {
             payload: HexDigits.bytes(revision) ?? [])
     }
 
-    /// Adds the rules of a revision, so that a configuration record may name them later.
-    ///
-    /// The engine's book was made before: only revisions given to `init` are known to it.
     @discardableResult
     func register(_ path: String) -> SensorIndex {
         if let known = self.indexes[path] { return known }
