@@ -43,7 +43,7 @@ extension IntegrationTests {
                     try sink.alerts("alarm.raised", of: "alarm/s\(number):high").first)
                 slowest = max(slowest, alert.at - crossed)
             }
-            let modes = try site.client.status().modes
+            let modes = try site.modes()
             #expect(modes.contains("archive unreachable"), "\(modes)")
             let acknowledged = fleet.acknowledgedCount - acknowledgedBefore
             #expect(

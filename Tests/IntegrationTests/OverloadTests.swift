@@ -42,17 +42,17 @@ extension IntegrationTests {
                 "every reading is received, or its datagram counted as dropped")
             let shed = try Self.classes.map { try self.shed(site, $0) }
             #expect(shed[0] > shed[1] && shed[1] > shed[2] && shed[2] > 0, "\(shed)")
-            #expect(try site.client.status().modes.contains("overload: ring above half"))
+            #expect(try site.modes().contains("overload: ring above half"))
             try await wedge.release()
             let before = fleet.acknowledgedCount
             #expect(try await waits(10) { fleet.acknowledgedCount > before + 2_000 })
-            #expect(try await waits(10) { try site.client.status().modes.isEmpty })
+            #expect(try await waits(10) { try site.modes().isEmpty })
             // As fast as the kernel sends, with every thread at work.
             let flood = try site.flood(
                 sensors: Self.sensorCount, rate: 0, seconds: 2, first: 120_000)
             try flood.start()
             let flooded = await Task.detached { flood.join() }.value
-            #expect(try await waits(20) { try site.client.status().modes.isEmpty }, "recovers")
+            #expect(try await waits(20) { try site.modes().isEmpty }, "recovers")
             let acknowledged = await fleet.finish()
             #expect(try await site.isArchived())
             try site.expectBalance()
