@@ -63,6 +63,21 @@ import Testing
         }
     }
 
+    /// The ring's other reader, which is never behind.
+    private final class EngineEnd {
+        private var reader: RingReader
+
+        init(_ ring: ReadingRing) { self.reader = ring.reader(.engine) }
+
+        func read() {
+            while true {
+                let count = self.reader.available(max: 1_024)
+                if count == 0 { return }
+                self.reader.release(count)
+            }
+        }
+    }
+
     @Test func `with a disk that never answers the ring is drained, and nothing is acknowledged`()
         throws
     {
@@ -83,15 +98,8 @@ import Testing
             durable: { count, _ in durable.store(count, ordering: .releasing) })
         let threads = loop.start()
         disk.isHanging.store(true, ordering: .releasing)
-        // The engine's end: it reads at once.
-        var engine = ring.reader(.engine)
-        func read() {
-            while true {
-                let count = engine.available(max: 1_024)
-                if count == 0 { return }
-                engine.release(count)
-            }
-        }
+        // It reads at once.
+        let engine = EngineEnd(ring)
         var sent: UInt64 = 0
         var acknowledged: UInt64 = 0
         var held: UInt64 = 0
@@ -112,13 +120,13 @@ import Testing
                 var isTaken = false
                 let hasRoom = eventually {
                     isTaken = ring.offer(slot, criticality: .normal) != .ringFull
-                    read()
+                    engine.read()
                     return isTaken
                 }
                 try #require(hasRoom, "the ring is not drained at \(index)")
                 sent += 1
             }
-            read()
+            engine.read()
         }
         #expect(disk.hung.load(ordering: .acquiring) > 0)
         #expect(held > 5_000, "MQTT is told to wait: \(held)")
@@ -128,7 +136,7 @@ import Testing
         #expect(status.unrecordedTotal + UInt64(status.stagedCount) >= sent)
         #expect(watermark.through == open.report.nextN, "nothing is acknowledged")
         #expect(ring.offer(Slot(kind: .tick, arrival: .zero), criticality: .own) != .ringFull)
-        read()
+        engine.read()
         let lost = open.staging.status.unrecordedTotal
 
         // The disk answers: what was held is taken again, and all of it becomes durable.
@@ -138,12 +146,12 @@ import Testing
         slot.flags.insert(.acknowledgedDelivery)
         #expect(
             eventually {
-                read()
+                engine.read()
                 return ring.offer(slot, criticality: .normal) != .ringFull
             })
         acknowledged += 1
         #expect(eventually { durable.load(ordering: .acquiring) == sent + acknowledged - lost })
-        read()
+        engine.read()
         loop.requestStop()
         for thread in threads { thread.join() }
         #expect(watermark.through > open.report.nextN)

@@ -16,17 +16,15 @@ import Testing
     }
 
     /// What passed on both clocks in one turn, and what it was.
-    @Test(arguments: [
-        (
-            3_600_000_000_000, 100_000_000,
-            StandstillJudge.Verdict.suspended(
-                nanoseconds: 3_599_900_000_000)
-        ),
+    static let turns: [(UInt64, UInt64, StandstillJudge.Verdict)] = [
+        (3_600_000_000_000, 100_000_000, .suspended(nanoseconds: 3_599_900_000_000)),
         (200_000_000, 100_000_000, .suspended(nanoseconds: 100_000_000)),
         (190_000_000, 100_000_000, .none),
         (900_000_000, 900_000_000, .none),
         (4_000_000_000, 4_000_000_000, .stopped(nanoseconds: 4_000_000_000)),
-    ])
+    ]
+
+    @Test(arguments: Self.turns)
     func `a suspend is what one clock has and the other has not, a stop is in both`(
         boot: UInt64, running: UInt64, verdict: StandstillJudge.Verdict
     ) {
