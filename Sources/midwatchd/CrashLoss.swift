@@ -19,13 +19,20 @@ struct CrashLoss: Equatable, Sendable {
     /// The machine went down with it.
     var isLowerBound: Bool
 
+    /// Records that may stand behind the last commit the page knows: a few transactions.
+    ///
+    /// More is a page of something else, and no start reads a whole journal for it.
+    private static let behindMax: UInt64 = 1 << 20
+
     /// What the page of the run before and the journal say; nil if there is no such run.
     ///
     /// `nextN` is the number after the last record that the journal holds.
     static func of(
         _ run: VitalsPage.PreviousRun?, journalFolder: String, nextN: UInt64
     ) -> CrashLoss? {
-        guard let run, run.epoch > 0 else { return nil }
+        guard let run, run.epoch > 0, run.durableThrough > 0, nextN >= run.durableThrough,
+            nextN - run.durableThrough <= Self.behindMax
+        else { return nil }
         var held = run.counters[.durable] ?? 0
         // What cannot be read is not held: the count is then too large, never too small.
         try? JournalFeed(folder: journalFolder).each(

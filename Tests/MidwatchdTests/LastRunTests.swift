@@ -81,6 +81,8 @@ import Vitals
         #expect(loss.count == 0 && loss.record(at: .zero) == nil)
         run = try Self.run([.received: 95], epoch: 0, through: 1)
         #expect(CrashLoss.of(run, journalFolder: folder.file("journal"), nextN: end) == nil)
+        run = try Self.run([.received: 95], epoch: first.epoch, through: 0)
+        #expect(CrashLoss.of(run, journalFolder: folder.file("journal"), nextN: end) == nil)
         #expect(CrashLoss.of(nil, journalFolder: folder.file("journal"), nextN: end) == nil)
     }
 
