@@ -9,14 +9,14 @@ extension IntegrationTests {
     @Suite struct LossTests {
         /// What the page of a dead daemon says: the numbers of `Format.md`, read by hand.
         private struct Page {
-            var received: UInt64
-            var refused: UInt64
+            var received: Int
+            var refused: Int
 
             init(_ site: Site) throws {
                 let bytes = File.bytes(site.vitalsPath) ?? []
                 try #require(bytes.count == 4_096)
-                func cell(_ offset: Int) -> UInt64 {
-                    (0..<8).reduce(0) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
+                func cell(_ offset: Int) -> Int {
+                    (0..<8).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
                 }
                 self.received = cell(192)
                 self.refused = cell(208) + cell(216) + cell(240)
@@ -29,8 +29,8 @@ extension IntegrationTests {
             let site = try Site(Site.Options(sensors: Site.loadSensors()))
             let archive = "\(site.state)/archive.sqlite"
             var daemon = try await site.start()
-            var stored: UInt64 = 0
-            var told: [UInt64] = []
+            var stored = 0
+            var told: [Int] = []
             for round in 0..<3 {
                 let load = try site.flood(
                     sensors: 100, rate: 20_000, first: UInt64(round) * 10_000_000)
@@ -50,7 +50,7 @@ extension IntegrationTests {
                 let page = try Page(site)
                 daemon = try await site.start()
                 #expect(try await site.isArchived())
-                let rows = UInt64(try ArchiveCheck(sqlite: archive).rowCount)
+                let rows = try ArchiveCheck(sqlite: archive).rowCount
                 let lost = page.received - page.refused - (rows - stored)
                 stored = rows
                 #expect(try site.metric("midwatch_last_run_readings_lost") == Double(lost))
@@ -64,7 +64,7 @@ extension IntegrationTests {
                 "an ordered stop takes nothing")
             #expect(try await site.stop() == 0)
             let amounts = try site.ledger().filter { $0.kind == "readingsLost" }
-                .compactMap { $0.body["readings"]?.double }.map { UInt64($0) }
+                .compactMap { $0.body["readings"]?.double }.map { Int($0) }
             #expect(Set(amounts).isSuperset(of: told), "the ledger has \(amounts), lost \(told)")
             #expect(File.text(site.daemonLog).contains("readings lost with the run before"))
             try site.expectRecordsVerify()

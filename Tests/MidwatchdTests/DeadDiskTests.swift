@@ -63,6 +63,11 @@ import Testing
         }
     }
 
+    /// Readings that the loop says are on the disk.
+    private final class Durable: Sendable {
+        let count = Atomic<UInt64>(0)
+    }
+
     /// The ring's other reader, which is never behind.
     private final class EngineEnd {
         private var reader: RingReader
@@ -90,12 +95,12 @@ import Testing
                 ringCapacity: 1_024), disk: disk)
         let ring = ReadingRing(capacity: 1_024, firstSequence: open.report.nextN)
         let watermark = DurableWatermark(through: open.report.nextN)
-        let durable = Atomic<UInt64>(0)
+        let durable = Durable()
         let loop = JournalLoop(
             ring: ring, staging: open.staging, committer: open.committer, watermark: watermark,
             clock: EngineClock(continuingAt: .zero), progress: .standalone(),
             syncIntervalNanoseconds: 1_000_000, logger: Quiet.logger, path: { "#\($0.rawValue)" },
-            durable: { count, _ in durable.store(count, ordering: .releasing) })
+            durable: { count, _ in durable.count.store(count, ordering: .releasing) })
         let threads = loop.start()
         disk.isHanging.store(true, ordering: .releasing)
         // It reads at once.
@@ -150,7 +155,8 @@ import Testing
                 return ring.offer(slot, criticality: .normal) != .ringFull
             })
         acknowledged += 1
-        #expect(eventually { durable.load(ordering: .acquiring) == sent + acknowledged - lost })
+        #expect(
+            eventually { durable.count.load(ordering: .acquiring) == sent + acknowledged - lost })
         engine.read()
         loop.requestStop()
         for thread in threads { thread.join() }
