@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetSimulation
 import Glibc
+import JSONText
 import OperatorConsole
+import OperatorViews
 import Testing
 
 extension IntegrationTests {
@@ -43,10 +46,14 @@ extension IntegrationTests {
                 let wedge =
                     round == 0
                     ? try await Wedge("journal", of: daemon.processID, in: site.folder) : nil
-                if wedge != nil { try await lasts(0.5) }
+                if let wedge {
+                    try await lasts(0.5)
+                    // Who holds the thread must let go before the process is gone for good.
+                    daemon.send(SIGKILL)
+                    try await wedge.release()
+                }
                 try await site.kill()
                 _ = await load.finish()
-                withExtendedLifetime(wedge) {}
                 let page = try Page(site)
                 daemon = try await site.start()
                 #expect(try await site.isArchived())
