@@ -155,6 +155,10 @@ var targets: [Target] = [
     tests(
         "StateFolderTests",
         ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
+    tests(
+        "midwatchdTests",
+        ["midwatchd", "AlertDelivery", "MidwatchConfiguration", "MidwatchModel", "StateFolder"],
+        [log]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

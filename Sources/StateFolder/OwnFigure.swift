@@ -77,8 +77,8 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case outbox = "alerts/outbox"
     /// Largest step of the wall clock since the reading before, in seconds.
     case clockStep = "clock/step"
-    /// Largest error of the wall clock that the kernel assumes, in seconds.
-    case clockError = "clock/error"
+    /// How far the wall clock moved against the monotonic one since the start, in seconds.
+    case clockOffset = "clock/offset"
     /// Seconds since the watchdog last showed life.
     case watchdogSilence = "watchdog/silence"
     /// State: 1 while the operator API cannot listen.

@@ -74,13 +74,7 @@ extension OwnRules {
                 "Times before and after the step do not compare; deadlines are not touched.",
                 answer: "Find out who set the clock.", within: 3_600,
                 check: ["Is the time service in order (chronyc tracking)?"])
-        case .clockError:
-            self.sensor("possible error of the wall clock", "s").above(
-                high: self.limit(1, .low, deadband: 0.5, on: 600, off: 60)
-            ).meaning(
-                "Times in alerts and in the archive may be wrong by as much.",
-                answer: "Bring the time service back.", within: 86_400,
-                check: ["Is the time service in order (chronyc tracking)?"])
+        case .clockOffset: self.sensor("wall clock moved since the start by", "s")
         case .watchdogSilence:
             self.sensor("watchdog has not shown life for", "s").above(
                 high: self.limit(10, .high, deadband: 5, off: 5)

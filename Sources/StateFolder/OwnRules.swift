@@ -86,7 +86,7 @@ package enum OwnRules {
             .endpointsUnusable, .outbox:
             configuration.alerts.endpoints.isEmpty
                 ? nil : self.alerts(figure, endpointCount: configuration.alerts.endpoints.count)
-        case .clockStep, .clockError, .watchdogSilence, .apiDown, .unsafeSettings,
+        case .clockStep, .clockOffset, .watchdogSilence, .apiDown, .unsafeSettings,
             .missingRevisions:
             self.surroundings(figure)
         }

@@ -30,6 +30,7 @@ final class EngineLoop: Sendable {
     private let checkpoints: CheckpointWriter
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
+    private let worstLateness = Atomic<UInt64>(0)
 
     init(
         ring: ReadingRing, staging: JournalStaging, gate: EffectGate, live: LiveState,
@@ -46,6 +47,15 @@ final class EngineLoop: Sendable {
 
     /// Ticks that were more than `lagMinNanoseconds` late.
     var tickSlipCount: UInt64 { self.slips.load(ordering: .relaxed) }
+
+    /// The worst lateness since the last call: of the loop itself, or of a record that waited for it.
+    ///
+    /// Any thread, one at a time.
+    func takeWorstLateness() -> UInt64 { self.worstLateness.exchange(0, ordering: .relaxed) }
+
+    private func note(lateness: UInt64) {
+        self.worstLateness.max(lateness, ordering: .relaxed)
+    }
 
     func requestStop() {
         self.stop.set()
@@ -97,6 +107,7 @@ final class EngineLoop: Sendable {
             if count > 0 {
                 self.progress.setBacklog(UInt64(count))
                 self.progress.attempt()
+                self.note(lateness: now.nanosecondsSince(reader.slot(0).arrival))
                 self.evaluate(&engine, reader, count, &turn)
                 reader.release(count)
                 if now.nanosecondsSince(turn.lastPublish) >= Self.publishNanoseconds {
@@ -129,6 +140,7 @@ final class EngineLoop: Sendable {
     private func tick(_ engine: inout AlarmEngine, _ turn: inout Turn, now: MonotonicInstant) {
         let lateness = now.nanosecondsSince(turn.expectedBy)
         turn.expectedBy = now
+        self.note(lateness: lateness)
         if lateness >= Self.lagMinNanoseconds {
             self.slips.wrappingAdd(1, ordering: .relaxed)
             turn.owedLag = max(turn.owedLag, lateness)

@@ -195,12 +195,16 @@ struct APIService: Service {
 
     private let makeServer: @Sendable () throws -> OperatorAPIServer
     private let progress: StageProgress
+    private let clock: EngineClock
+    private let own: OwnCounters
     private let logger: Logger
 
     init(
         _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
-        logger: Logger
+        clock: EngineClock, own: OwnCounters, logger: Logger
     ) {
+        self.clock = clock
+        self.own = own
         let settings = OperatorAPIConfiguration(
             socketPath: configuration.unixSocketPath,
             loopback: configuration.tcp.map {
@@ -231,6 +235,7 @@ struct APIService: Service {
             do {
                 try await self.makeServer().run()
             } catch {
+                self.own.noteAPIFailure(at: self.clock.now())
                 self.logger.critical("operator API down", metadata: ["error": "\(error)"])
                 await self.rest(Self.retryNanoseconds)
             }
@@ -245,7 +250,11 @@ struct APIService: Service {
 
 /// Sockets: last to start, first to stop.
 struct IngestService: Service {
+    /// Less than the second in which a stage must beat.
+    private static let retryMilliseconds = 500
+
     let ingest: SensorIngest
+    let own: OwnSensors
     let report: JournalReport
     /// What the engine knows after recovery; what the registry has beyond is registered again.
     let sensorsKnown: Int
@@ -258,11 +267,29 @@ struct IngestService: Service {
         try await self.ingest.registerAgain(
             self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
         try await self.ingest.register(self.declared)
+        try await self.own.start()
         try await self.ingest.start()
         self.vitals.phase = .running
-        self.logger.notice("running", metadata: ["sensors.declared": "\(self.declared.count)"])
+        let plantCount = self.declared.count { !OwnPath.isOwn($0) }
+        self.logger.notice("running", metadata: ["sensors.declared": "\(plantCount)"])
         _ = SystemdNotifier()?.ready(status: "watching")
-        try? await gracefulShutdown()
+        await self.keepListening()
+        self.own.end()
         await self.ingest.stop()
+    }
+
+    /// Until the stop: what is down is tried again.
+    private func keepListening() async {
+        let ingest = self.ingest
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            do {
+                try await ingest.retry()
+            } catch {
+                self.logger.error("listeners not tried again", metadata: ["error": "\(error)"])
+            }
+            try? await cancelWhenGracefulShutdown {
+                try await Task.sleep(for: .milliseconds(Self.retryMilliseconds))
+            }
+        }
     }
 }

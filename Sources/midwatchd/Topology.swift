@@ -93,9 +93,11 @@ struct Topology {
                     "ledger.waiting": "\(ledger.writer.pendingCount)",
                 ])
         }
+        let own = OwnCounters()
+        let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
         let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
         let delivery = try AlertWiring.delivery(
-            configuration, outboxPath: folders.outbox, clock: clock,
+            configuration, keys: keys, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
         let effects = Effects(
             builder: AlertBuilder(
@@ -106,7 +108,10 @@ struct Topology {
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
             progress: vitals.progress(of: .ledger), logger: logger,
-            release: { effects.release($0, isRecorded: $1, ledgerN: $2) },
+            release: {
+                own.noteEffect(isRecorded: $1)
+                effects.release($0, isRecorded: $1, ledgerN: $2)
+            },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
 
@@ -136,8 +141,9 @@ struct Topology {
                 engine: engineLoop, historian: historian.status, storeName: historian.storeName,
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
-                retention: retention, delivery: delivery, vitals: vitals,
-                stateDirectory: configuration.stateDirectory, ingest: { ingest.totals() },
+                retention: retention, delivery: delivery, vitals: vitals, gate: gate,
+                outcomes: outcomes, keys: keys, board: ingest.board, own: own,
+                ingest: { ingest.totals() }, ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: { ingest.metrics() }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
@@ -154,7 +160,18 @@ struct Topology {
                 everySecond: {
                     reporter.sample()
                     effects.retry()
-                }, everySecondOnDisk: { retention.everySecond() }), logger: logger)
+                },
+                everySecondOnDisk: {
+                    retention.everySecond()
+                    keys.everySecond()
+                }), logger: logger)
+
+        // Midwatch's sensors about itself, through the same ring and the same engine.
+        let ownSensors = OwnSensors(configuration, rules: rules, ingest: ingest, clock: clock) {
+            var readout = reporter.ownReadout()
+            readout.levels[.clockStep] = Double(housekeeper.takeWorstStep()) / 1e9
+            return readout
+        }
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.
@@ -173,12 +190,12 @@ struct Topology {
                 newestRecord: ledger.writer.head.n, caughtUp: caughtUp),
             APIService(
                 configuration.api, desk: desk, progress: vitals.progress(of: .api),
-                logger: logger),
+                clock: clock, own: own, logger: logger),
             Reloader(
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
                 ingest: ingest, logger: logger),
             IngestService(
-                ingest: ingest, report: report, sensorsKnown: sensorsKnown,
+                ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
                 logger: logger),
         ])

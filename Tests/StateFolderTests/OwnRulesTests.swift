@@ -69,7 +69,7 @@ import Testing
         for figure in [OwnFigure.shed, .kernelDrops, .watchdogSilence, .damage, .ledgerFailing] {
             #expect(priority(figure) == .high, "\(figure)")
         }
-        for figure in [OwnFigure.unsafeSettings, .clockError, .rejected] {
+        for figure in [OwnFigure.unsafeSettings, .rejected] {
             #expect(priority(figure) == .low, "\(figure)")
         }
     }
