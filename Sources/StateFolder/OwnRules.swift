@@ -32,7 +32,20 @@ package enum OwnRules {
         }
     }
 
+    /// What stands for own sensors that are no longer in use: of a listener that was removed, of
+    /// the name the node had before.
+    ///
+    /// Nobody writes them any more, so their silence means nothing.
+    static var unused: SensorDeclaration {
+        var declaration = self.sensor("not in use", "")
+        declaration.pattern = OwnPath.root + "#"
+        declaration.supervision = .event
+        return declaration
+    }
+
     /// The site's declarations and, behind them, the shipped ones it does not replace.
+    ///
+    /// The templates of the site do not reach own sensors: `unused` stands before them.
     ///
     /// A replacement stays in Midwatch's own admission class and keeps the words that it does not
     /// give itself.
@@ -53,7 +66,8 @@ package enum OwnRules {
             }
             return replacement
         }
-        return replaced + own.filter { left[$0.pattern] != nil }
+        guard !own.isEmpty else { return replaced }
+        return [self.unused] + replaced + own.filter { left[$0.pattern] != nil }
     }
 
     private static func version1(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {

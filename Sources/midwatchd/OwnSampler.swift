@@ -34,6 +34,8 @@ struct OwnSampler: Sendable {
     static let refreshNanoseconds: UInt64 = 10_000_000_000
     static let uptimeRefreshNanoseconds: UInt64 = 5_000_000_000
     private static let secondNanoseconds: UInt64 = 1_000_000_000
+    /// A smaller change of a large figure waits for the refresh.
+    private static let relativeStep = 0.1
     /// Refreshes are spread over so many seconds.
     private static let spread = 10
 
@@ -89,8 +91,9 @@ struct OwnSampler: Sendable {
     ) {
         let step = figure.map(Self.step) ?? 0.5
         if let sent = self.sent[sensor] {
+            // What only grows need not be told every second for days.
             let isMoved =
-                abs(value - sent.value) >= step
+                abs(value - sent.value) >= max(step, Self.relativeStep * abs(sent.value))
                 || ((value == 0) != (sent.value == 0) && step.isFinite)
             guard isMoved || at >= sent.refreshAt else { return }
         }

@@ -76,10 +76,15 @@ final class SensorIngest: Sendable {
     /// What is about Midwatch itself nobody else may write.
     static func classifier(_ rules: RuleBook) -> @Sendable (SensorID) -> SensorClass {
         { sensor in
-            SensorClass(
-                isDeclared: rules.declarationIndex(for: sensor.path) != nil,
-                criticality: OwnPath.isOwn(sensor.path)
-                    ? .own : rules.declaration(for: sensor.path).effectiveCriticality)
+            let index = rules.declarationIndex(for: sensor.path)
+            guard OwnPath.isOwn(sensor.path) else {
+                return SensorClass(
+                    isDeclared: index != nil,
+                    criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+            }
+            return SensorClass(
+                isDeclared: index.map { !rules.declarations[$0].isTemplate } ?? false,
+                criticality: .own)
         }
     }
 

@@ -109,6 +109,22 @@ import Testing
         #expect(other.highHigh?.setpoint == 0.8, "a template of the site replaces nothing")
     }
 
+    @Test func `an own sensor that is not in use any more is never stale`() throws {
+        let rules = try self.rules(
+            Self.plain + """
+
+                sensors:
+                  - template: "#"
+                    deadline: 1s
+                """)
+        for path in ["midwatch/test/listener/udp/gone/down", "midwatch/former/ring/fill"] {
+            let declaration = rules.declaration(for: path)
+            #expect(declaration.supervision == .event)
+            #expect(declaration.effectiveCriticality == .own)
+        }
+        #expect(rules.declaration(for: "plant/any").deadlineNanoseconds == 1_000_000_000)
+    }
+
     @Test func `the kept text says which version of the own rules was in force`() throws {
         let text = Array(Self.plain.utf8)
         let stamped = Revisions.stamped(text, ownRules: 7)

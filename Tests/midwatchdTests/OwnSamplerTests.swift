@@ -32,6 +32,18 @@ import Testing
         #expect(take(6, 0.001) == [0.001], "and leaving it")
     }
 
+    @Test func `a figure that grows for hours is not told every second`() {
+        var sampler = OwnSampler(figures: [.watchdogSilence], listenerCount: 0)
+        var told: [Double] = []
+        for second in 0...600 {
+            let readings = sampler.take(
+                self.readout(Double(second + 1), levels: [.watchdogSilence: Double(second)]))
+            told += readings.map(\.value)
+        }
+        #expect(told.prefix(11) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+        #expect(told.count < 85)
+    }
+
     @Test func `a figure that does not move is sent at least every ten seconds`() {
         var sampler = OwnSampler(figures: OwnFigure.allCases, listenerCount: 3)
         let levels = Dictionary(uniqueKeysWithValues: OwnFigure.allCases.map { ($0, 1.0) })
