@@ -261,6 +261,7 @@ struct IngestService: Service {
     let sourcesKnown: Int
     let declared: [String]
     let vitals: VitalsPage
+    let live: LiveState
     let logger: Logger
 
     func run() async throws {
@@ -269,6 +270,8 @@ struct IngestService: Service {
         try await self.ingest.register(self.declared)
         try await self.own.start()
         try await self.ingest.start()
+        // Ready means that what is asked for can be answered.
+        while !self.live.isPublished { try await Task.sleep(nanoseconds: 1_000_000) }
         self.vitals.phase = .running
         let plantCount = self.declared.count { !OwnPath.isOwn($0) }
         self.logger.notice("running", metadata: ["sensors.declared": "\(plantCount)"])
