@@ -119,12 +119,12 @@ final class HistorianService: Service {
     init(
         _ configuration: MidwatchConfiguration, folders: Folders, feed: HistorianFeed,
         clock: EngineClock, live: LiveState, progress: StageProgress, logger: Logger
-    ) throws {
+    ) {
         let status = self.status
         let days = Int32(clamping: configuration.archive.retentionNanoseconds / 86_400_000_000_000)
         var settings = HistorianConfiguration()
         let unit: @Sendable (String) -> String = { live.ruleBook.declaration(for: $0).unit }
-        let makeStore: @Sendable () -> any ArchiveStore
+        let makeStore: @Sendable () throws(SecretError) -> any ArchiveStore
         switch configuration.archive.store {
         case .sqlite:
             self.storeName = "sqlite"
@@ -136,10 +136,9 @@ final class HistorianService: Service {
             }
         case .postgresql(let server):
             self.storeName = "postgresql"
-            let connection = try server.connection.resolve()
             settings.identityFile = ArchiveIdentityFile(path: folders.archiveIdentity)
-            makeStore = {
-                var options = PostgresOptions(connection: connection)
+            makeStore = { () throws(SecretError) in
+                var options = PostgresOptions(connection: try server.connection.resolve())
                 options.migratesAtStart = server.migrateAtStart
                 options.readingDays = days
                 return PostgresArchive(options)
@@ -147,13 +146,43 @@ final class HistorianService: Service {
         }
         let fixed = settings
         self.makeRun = { stop in
+            let store = Self.awaitStore(
+                makeStore, clock: clock, progress: progress, logger: logger, stop: stop)
+            guard let store else { return }
             let (engine, wall) = clock.anchor()
             let historian = Historian(
-                configuration: fixed, source: feed, store: makeStore(), status: status,
+                configuration: fixed, source: feed, store: store, status: status,
                 progress: progress, logger: logger,
                 assumedAnchor: ClockAnchor(arrival: engine, wall: wall.nanoseconds), unit: unit)
             historian.run(until: stop)
         }
+    }
+
+    /// The store, once the secret it needs is there; nil at a stop.
+    ///
+    /// Until then the archive counts as unreachable, and nothing else waits for it.
+    private static func awaitStore(
+        _ makeStore: @Sendable () throws(SecretError) -> any ArchiveStore, clock: EngineClock,
+        progress: StageProgress, logger: Logger, stop: () -> Bool
+    ) -> (any ArchiveStore)? {
+        let pause = WakeWord()
+        var pace = RetryPace()
+        while !stop() {
+            progress.beat()
+            if pace.isDue(clock.now()) {
+                do throws(SecretError) {
+                    return try makeStore()
+                } catch {
+                    if pace.failureCount == 0 {
+                        logger.critical(
+                            "archive has no connection string", metadata: ["error": "\(error)"])
+                    }
+                    pace.failed(at: clock.now())
+                }
+            }
+            pause.sleep(nanoseconds: 250_000_000)
+        }
+        return nil
     }
 
     func run() async throws {

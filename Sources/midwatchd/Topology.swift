@@ -121,7 +121,7 @@ struct Topology {
             watermark: watermark, vitals: vitals, logger: logger)
 
         // 7. The archive follows the journal.
-        let historian = try HistorianService(
+        let historian = HistorianService(
             configuration, folders: folders,
             feed: HistorianFeed(
                 folder: folders.journal, report: report, watermark: watermark, logger: logger),
