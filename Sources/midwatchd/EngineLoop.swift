@@ -15,6 +15,8 @@ import Synchronization
 final class EngineLoop: Sendable {
     /// Lateness of the loop that is told to the engine as our own lag.
     static let lagMinNanoseconds: UInt64 = 50_000_000
+    /// Lateness below it is not noted.
+    private static let latenessMinNanoseconds: UInt64 = 1_000_000
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
     private static let batchMax = 256
@@ -54,6 +56,8 @@ final class EngineLoop: Sendable {
     func takeWorstLateness() -> UInt64 { self.worstLateness.exchange(0, ordering: .relaxed) }
 
     private func note(lateness: UInt64) {
+        // Less is no lateness that anyone could notice, and the exchange costs.
+        guard lateness >= Self.latenessMinNanoseconds else { return }
         self.worstLateness.max(lateness, ordering: .relaxed)
     }
 
