@@ -33,11 +33,16 @@ import Testing
             input.slots = [slot]
             builder.feed(input)
         }
-        #expect(!builder.holdsPlantRows)
+        // The builder is not copyable, so its answers are taken out first.
+        var answers = [builder.holdsPlantRows]
         feed(.own, n: 1)
-        #expect(!builder.holdsPlantRows && builder.ownCount(ofFirst: 1) == 1)
+        answers.append(builder.holdsPlantRows)
+        var counts = [builder.ownCount(ofFirst: 1)]
         feed(.normal, n: 2)
-        #expect(builder.holdsPlantRows && builder.ownCount(ofFirst: 2) == 1)
+        answers.append(builder.holdsPlantRows)
+        counts.append(builder.ownCount(ofFirst: 2))
+        #expect(answers == [false, false, true])
+        #expect(counts == [1, 1])
     }
 
     @Test(arguments: [
