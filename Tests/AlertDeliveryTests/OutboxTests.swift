@@ -363,7 +363,7 @@ import Testing
                 for offerer in 0..<4 {
                     group.addTask {
                         for number in 0..<20 {
-                            let id = round * 80 + offerer * 20 + number
+                            let id = UInt64(round * 80 + offerer * 20 + number)
                             _ = bench.delivery.offer(makeAlert(id, priority: .high))
                         }
                     }
