@@ -157,8 +157,10 @@ var targets: [Target] = [
         ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
     tests(
         "midwatchdTests",
-        ["midwatchd", "AlertDelivery", "MidwatchConfiguration", "MidwatchModel", "StateFolder"],
-        [log]),
+        [
+            "midwatchd", "AlarmEngine", "AlertDelivery", "MidwatchConfiguration", "MidwatchModel",
+            "StateFolder",
+        ], [log]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

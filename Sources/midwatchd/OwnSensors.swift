@@ -17,8 +17,13 @@ final class OwnCounters: Sendable {
     /// Alerts and answers that left before they were recorded.
     var effectsUnrecorded: UInt64 { self.unrecorded.load(ordering: .relaxed) }
 
-    func noteEffect(isRecorded: Bool) {
-        if !isRecorded { self.unrecorded.wrappingAdd(1, ordering: .relaxed) }
+    /// A decision left; only what tells or answers somebody is an effect.
+    func note(_ kind: Decision.Kind, isRecorded: Bool) {
+        switch kind {
+        case .alarmRaised, .alarmReturned, .alarmAcknowledged, .commandRefused:
+            if !isRecorded { self.unrecorded.wrappingAdd(1, ordering: .relaxed) }
+        default: break
+        }
     }
 
     /// The operator API could not listen, or ended.

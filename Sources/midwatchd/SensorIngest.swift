@@ -174,21 +174,45 @@ final class SensorIngest: Sendable {
 
     // MARK: Private
 
+    /// Opens the canary's door, on any free port if the configured one is taken.
+    ///
+    /// The watchdog reads the port from the vitals page; without a door it would restart a daemon
+    /// that has nothing wrong with it.
     private func startCanary() async throws {
         guard let sensor = SensorID(Revisions.canaryPath(of: self.configuration)) else { return }
         let (index, source) = (try await self.index(of: sensor), try await self.source("canary"))
         let bind = self.configuration.vitals.canary
         let listener: CanaryListener
         do throws(SocketError) {
-            listener = try CanaryListener(
-                port: bind.port, sensor: index, source: source, ring: self.services.ring,
-                clock: self.services.clock)
+            listener = try self.canary(bind.port, index, source)
             try listener.start()
         } catch {
             throw ListenerError(name: "canary", address: "\(bind)", reason: "\(error)")
         }
         self.vitals.canaryPort = listener.port
         self.listeners.add(listener)
+    }
+
+    private func canary(
+        _ port: UInt16, _ sensor: SensorIndex, _ source: SourceIndex
+    ) throws(SocketError) -> CanaryListener {
+        func open(_ port: UInt16) throws(SocketError) -> CanaryListener {
+            try CanaryListener(
+                port: port, sensor: sensor, source: source, ring: self.services.ring,
+                clock: self.services.clock)
+        }
+        do throws(SocketError) {
+            return try open(port)
+        } catch {
+            let listener = try open(0)
+            self.logger.warning(
+                "canary port taken, another one is used",
+                metadata: [
+                    "canary.wanted": "\(port)", "canary.port": "\(listener.port)",
+                    "error": "\(error)",
+                ])
+            return listener
+        }
     }
 
     private func startUDP(_ udp: UDPListenerConfiguration) async throws {

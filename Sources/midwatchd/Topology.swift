@@ -109,7 +109,7 @@ struct Topology {
             journalMode: { journalLoop.mode }, clock: clock,
             progress: vitals.progress(of: .ledger), logger: logger,
             release: {
-                own.noteEffect(isRecorded: $1)
+                own.note($0.decision.kind, isRecorded: $1)
                 effects.release($0, isRecorded: $1, ledgerN: $2)
             },
             noteWritten: { effects.ledgerWritten(through: $0) })

@@ -37,7 +37,9 @@ extension IntegrationTests {
             let site = try Site(
                 Site.options(sensors: Site.limitSensor("alarm/one"), sink: sink), folder: folder)
             let squatter = unsafe clinux_udp_bind("127.0.0.1", site.udpPort)
-            #expect(squatter >= 0)
+            let canary = unsafe clinux_udp_bind("127.0.0.1", site.canaryPort)
+            defer { close(canary) }
+            #expect(squatter >= 0 && canary >= 0)
             try await site.start()
             let down = self.alarm("listener/udp/field/down")
             try await self.expectTold("alarm.raised", of: down, sink, within: 10)
@@ -48,6 +50,9 @@ extension IntegrationTests {
             #expect(status.health == .degraded, "MQTT still takes readings")
             #expect(try site.metric("midwatch_listener_up{listener=\"udp/field\"}") == 0)
             #expect(try site.metric("midwatch_listener_up{listener=\"mqtt/gateways\"}") == 1)
+            #expect(
+                try site.metric("midwatch_listener_up{listener=\"canary\"}") == 1,
+                "the canary takes another port")
             close(squatter)
             let device = try FieldDevice(site)
             #expect(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AlarmEngine
 import AlertDelivery
 import Glibc
 import Logging
@@ -33,6 +34,18 @@ import Testing
             #expect(pace.isDue(now))
         }
         #expect(pauses == [1, 2, 4, 8, 10, 10])
+    }
+
+    @Test func `the operator API is down while its last failure is fresh`() {
+        let own = OwnCounters()
+        #expect(!own.isAPIDown(self.instant(100)))
+        own.noteAPIFailure(at: self.instant(100))
+        #expect(own.isAPIDown(self.instant(105)), "it is tried again every five seconds")
+        #expect(!own.isAPIDown(self.instant(112)))
+        own.note(.alarmRaised, isRecorded: true)
+        own.note(.alarmRaised, isRecorded: false)
+        own.note(.runStarted, isRecorded: false)
+        #expect(own.effectsUnrecorded == 1, "a start tells nobody")
     }
 
     @Test func `a listener is down from its first failure until it opens`() {
