@@ -158,8 +158,9 @@ var targets: [Target] = [
     tests(
         "MidwatchdTests",
         [
-            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText", "MidwatchModel",
-            "ReadingRing", "StateFolder", "Vitals", "CLinux",
+            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
+            "MidwatchConfiguration", "MidwatchModel", "ReadingRing", "StateFolder", "Vitals",
+            "CLinux",
         ], [log]),
     tests("ArchitectureTests", []),
     tests(

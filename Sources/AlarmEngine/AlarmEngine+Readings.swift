@@ -26,7 +26,12 @@ extension AlarmEngine {
             self.counters.redelivered &+= 1
             return
         }
-        self.counters.evaluated &+= 1
+        // (Raw values: see above.)
+        if slot.criticalityRaw == SensorCriticality.own.rawValue {
+            self.counters.ownEvaluated &+= 1
+        } else {
+            self.counters.evaluated &+= 1
+        }
         self.sensors[index].readingCount &+= 1
         let status = self.judgeSourceTime(of: slot, sensor: index)
         guard self.isLive(slot, status: status, sensor: index) else {

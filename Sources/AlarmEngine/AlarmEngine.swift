@@ -264,6 +264,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
 /// Plain counts of what the engine did; a value, copied out by its owner.
 package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
     package var evaluated: UInt64 = 0
+    /// Readings of Midwatch's own sensors; `evaluated` does not count them.
+    package var ownEvaluated: UInt64 = 0
+    /// Times a sensor turned unverified because Midwatch itself was late (RULES 21).
+    package var unverifiedByLag: UInt64 = 0
     package var redelivered: UInt64 = 0
     package var notLive: UInt64 = 0
     package var unknownValues: UInt64 = 0

@@ -60,6 +60,8 @@ package struct HistorianBatchBuilder: ~Copyable {
     /// Arrival wall time of the last reading taken, nanoseconds since 1970.
     package private(set) var newestArrival: Int64?
 
+    private static let ownRowsLookedAtMax = 512
+
     private let sourceTimes: SourceTimeWindow
     private let unit: @Sendable (String) -> String
     private let assumedAnchor: ClockAnchor
@@ -203,6 +205,20 @@ package struct HistorianBatchBuilder: ~Copyable {
             }
         }
         return days
+    }
+
+    /// Whether a row that waits is of the plant and not of Midwatch's own sensors.
+    ///
+    /// Many rows are never of own sensors alone.
+    package var holdsPlantRows: Bool {
+        let count = self.rows.count
+        return count > Self.ownRowsLookedAtMax || self.ownCount(ofFirst: count) < count
+    }
+
+    /// How many of the first `count` rows are of Midwatch's own sensors.
+    package func ownCount(ofFirst count: Int) -> Int {
+        let own = SensorCriticality.own.rawValue
+        return self.rows.prefix(count).count { $0.slot.criticalityRaw == own }
     }
 
     /// What the builder counted since the last call.

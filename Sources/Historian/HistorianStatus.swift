@@ -11,6 +11,8 @@ package enum HistorianCounter: Int, CaseIterable, Sendable {
     case failuresConnection, failuresTransient, failuresTimeout, failuresStorage, failuresAccess
     case failuresContent, failuresPartition, failuresSource, failuresMaintenance
     case cursorFollowed, resumed
+    /// Rows of Midwatch's own sensors; `stored` does not count them.
+    case ownStored
     case lagRecords, lagMilliseconds
 
     var isGauge: Bool { self == .lagRecords || self == .lagMilliseconds }

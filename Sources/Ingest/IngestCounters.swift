@@ -66,6 +66,7 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
         case .malformedPath: self = .malformedPath
         case .undeclaredLimit: self = .undeclaredLimit
         case .sensorLimit: self = .sensorLimit
+        case .reservedPath: self = .reservedSensor
         }
     }
 

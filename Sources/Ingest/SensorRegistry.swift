@@ -34,6 +34,8 @@ package final class SensorRegistry: Sendable {
         case undeclaredLimit = 1
         /// `SystemLimits.sensorCountMax` sensors are known.
         case sensorLimit = 2
+        /// Not declared, and the path is kept for Midwatch's own sensors.
+        case reservedPath = 3
 
         /// Word used in metrics.
         package var word: String {
@@ -41,6 +43,7 @@ package final class SensorRegistry: Sendable {
             case .malformedPath: "malformedPath"
             case .undeclaredLimit: "undeclaredLimit"
             case .sensorLimit: "sensorLimit"
+            case .reservedPath: "reservedPath"
             }
         }
     }
@@ -126,6 +129,9 @@ package final class SensorRegistry: Sendable {
                 return .rejected(.sensorLimit)
             }
             let sensorClass = state.classify(sensor)
+            guard sensorClass.isDeclared || sensorClass.criticality != .own else {
+                return .rejected(.reservedPath)
+            }
             guard sensorClass.isDeclared || state.undeclaredCount < self.undeclaredMax else {
                 return .rejected(.undeclaredLimit)
             }

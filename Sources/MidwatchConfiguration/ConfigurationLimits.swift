@@ -16,6 +16,8 @@ package enum ConfigurationLimits {
     package static let quotedBytesMax = 60
     /// Listeners of one kind, endpoints, routes.
     package static let listCountMax = 256
+    /// Secrets of one endpoint: two of them during a rotation.
+    package static let secretCountMax = 4
     /// Bytes of one text value.
     package static let textBytesMax = 4_096
 

@@ -38,6 +38,7 @@ struct AlertBuilder: Sendable {
         var json = JSONWriter(reservingBytes: 2_048)
         json.object { json in
             json.field("alarmID", alarmID)
+            json.field("aboutMonitor", OwnPath.isOwn(path))
             json.field("message", Self.message(record, declaration, path: path, kind: kind))
             self.writeFacts(record, declaration, to: &json)
             self.writeGuidance(declaration, path: path, to: &json)

@@ -15,6 +15,8 @@ import Synchronization
 final class EngineLoop: Sendable {
     /// Lateness of the loop that is told to the engine as our own lag.
     static let lagMinNanoseconds: UInt64 = 50_000_000
+    /// Lateness below it is not noted.
+    private static let latenessMinNanoseconds: UInt64 = 1_000_000
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
     private static let batchMax = 256
@@ -30,6 +32,7 @@ final class EngineLoop: Sendable {
     private let checkpoints: CheckpointWriter
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
+    private let worstLateness = Atomic<UInt64>(0)
 
     init(
         ring: ReadingRing, staging: JournalStaging, gate: EffectGate, live: LiveState,
@@ -46,6 +49,17 @@ final class EngineLoop: Sendable {
 
     /// Ticks that were more than `lagMinNanoseconds` late.
     var tickSlipCount: UInt64 { self.slips.load(ordering: .relaxed) }
+
+    /// The worst lateness since the last call: of the loop itself, or of a record that waited for it.
+    ///
+    /// Any thread, one at a time.
+    func takeWorstLateness() -> UInt64 { self.worstLateness.exchange(0, ordering: .relaxed) }
+
+    private func note(lateness: UInt64) {
+        // Less is no lateness that anyone could notice, and the exchange costs.
+        guard lateness >= Self.latenessMinNanoseconds else { return }
+        self.worstLateness.max(lateness, ordering: .relaxed)
+    }
 
     func requestStop() {
         self.stop.set()
@@ -103,6 +117,7 @@ final class EngineLoop: Sendable {
             if count > 0 {
                 self.progress.setBacklog(UInt64(count))
                 self.progress.attempt()
+                self.note(lateness: now.nanosecondsSince(reader.slot(0).arrival))
                 self.evaluate(&engine, reader, count, &turn)
                 reader.release(count)
                 if now.nanosecondsSince(turn.lastPublish) >= Self.publishNanoseconds {
@@ -135,6 +150,7 @@ final class EngineLoop: Sendable {
     private func tick(_ engine: inout AlarmEngine, _ turn: inout Turn, now: MonotonicInstant) {
         let lateness = now.nanosecondsSince(turn.expectedBy)
         turn.expectedBy = now
+        self.note(lateness: lateness)
         if lateness >= Self.lagMinNanoseconds {
             self.slips.wrappingAdd(1, ordering: .relaxed)
             turn.owedLag = max(turn.owedLag, lateness)

@@ -64,6 +64,9 @@ final class LedgerLoop: Sendable {
     /// Whether the last commit failed: decisions wait in memory.
     var isFailing: Bool { self.failing.load(ordering: .relaxed) }
 
+    /// Records that found no place or were refused.
+    var lostNoteCount: UInt64 { self.lostNotes.load(ordering: .relaxed) }
+
     /// Number of the newest durable record; 0 if there is none.
     var newest: UInt64 { self.written.load(ordering: .acquiring) }
 

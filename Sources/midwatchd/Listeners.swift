@@ -20,6 +20,10 @@ final class Listeners: Sendable {
 
     func add(_ listener: CanaryListener) { self.open.withLock { $0.canary = listener } }
 
+    var hasUDP: Bool { self.open.withLock { !$0.udp.isEmpty } }
+
+    var hasMQTT: Bool { self.open.withLock { !$0.mqtt.isEmpty } }
+
     func stop() async {
         let open = self.open.withLock { $0 }
         for listener in open.udp { listener.stop() }
@@ -38,11 +42,15 @@ final class Listeners: Sendable {
             totals.shed +=
                 listener[.readingsShedLow] + listener[.readingsShedNormal]
                 + listener[.readingsShedCritical]
+            totals.shedCritical += listener[.readingsShedCritical]
+            totals.linesRejected += listener[.linesRejected]
+            totals.kernelDrops += listener[.datagramsDroppedByKernel]
         }
         for endpoint in open.mqtt {
             totals.received += endpoint.statistics[.readingsReceived]
             totals.accepted += endpoint.statistics[.readingsAccepted]
             totals.rejected += endpoint.statistics[.readingsRejected]
+            totals.linesRejected += endpoint.statistics[.linesRejected]
         }
         return totals
     }

@@ -8,6 +8,7 @@ import MidwatchConfiguration
 import MidwatchModel
 import ReadingRing
 import StateFolder
+import Synchronization
 import TelemetryWire
 import Vitals
 
@@ -39,11 +40,14 @@ final class SensorIngest: Sendable {
     let sensors: SensorRegistry
     private let sources: SourceRegistry
     private let configuration: MidwatchConfiguration
-    private let services: IngestServices
+    let services: IngestServices
+    let board: ListenerBoard
+    /// Readings about Midwatch itself that found no place in the ring.
+    let ownRefused = Atomic<UInt64>(0)
     private let watermark: DurableWatermark
     private let vitals: VitalsPage
     private let logger: Logger
-    private let listeners = Listeners()
+    let listeners = Listeners()
 
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
@@ -62,17 +66,26 @@ final class SensorIngest: Sendable {
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
             run: vitals.runTally)
+        self.board = ListenerBoard(names: OwnListener.all(of: configuration).map(\.name))
         self.watermark = watermark
         self.vitals = vitals
         self.logger = logger
     }
 
     /// What the rules say about a path when it first appears.
+    ///
+    /// What is about Midwatch itself nobody else may write.
     static func classifier(_ rules: RuleBook) -> @Sendable (SensorID) -> SensorClass {
         { sensor in
-            SensorClass(
-                isDeclared: rules.declarationIndex(for: sensor.path) != nil,
-                criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+            let index = rules.declarationIndex(for: sensor.path)
+            guard OwnPath.isOwn(sensor.path) else {
+                return SensorClass(
+                    isDeclared: index != nil,
+                    criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+            }
+            return SensorClass(
+                isDeclared: index.map { !rules.declarations[$0].isTemplate } ?? false,
+                criticality: .own)
         }
     }
 
@@ -109,20 +122,46 @@ final class SensorIngest: Sendable {
     }
 
     /// Opens every listener; readings flow from now on.
-    func start() async throws {
-        let canary = Revisions.canaryPath(of: self.configuration)
-        if let sensor = SensorID(canary) {
-            let listener = try CanaryListener(
-                port: self.configuration.vitals.canary.port,
-                sensor: try await self.index(of: sensor),
-                source: try await self.source("canary"), ring: self.services.ring,
-                clock: self.services.clock)
-            try listener.start()
-            self.vitals.canaryPort = listener.port
-            self.listeners.add(listener)
+    ///
+    /// One that cannot open is said to be down and tried again by `retry`.
+    func start() async throws { try await self.openDue() }
+
+    /// Tries again what is down and due, and beats for the stages that nothing else beats for.
+    ///
+    /// At least once a second: without the beat the watchdog would restart the daemon for a
+    /// listener that a restart cannot open either.
+    func retry() async throws {
+        if !self.listeners.hasUDP { self.vitals.progress(of: .udp).beat() }
+        if !self.listeners.hasMQTT { self.vitals.progress(of: .mqtt).beat() }
+        try await self.openDue()
+    }
+
+    private func openDue() async throws {
+        for index in self.board.due(self.services.clock.now()) {
+            do {
+                try await self.open(index)
+                if self.board.opened(index) > 0 {
+                    self.logger.notice(
+                        "listener up", metadata: ["listener.name": "\(self.board.names[index])"])
+                }
+            } catch let error as ListenerError {
+                let failures = self.board.failed(
+                    index, reason: error.reason, at: self.services.clock.now())
+                // The first, then what the status says.
+                guard failures == 1 else { continue }
+                self.logger.critical("listener down", metadata: ["error": "\(error)"])
+            }
         }
-        for udp in self.configuration.ingest.udp { try await self.startUDP(udp) }
-        for mqtt in self.configuration.ingest.mqtt { try await self.startMQTT(mqtt) }
+    }
+
+    /// Opens the listener `index` in the order of `OwnListener.all`.
+    private func open(_ index: Int) async throws {
+        let (udp, mqtt) = (self.configuration.ingest.udp, self.configuration.ingest.mqtt)
+        if index < udp.count { return try await self.startUDP(udp[index]) }
+        if index < udp.count + mqtt.count {
+            return try await self.startMQTT(mqtt[index - udp.count])
+        }
+        try await self.startCanary()
     }
 
     /// Closes every listener; what was received is in the ring, what was acknowledged is durable.
@@ -135,6 +174,47 @@ final class SensorIngest: Sendable {
     }
 
     // MARK: Private
+
+    /// Opens the canary's door, on any free port if the configured one is taken.
+    ///
+    /// The watchdog reads the port from the vitals page; without a door it would restart a daemon
+    /// that has nothing wrong with it.
+    private func startCanary() async throws {
+        guard let sensor = SensorID(Revisions.canaryPath(of: self.configuration)) else { return }
+        let (index, source) = (try await self.index(of: sensor), try await self.source("canary"))
+        let bind = self.configuration.vitals.canary
+        let listener: CanaryListener
+        do throws(SocketError) {
+            listener = try self.canary(bind.port, index, source)
+            try listener.start()
+        } catch {
+            throw ListenerError(name: "canary", address: "\(bind)", reason: "\(error)")
+        }
+        self.vitals.canaryPort = listener.port
+        self.listeners.add(listener)
+    }
+
+    private func canary(
+        _ port: UInt16, _ sensor: SensorIndex, _ source: SourceIndex
+    ) throws(SocketError) -> CanaryListener {
+        func open(_ port: UInt16) throws(SocketError) -> CanaryListener {
+            try CanaryListener(
+                port: port, sensor: sensor, source: source, ring: self.services.ring,
+                clock: self.services.clock)
+        }
+        do throws(SocketError) {
+            return try open(port)
+        } catch {
+            let listener = try open(0)
+            self.logger.warning(
+                "canary port taken, another one is used",
+                metadata: [
+                    "canary.wanted": "\(port)", "canary.port": "\(listener.port)",
+                    "error": "\(error)",
+                ])
+            return listener
+        }
+    }
 
     private func startUDP(_ udp: UDPListenerConfiguration) async throws {
         var options = UDPListener.Configuration(
@@ -190,7 +270,7 @@ final class SensorIngest: Sendable {
         }
     }
 
-    private func index(of sensor: SensorID) async throws -> SensorIndex {
+    func index(of sensor: SensorID) async throws -> SensorIndex {
         for _ in 0..<Self.registrationTriesMax {
             switch self.sensors.resolve(sensor, from: .own) {
             case .known(let index, _): return index
@@ -202,7 +282,7 @@ final class SensorIngest: Sendable {
         throw RegistrationError(name: sensor.path, reason: "the ring stays full")
     }
 
-    private func source(_ name: String) async throws -> SourceIndex {
+    func source(_ name: String) async throws -> SourceIndex {
         for _ in 0..<Self.registrationTriesMax {
             switch self.sources.resolve(name, origin: .configured) {
             case .known(let index): return index

@@ -35,11 +35,20 @@ final class StatusReporter: Sendable {
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
-        var stateDirectory: String
         var standstills: Standstills
+        var gate: EffectGate
+        var outcomes: OutcomeLog
+        var keys: EndpointKeys
+        var board: ListenerBoard
+        var own: OwnCounters
         /// Readings received, accepted, rejected and shed since the start, by all listeners.
         var ingest: @Sendable () -> IngestTotals
+        /// Own readings that found no place in the ring.
+        var ownRefused: @Sendable () -> UInt64
         var edgeMetrics: @Sendable () -> [MetricSample]
+
+        /// Listeners for readings of the plant.
+        var listenerCount: Int { self.board.names.count { $0 != "canary" } }
     }
 
     /// What came in, over all listeners.
@@ -50,6 +59,10 @@ final class StatusReporter: Sendable {
         var shed: UInt64 = 0
         /// Copies of readings that had been accepted before.
         var redelivered: UInt64 = 0
+        /// Of the shed ones those of critical sensors.
+        var shedCritical: UInt64 = 0
+        var linesRejected: UInt64 = 0
+        var kernelDrops: UInt64 = 0
 
         /// Of what listeners accepted the engine knew so many again.
         func counting(redelivered: UInt64) -> IngestTotals {
@@ -60,7 +73,7 @@ final class StatusReporter: Sendable {
         }
     }
 
-    private struct Sample {
+    struct Sample {
         var at = MonotonicInstant.zero
         var totals = IngestTotals()
         var evaluated: UInt64 = 0
@@ -68,7 +81,7 @@ final class StatusReporter: Sendable {
         var archived: UInt64 = 0
     }
 
-    private struct State {
+    struct State {
         var last = Sample()
         var rates = StageRates()
         var beats: [Stage: (count: UInt64, at: MonotonicInstant)] = [:]
@@ -80,13 +93,17 @@ final class StatusReporter: Sendable {
     private static let silenceMaxNanoseconds: UInt64 = 5_000_000_000
 
     let parts: Parts
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    private let bornAt: MonotonicInstant
+    let bornAt: MonotonicInstant
+    /// Wall clock less engine time at the start.
+    let wallOffset: Int64
 
     init(_ parts: Parts) {
         self.parts = parts
         self.bornAt = parts.clock.now()
+        let (engine, wall) = parts.clock.anchor()
+        self.wallOffset = wall.nanoseconds &- Int64(bitPattern: engine.nanoseconds)
     }
 
     /// Takes the second's figures.
@@ -166,9 +183,7 @@ final class StatusReporter: Sendable {
         case .stopped(let condition): modes.append("archive stopped: \(condition.word)")
         default: modes.append("archive unreachable")
         }
-        for endpoint in self.parts.delivery.status().endpoints where endpoint.breaker != .closed {
-            modes.append("endpoint \(endpoint.endpoint) unreachable")
-        }
+        modes += self.unusableParts()
         if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
         if let mode = self.parts.standstills.mode(now: self.parts.clock.now()) {
@@ -208,7 +223,7 @@ final class StatusReporter: Sendable {
     func report() -> StatusView {
         let now = self.parts.clock.now()
         let modes = self.modes()
-        let isFailed = self.parts.journal.mode == .storageFailed
+        let isFailed = self.parts.journal.mode == .storageFailed || self.isBlind
         var view = StatusView(
             node: self.parts.node, version: Build.version,
             health: isFailed ? .failed : modes.isEmpty ? .healthy : .degraded,
@@ -236,8 +251,8 @@ final class StatusReporter: Sendable {
                 view.watchdog.alive = age < 5_000_000_000
             }
         }
-        if let space = try? LinuxDisk().space(self.parts.stateDirectory) {
-            view.disk.bytesFree = space.available
+        if let disk = self.parts.retention.space {
+            view.disk.bytesFree = disk.space.available
             view.disk.timeToFullSeconds = self.parts.retention.verdict?.timeToFullNanoseconds.map {
                 $0 / 1_000_000_000
             }
@@ -246,8 +261,9 @@ final class StatusReporter: Sendable {
     }
 
     private func count(into view: inout StatusView) {
-        let canary = self.parts.live.paths.firstIndex { Revisions.isCanary($0) }
-        for index in 0..<self.parts.live.sensors.count where index != canary {
+        let paths = self.parts.live.paths
+        for index in 0..<min(self.parts.live.sensors.count, paths.count)
+        where !OwnPath.isOwn(paths[index]) {
             switch self.parts.live.sensors.read(index)?.freshness {
             case .fresh: view.sensors.fresh += 1
             case .stale: view.sensors.stale += 1
@@ -382,6 +398,7 @@ final class StatusReporter: Sendable {
         samples += self.parts.historian.metrics()
         samples += self.parts.delivery.metrics()
         samples += self.parts.edgeMetrics()
+        samples += self.ownMetrics()
         return samples
     }
 }

@@ -107,9 +107,11 @@ struct Topology {
                     "ledger.refused": "\(catchUp.refusedCount)",
                 ])
         }
+        let own = OwnCounters()
+        let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
         let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
         let delivery = try AlertWiring.delivery(
-            configuration, outboxPath: folders.outbox, clock: clock,
+            configuration, keys: keys, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
         let effects = Effects(
             builder: AlertBuilder(
@@ -120,7 +122,10 @@ struct Topology {
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
             progress: vitals.progress(of: .ledger), logger: logger,
-            release: { effects.release($0, isRecorded: $1, ledgerN: $2) },
+            release: {
+                own.note($0.decision.kind, isRecorded: $1)
+                effects.release($0, isRecorded: $1, ledgerN: $2)
+            },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
         effects.attach(
@@ -134,7 +139,7 @@ struct Topology {
             watermark: watermark, vitals: vitals, logger: logger)
 
         // 7. The archive follows the journal.
-        let historian = try HistorianService(
+        let historian = HistorianService(
             configuration, folders: folders,
             feed: HistorianFeed(
                 folder: folders.journal, report: report, watermark: watermark, logger: logger),
@@ -156,13 +161,14 @@ struct Topology {
                 engine: engineLoop, historian: historian.status, storeName: historian.storeName,
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
-                retention: retention, delivery: delivery, vitals: vitals,
-                stateDirectory: configuration.stateDirectory, standstills: standstills,
+                retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
+                gate: gate, outcomes: outcomes, keys: keys, board: ingest.board, own: own,
                 ingest: {
                     let redelivered = live.counts.redelivered
                     return ingest.totals().counting(
                         redelivered: redelivered - min(redelivered, redeliveredBefore))
                 },
+                ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
                 }))
@@ -191,7 +197,15 @@ struct Topology {
                 everySecondOnDisk: {
                     effects.catchUp()
                     retention.everySecond()
+                    keys.everySecond()
                 }), logger: logger)
+
+        // Midwatch's sensors about itself, through the same ring and the same engine.
+        let ownSensors = OwnSensors(configuration, rules: rules, ingest: ingest, clock: clock) {
+            var readout = reporter.ownReadout()
+            readout.levels[.clockStep] = Double(housekeeper.takeWorstStep()) / 1e9
+            return readout
+        }
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.
@@ -211,12 +225,12 @@ struct Topology {
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
                 configuration.api, desk: desk, progress: vitals.progress(of: .api),
-                logger: logger),
+                clock: clock, own: own, logger: logger),
             Reloader(
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
                 ingest: ingest, logger: logger),
             IngestService(
-                ingest: ingest, report: report, sensorsKnown: sensorsKnown,
+                ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
                 live: live, logger: logger),
         ])

@@ -62,6 +62,17 @@ import Testing
         #expect(samples.contains { $0.labels.first?.value == "malformedPath" && $0.value == 2 })
     }
 
+    @Test func `nobody registers an undeclared path that is kept for Midwatch itself`() {
+        let ring = ReadingRing(capacity: 64, firstSequence: 0)
+        let registry = SensorRegistry(
+            restored: [], undeclaredMax: 2, ring: ring, clock: .fixed,
+            classify: { SensorClass(isDeclared: $0.path == "midwatch/a/up", criticality: .own) })
+        let (known, other) = (Array("midwatch/a/up".utf8), Array("midwatch/a/forged".utf8))
+        #expect(registry.resolve(other.span, from: .own) == .rejected(.reservedPath))
+        #expect(registry.resolve(known.span, from: .own) == .known(SensorIndex(rawValue: 0), .own))
+        #expect(registry.count == 1)
+    }
+
     @Test func `bytes that are no UTF-8 are no path`() {
         let ring = ReadingRing(capacity: 64, firstSequence: 0)
         let registry = self.sensors(ring: ring)

@@ -99,7 +99,8 @@ extension IntegrationTests {
             let wanted = Self.clients.count
             #expect(
                 try await waits(10) {
-                    try sink.deliveries().count { $0.type == "alarm.returned" } == wanted
+                    try sink.deliveries().count { $0.type == "alarm.returned" && !$0.isOwn }
+                        == wanted
                 })
             let deliveries = try sink.deliveries()
             #expect(deliveries.allSatisfy { $0.isVerified })

@@ -57,6 +57,9 @@ final class Site {
         try File.write(self.configurationPath, self.text(options))
     }
 
+    /// The path of a sensor about Midwatch itself.
+    static func own(_ name: String) -> String { OwnPath.path(node: "integration", name) }
+
     private func text(_ options: Options) -> String {
         let archive =
             options.postgresConnection.map {
@@ -256,6 +259,8 @@ struct LedgerEntry {
     var kind: String { self.body["kind"]?.string ?? "" }
     var sensor: String { self.body["sensor"]?.string ?? "" }
     var alarm: String { self.body["alarm"]?.string ?? "" }
+    /// Whether it is about Midwatch itself and not about the plant.
+    var isOwn: Bool { OwnPath.isOwn(self.sensor) }
     /// Wall time of a member, nanoseconds since 1970.
     func time(_ name: String) -> Int64? {
         self.body[name]?.string.flatMap { WallInstant(rfc3339: $0)?.nanoseconds }
