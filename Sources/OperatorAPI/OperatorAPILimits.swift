@@ -30,6 +30,18 @@ package enum OperatorAPILimits {
     package static let streamHeartbeatSeconds: Int64 = 10
     /// A connection whose client takes nothing for this long is closed, unless configured.
     package static let writeTimeoutSeconds: Int64 = 30
+    /// A file that is asked for is answered within this time, or not.
+    package static let fileReadMillisecondsMax: Int64 = 2_000
+    /// Reads of files that wait for their thread; every stream and some pages.
+    package static let fileReadsWaitingMax = 32
+    /// After a read that failed a stream waits this long for the next.
+    package static let streamRetrySeconds: Int64 = 2
+    /// Seconds after which a client may ask again for what the disk did not give.
+    package static let retryAfterSeconds = 5
+    /// Names of local accounts that are remembered.
+    package static let accountNamesMax = 256
+    /// A name that was read is looked up again after this time.
+    package static let accountNameSecondsMax: Int64 = 60
     /// Bytes of an operator's comment.
     package static let commentBytesMax = 1_024
     /// Bytes of an activation in a request.

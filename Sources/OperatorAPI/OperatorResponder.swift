@@ -139,7 +139,7 @@ struct OperatorResponder: HTTPResponder {
         try reader.allow(["after", "limit"])
         let limit = try reader.limit()
         let after = try reader.number("after") ?? 0
-        let found = await self.backend.events(after: after, limit: limit + 1)
+        let found = try await self.backend.events(after: after, limit: limit + 1)
         let page = Array(found.prefix(limit))
         return PageView(items: page, next: found.count > limit ? page.last.map { "\($0.n)" } : nil)
     }
@@ -187,6 +187,8 @@ struct OperatorResponder: HTTPResponder {
         case .unauthorized: response.headers[.wwwAuthenticate] = "Bearer"
         case .methodNotAllowed:
             response.headers[.allow] = String(problem.detail.dropFirst("use ".count))
+        case .filesNotAnswering, .tooManySubscribers:
+            response.headers[.retryAfter] = "\(OperatorAPILimits.retryAfterSeconds)"
         default: break
         }
         return response

@@ -194,13 +194,15 @@ struct APIService: Service {
     private static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private let makeServer: @Sendable () throws -> OperatorAPIServer
+    private let files: FileReadThread
     private let progress: StageProgress
     private let logger: Logger
 
     init(
-        _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
-        logger: Logger
+        _ configuration: APIConfiguration, desk: OperatorDesk, files: FileReadThread,
+        progress: StageProgress, logger: Logger
     ) {
+        self.files = files
         let settings = OperatorAPIConfiguration(
             socketPath: configuration.unixSocketPath,
             loopback: configuration.tcp.map {
@@ -214,6 +216,8 @@ struct APIService: Service {
     }
 
     func run() async throws {
+        self.files.start()
+        defer { self.files.requestStop() }
         await withTaskGroup { group in
             group.addTask { await self.serve() }
             group.addTask {

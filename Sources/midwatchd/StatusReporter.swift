@@ -61,6 +61,8 @@ final class StatusReporter: Sendable {
         var last = Sample()
         var rates = StageRates()
         var beats: [Stage: (count: UInt64, at: MonotonicInstant)] = [:]
+        /// Room on the disk of the state folder, and when it was asked.
+        var space: (available: UInt64, at: MonotonicInstant)?
         var watchdogBeat: UInt64 = 0
         var watchdogAt: MonotonicInstant?
     }
@@ -120,6 +122,15 @@ final class StatusReporter: Sendable {
                 state.watchdogAt = now
             }
         }
+    }
+
+    /// Asks how much room the disk has; a report shows the last answer with its age.
+    ///
+    /// Disk keeper's thread: the question may take as long as the disk hangs.
+    func sampleDisk() {
+        guard let space = try? LinuxDisk().space(self.parts.stateDirectory) else { return }
+        let now = self.parts.clock.now()
+        self.state.withLock { $0.space = (space.available, now) }
     }
 
     /// What the monitor cannot do at the moment, in words.
@@ -219,8 +230,9 @@ final class StatusReporter: Sendable {
                 view.watchdog.alive = age < 5_000_000_000
             }
         }
-        if let space = try? LinuxDisk().space(self.parts.stateDirectory) {
+        if let space = self.state.withLock({ $0.space }) {
             view.disk.bytesFree = space.available
+            view.disk.ageNanoseconds = now.nanosecondsSince(space.at)
             view.disk.timeToFullSeconds = self.parts.retention.verdict?.timeToFullNanoseconds.map {
                 $0 / 1_000_000_000
             }

@@ -139,9 +139,11 @@ struct Topology {
                 retention: retention, delivery: delivery, vitals: vitals,
                 stateDirectory: configuration.stateDirectory, ingest: { ingest.totals() },
                 edgeMetrics: { ingest.metrics() }))
+        let files = FileReadThread()
         let desk = OperatorDesk(
             OperatorDesk.Parts(
-                ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
+                ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
+                files: files,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest }))
         effects.attach(reporter)
@@ -154,7 +156,11 @@ struct Topology {
                 everySecond: {
                     reporter.sample()
                     effects.retry()
-                }, everySecondOnDisk: { retention.everySecond() }), logger: logger)
+                },
+                everySecondOnDisk: {
+                    reporter.sampleDisk()
+                    retention.everySecond()
+                }), logger: logger)
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.
@@ -172,7 +178,7 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: caughtUp),
             APIService(
-                configuration.api, desk: desk, progress: vitals.progress(of: .api),
+                configuration.api, desk: desk, files: files, progress: vitals.progress(of: .api),
                 logger: logger),
             Reloader(
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
