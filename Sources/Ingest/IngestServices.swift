@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import MidwatchModel
+package import MidwatchModel
 package import ReadingRing
 
 /// What every socket needs of the rest of the daemon.
@@ -9,14 +9,22 @@ package struct IngestServices: Sendable {
     package var sensors: SensorRegistry
     package var sources: SourceRegistry
     package var clock: IngestClock
+    /// Times from the socket to the ring, and to the acknowledgement.
+    package var latencies: StageLatencies
+    /// Told of connections and of logins that failed, on event loops: it must not block.
+    package var onAccess: @Sendable (AccessEvent) -> Void
 
     package init(
-        ring: ReadingRing, sensors: SensorRegistry, sources: SourceRegistry, clock: IngestClock
+        ring: ReadingRing, sensors: SensorRegistry, sources: SourceRegistry, clock: IngestClock,
+        latencies: StageLatencies = StageLatencies(),
+        onAccess: @escaping @Sendable (AccessEvent) -> Void = { _ in }
     ) {
         self.ring = ring
         self.sensors = sensors
         self.sources = sources
         self.clock = clock
+        self.latencies = latencies
+        self.onAccess = onAccess
     }
 }
 

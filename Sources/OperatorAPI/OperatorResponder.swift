@@ -21,6 +21,14 @@ enum ListenerKind: Sendable, Equatable {
     case unixSocket
     /// Anyone on this machine may read; commands need the token.
     case loopback(token: String?)
+
+    /// Name in the access log.
+    var name: String {
+        switch self {
+        case .unixSocket: "api/unix"
+        case .loopback: "api/tcp"
+        }
+    }
 }
 
 /// Answers the requests of one listener.
@@ -31,6 +39,7 @@ struct OperatorResponder: HTTPResponder {
     let kind: ListenerKind
     let metrics: RequestMetrics
     let stopping: EventSignal
+    let onAccess: @Sendable (AccessEvent) -> Void
 
     @Sendable
     func respond(to request: Request, context: OperatorContext) async throws -> Response {
@@ -43,7 +52,38 @@ struct OperatorResponder: HTTPResponder {
             response = Self.response(Problem(.badRequest, detail: error.description))
         }
         self.metrics.countStatus(response.status.code)
+        await self.report(request, response.status, context)
         return response
+    }
+
+    /// Tells the access log who asked what, and whether it was answered.
+    private func report(
+        _ request: Request, _ status: HTTPResponse.Status, _ context: OperatorContext
+    ) async {
+        let kind: AccessEvent.Kind
+        switch status.code {
+        case 401, 403:
+            kind = .loginFailed
+            self.metrics.add(.loginsFailed)
+        case 400..<500: kind = .refused
+        default: kind = request.method == .get ? .read : .command
+        }
+        // Without the query: it may hold anything.
+        let path = (request.head.path ?? "").prefix { $0 != "?" }
+        self.onAccess(
+            AccessEvent(
+                kind, listener: self.kind.name, address: await self.address(of: context),
+                detail: "\(request.method.rawValue) \(path)"))
+    }
+
+    /// Who is there as the kernel says: the account on a unix socket, the address otherwise.
+    private func address(of context: OperatorContext) async -> String {
+        switch self.kind {
+        case .unixSocket:
+            return await PeerCredentials.read(from: context.channel).map { "uid=\($0.uid)" }
+                ?? "unknown"
+        case .loopback: return context.channel.remoteAddress?.ipAddress ?? "unknown"
+        }
     }
 
     private func route(_ request: Request, _ context: OperatorContext) async throws -> Response {

@@ -10,6 +10,7 @@ package final class RequestMetrics: Sendable {
         case acknowledged, acknowledgeRefused
         case streamsOpened, streamsRefused, streamEvents, writesStalled
         case samplesRefused
+        case loginsFailed
     }
 
     private let counters = CounterBlock<Name>()
@@ -60,6 +61,9 @@ package final class RequestMetrics: Sendable {
             plain(
                 "midwatch_api_acknowledgements_refused_total",
                 "Acknowledgements that were not done, for whatever reason.", .acknowledgeRefused),
+            plain(
+                "midwatch_api_logins_failed_total", "Requests of those who may not send them.",
+                .loginsFailed),
             plain("midwatch_api_streams_opened_total", "Event streams opened.", .streamsOpened),
             plain(
                 "midwatch_api_streams_refused_total", "Event streams refused: too many were open.",

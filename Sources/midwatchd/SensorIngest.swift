@@ -48,6 +48,7 @@ final class SensorIngest: Sendable {
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
         ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark, vitals: VitalsPage,
+        latencies: StageLatencies, onAccess: @escaping @Sendable (AccessEvent) -> Void,
         logger: Logger
     ) {
         let ingestClock = IngestClock(now: { clock.now() }, wall: { EngineClock.wall() })
@@ -60,7 +61,8 @@ final class SensorIngest: Sendable {
             restored: report.sources.dropFirst().map(\.name), ring: ring, clock: ingestClock)
         self.configuration = configuration
         self.services = IngestServices(
-            ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock)
+            ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
+            latencies: latencies, onAccess: onAccess)
         self.watermark = watermark
         self.vitals = vitals
         self.logger = logger

@@ -49,7 +49,7 @@ final class CoreService: Service {
     private let journalLoop: JournalLoop
     private let ledgerLoop: LedgerLoop
     private let housekeeper: Housekeeper
-    private let outcomes: OutcomeLog
+    private let access: AccessLog
     private let vitals: VitalsPage
 
     /// Holds the engine until its thread takes it.
@@ -60,7 +60,7 @@ final class CoreService: Service {
     init(
         engine: consuming sending AlarmEngine, opening: Opening, engineLoop: EngineLoop,
         journalLoop: JournalLoop, ledgerLoop: LedgerLoop, housekeeper: Housekeeper,
-        outcomes: OutcomeLog, vitals: VitalsPage
+        access: AccessLog, vitals: VitalsPage
     ) {
         self.engine = Mutex(EngineBox(engine: engine))
         self.opening = opening
@@ -68,7 +68,7 @@ final class CoreService: Service {
         self.journalLoop = journalLoop
         self.ledgerLoop = ledgerLoop
         self.housekeeper = housekeeper
-        self.outcomes = outcomes
+        self.access = access
         self.vitals = vitals
     }
 
@@ -82,7 +82,7 @@ final class CoreService: Service {
         }
         let journalThreads = self.journalLoop.start()
         let ledgerThreads = self.ledgerLoop.start()
-        let accessThread = self.outcomes.start()
+        self.access.start()
         let keeperThreads = self.housekeeper.start()
         try? await gracefulShutdown()
         // The last inputs are evaluated, then written, then their effects recorded.
@@ -91,14 +91,14 @@ final class CoreService: Service {
         _ = self.opening.ring.offer(stop, criticality: .own)
         self.engineLoop.requestStop()
         engineThread.join()
+        // Before the ledger, which takes its last word.
+        self.access.finish()
         self.ledgerLoop.requestStop()
         for thread in ledgerThreads { thread.join() }
         self.journalLoop.requestStop()
         for thread in journalThreads { thread.join() }
         self.housekeeper.requestStop()
         for thread in keeperThreads { thread.join() }
-        self.outcomes.requestStop()
-        accessThread.join()
     }
 
     /// Carries the engine into its thread.
@@ -111,16 +111,18 @@ final class CoreService: Service {
 
 /// The archive writer on a thread of its own.
 final class HistorianService: Service {
-    let status = HistorianStatus()
+    let status: HistorianStatus
     let storeName: String
     private let makeRun: @Sendable (_ stop: @escaping () -> Bool) -> Void
     private let stop = StopFlag()
 
     init(
         _ configuration: MidwatchConfiguration, folders: Folders, feed: HistorianFeed,
-        clock: EngineClock, live: LiveState, progress: StageProgress, logger: Logger
+        clock: EngineClock, live: LiveState, progress: StageProgress, archiving: ArchiveLatency,
+        logger: Logger
     ) throws {
-        let status = self.status
+        let status = HistorianStatus { archiving.stored(through: $0.n) }
+        self.status = status
         let days = Int32(clamping: configuration.archive.retentionNanoseconds / 86_400_000_000_000)
         var settings = HistorianConfiguration()
         let unit: @Sendable (String) -> String = { live.ruleBook.declaration(for: $0).unit }
@@ -200,7 +202,7 @@ struct APIService: Service {
 
     init(
         _ configuration: APIConfiguration, desk: OperatorDesk, files: FileReadThread,
-        progress: StageProgress, logger: Logger
+        access: AccessLog, progress: StageProgress, logger: Logger
     ) {
         self.files = files
         let settings = OperatorAPIConfiguration(
@@ -208,8 +210,10 @@ struct APIService: Service {
             loopback: configuration.tcp.map {
                 OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
             })
+        let count: @Sendable (AccessEvent) -> Void = { access.count($0) }
         self.makeServer = {
-            try OperatorAPIServer(configuration: settings, backend: desk, logger: logger)
+            try OperatorAPIServer(
+                configuration: settings, backend: desk, logger: logger, onAccess: count)
         }
         self.progress = progress
         self.logger = logger

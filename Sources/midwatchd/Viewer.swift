@@ -82,8 +82,12 @@ struct Viewer {
         view.raisedAt = wasRaised ? live.raisedAt : nil
         view.lastTransitionAt = wasRaised ? live.lastTransition : nil
         view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
-        if let answer = self.live.acknowledgement(of: index, activation: live.activation) {
+        if let answer = self.live.acknowledgement(
+            of: index, alarmID: view.alarmID, activation: live.activation)
+        {
             view.ackBy = answer.user
+            view.ackOrigin = answer.origin
+            view.ackAt = answer.at
             view.ackComment = answer.comment
         }
         let trigger = Self.number(live.triggerBits, state.valueKind)

@@ -2,6 +2,7 @@
 
 import Glibc
 import JSONText
+import MidwatchModel
 import OperatorConsole
 import OperatorViews
 import Synchronization
@@ -67,6 +68,117 @@ extension IntegrationTests {
                 try await waits(10) { (try? site.client.events(after: 0, limit: 5)) != nil },
                 "it answers again when the disk does")
             #expect(try await site.stop() == 0)
+        }
+
+        @Test func `the metrics page is valid, follows the conventions and times every stage`()
+            async throws
+        {
+            let folder = try TemporaryFolder()
+            let sink = try await Sink(in: folder)
+            let site = try Site(
+                Site.options(sensors: Site.limitSensor("alarm/s0"), sink: sink), folder: folder)
+            try await site.start()
+            let device = try FieldDevice(site)
+            device.send("alarm/s0", 20)
+            device.send("alarm/s0", 90)
+            try ChildProcess.run([
+                try Places.tool("mosquitto_pub"), "-h", "127.0.0.1", "-p", "\(site.mqttPort)",
+                "-q", "1", "-t", "alarm/s1", "-m", "4",
+            ])
+            let stages = [
+                "arrivalToRing", "arrivalToEvaluated", "arrivalToDurable", "durableToArchived",
+                "publishToAcknowledged", "decisionToRecorded", "decisionToDelivered",
+            ]
+            let areTimed = try await waits(10) {
+                try site.client.status().latencies.map(\.stage) == stages
+            }
+            let latencies = try site.client.status().latencies
+            #expect(areTimed, "\(latencies.map(\.stage))")
+            #expect(
+                latencies.allSatisfy {
+                    $0.p50Nanoseconds > 0 && $0.p50Nanoseconds <= $0.p99Nanoseconds
+                        && $0.p99Nanoseconds <= $0.maxNanoseconds
+                        && $0.maxNanoseconds < 5_000_000_000
+                }, "\(latencies)")
+            let text = String(decoding: try site.client.get("/metrics"), as: UTF8.self)
+            let page = try PrometheusPage(parsing: text)
+            #expect(page.faults() == [])
+            for stage in stages {
+                let count = page["midwatch_stage_latency_seconds_count{stage=\"\(stage)\"}"] ?? 0
+                #expect(count > 0, "\(stage)")
+            }
+            #expect(page[#"midwatch_readings_total{outcome="received"}"#] == 3)
+            #expect(page[#"midwatch_readings_total{outcome="accepted"}"#] == 3)
+            #expect(page["midwatch_readings_stored_total"] == 3)
+            #expect(page["midwatch_readings_redelivered_total"] == 0)
+            for queue in [
+                "ring", "journal", "effects", "ledger", "archive", "deliveryInbox", "delivery",
+                "outbox",
+            ] {
+                #expect(page["midwatch_queue_depth{queue=\"\(queue)\"}"] != nil, "\(queue)")
+            }
+            for name in [
+                "midwatch_effects_lost_total", "midwatch_ledger_notes_lost_total",
+                "midwatch_access_log_lost_total", "midwatch_journal_unrecorded_total",
+            ] {
+                #expect(page[name] == 0, "\(name)")
+            }
+            #expect(try await site.stop() == 0)
+        }
+
+        @Test func `who acknowledged an alarm is known after a restart`() async throws {
+            let site = try Site(Site.options(sensors: Site.limitSensor("alarm/s0")))
+            try await site.start()
+            let device = try FieldDevice(site)
+            device.send("alarm/s0", 90)
+            func alarm() throws -> AlarmView? {
+                try site.client.alarms(AlarmQuery(limit: 100)).items.first {
+                    $0.alarmID == "alarm/s0:high"
+                }
+            }
+            #expect(try await waits(10) { try alarm() != nil })
+            let raised = try #require(try alarm())
+            _ = try site.client.acknowledge(
+                alarmID: raised.alarmID, activation: raised.activation, comment: "on my way")
+            #expect(try await waits(10) { try alarm()?.state == .acknowledged })
+            let before = try #require(try alarm())
+            #expect(before.ackBy == "root")
+            #expect(before.ackOrigin == "unix:pid=\(getpid()),uid=0")
+            #expect(before.ackAt != nil)
+            try await site.kill()
+            try await site.start()
+            #expect(try await waits(10) { try alarm()?.ackBy == "root" })
+            let after = try #require(try alarm())
+            #expect(after.activation == before.activation)
+            #expect(after.ackComment == "on my way")
+            #expect(after.ackOrigin == before.ackOrigin)
+            #expect(after.ackAt == before.ackAt)
+            #expect(try await site.stop() == 0)
+        }
+
+        @Test func `who came is in the access log, and its head in the ledger`() async throws {
+            let site = try Site(Site.options(sensors: Site.limitSensor("alarm/s0")))
+            try await site.start()
+            for _ in 0..<5 { _ = try site.client.status() }
+            try ChildProcess.run([
+                try Places.tool("mosquitto_pub"), "-h", "127.0.0.1", "-p", "\(site.mqttPort)",
+                "-u", "gate", "-P", "x", "-q", "1", "-t", "alarm/s0", "-m", "4",
+            ])
+            #expect(try await site.stop() == 0)
+            let rows = try site.entries(in: "access")
+            let reads = rows.first {
+                $0.body["access"]?.string == "read" && $0.body["listener"]?.string == "api/unix"
+            }
+            #expect(reads?.body["address"]?.string == "uid=0")
+            let details = reads?.body["details"]
+            #expect((details?["GET /v1/status"]?.double ?? 0) >= 5)
+            let connected = rows.first { $0.body["access"]?.string == "connected" }
+            #expect(connected?.body["listener"]?.string == "mqtt/gateways")
+            #expect(connected?.body["address"]?.string == "127.0.0.1")
+            #expect(connected?.body["user"]?.string == "gate")
+            let anchor = try site.ledger().last { $0.kind == "accessLogAnchored" }
+            #expect(anchor?.body["record"]?.double == Double(rows.count))
+            try site.expectRecordsVerify()
         }
     }
 }

@@ -163,6 +163,7 @@ import Testing
             #expect(
                 parts[0].lowercased().contains("content-type: text/plain; version=0.0.4"))
             let page = try PrometheusPage(parsing: String(parts[1]))
+            #expect(page.faults() == [])
             let readings = try #require(
                 page.families.first { $0.name == "midwatch_readings_total" })
             #expect(readings.samples.first?.identity == #"midwatch_readings_total{source="a\"b"}"#)
@@ -200,6 +201,33 @@ import Testing
             let code = "-o /dev/null -w '%{http_code}'"
             #expect(await server.curlTCP(code, "/v1/status") == "401")
             #expect(await server.curlTCP(code, "/metrics") == "200")
+        }
+    }
+
+    @Test func `every request is told to the access log, with who it was`() async throws {
+        try await withServer(token: "s3cret") { server in
+            _ = await server.curlUnix("", "/v1/status?secret=1")
+            _ = await server.curlUnix("", "/nowhere")
+            _ = await server.curlTCP("", "/v1/sensors")
+            _ = await server.curlUnix(
+                "-X POST -H 'Content-Type: application/json' -d '{\"activation\":\"1:5.0\"}'",
+                "/v1/alarms/a:high/acknowledge")
+            let seen = server.accesses.all
+            let me = "uid=\(getuid())"
+            #expect(
+                seen == [
+                    AccessEvent(
+                        .read, listener: "api/unix", address: me, detail: "GET /v1/status"),
+                    AccessEvent(
+                        .refused, listener: "api/unix", address: me, detail: "GET /nowhere"),
+                    AccessEvent(
+                        .loginFailed, listener: "api/tcp", address: "127.0.0.1",
+                        detail: "GET /v1/sensors"),
+                    AccessEvent(
+                        .command, listener: "api/unix", address: me,
+                        detail: "POST /v1/alarms/a:high/acknowledge"),
+                ])
+            #expect(server.metrics[.loginsFailed] == 1)
         }
     }
 
