@@ -100,6 +100,8 @@ extension IntegrationTests {
                         && $0.p99Nanoseconds <= $0.maxNanoseconds
                         && $0.maxNanoseconds < 5_000_000_000
                 }, "\(latencies)")
+            #expect(
+                try await waits(10) { try site.metric("midwatch_readings_stored_total") == 3 })
             let text = String(decoding: try site.client.get("/metrics"), as: UTF8.self)
             let page = try PrometheusPage(parsing: text)
             #expect(page.faults() == [])
@@ -154,6 +156,58 @@ extension IntegrationTests {
             #expect(after.ackOrigin == before.ackOrigin)
             #expect(after.ackAt == before.ackAt)
             #expect(try await site.stop() == 0)
+        }
+
+        @Test func `events go on behind a damaged line and name the gap`() async throws {
+            let site = try Site(
+                Site.options(
+                    sensors: Site.limitSensor("alarm/s0") + Site.limitSensor("alarm/s1")))
+            try await site.start()
+            func events() throws -> [EventView] {
+                try site.client.events(after: 0, limit: 1_000).items
+            }
+            func isRaised(_ path: String) throws -> Bool {
+                try events().contains {
+                    $0.body["kind"]?.string == "alarmRaised"
+                        && $0.body["sensor"]?.string == path
+                }
+            }
+            try FieldDevice(site).send("alarm/s0", 90)
+            #expect(try await waits(10) { try isRaised("alarm/s0") })
+            #expect(try await site.stop() == 0)
+            let count = try site.ledger().count
+            #expect(count >= 3)
+            try Self.damageSecondLine(of: site)
+            try await site.start()
+            try FieldDevice(site).send("alarm/s1", 90)
+            #expect(try await waits(10) { try isRaised("alarm/s1") })
+            let seen = try events()
+            #expect(seen.first?.n == 1, "what stands before the damage is read")
+            let gap = try #require(seen.first { $0.body["kind"]?.string == "ledgerGap" })
+            #expect(gap.body["from"]?.double == 2)
+            #expect(gap.body["through"]?.double == Double(count))
+            #expect(gap.n == UInt64(count))
+            #expect(gap.body["reason"]?.string?.isEmpty == false)
+            #expect(seen.map(\.n) == seen.map(\.n).sorted())
+            let behind = try site.client.events(after: gap.n, limit: 10).items
+            #expect(behind.first?.n == gap.n + 1, "who resumes behind the gap misses nothing")
+            #expect(try await site.stop() == 0)
+        }
+
+        /// Changes one byte in the body of the ledger's second line.
+        private static func damageSecondLine(of site: Site) throws {
+            let folder = "\(site.state)/ledger"
+            guard let name = File.names(folder).first(where: { $0.hasSuffix(".ledger") }),
+                let bytes = File.bytes("\(folder)/\(name)"),
+                let first = bytes.firstIndex(of: UInt8(ascii: "\n"))
+            else { throw Trouble("no ledger") }
+            let descriptor = unsafe open("\(folder)/\(name)", O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw Trouble("no ledger") }
+            defer { close(descriptor) }
+            var byte = bytes[first + 80] ^ 1
+            guard unsafe pwrite(descriptor, &byte, 1, first + 80) == 1 else {
+                throw Trouble("the ledger is not written")
+            }
         }
 
         @Test func `who came is in the access log, and its head in the ledger`() async throws {
