@@ -162,7 +162,13 @@ struct Topology {
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
                 files: files,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
-                newestEvent: { ledgerLoop.newest }))
+                newestEvent: { ledgerLoop.newest },
+                isStarted: {
+                    switch vitals.phase {
+                    case .starting, .recovering: false
+                    case .running, .storageFailed, .suspended, .stopping: true
+                    }
+                }))
         effects.attach(reporter)
         effects.attach(desk)
         let housekeeper = Housekeeper(
@@ -204,7 +210,7 @@ struct Topology {
             IngestService(
                 ingest: ingest, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
-                logger: logger),
+                live: live, logger: logger),
         ])
     }
 
