@@ -185,8 +185,8 @@ extension IntegrationTests {
             #expect(seen.first?.n == 1, "what stands before the damage is read")
             let gap = try #require(seen.first { $0.body["kind"]?.string == "ledgerGap" })
             #expect(gap.body["from"]?.double == 2)
-            #expect(gap.body["through"]?.double == Double(count))
-            #expect(gap.n == UInt64(count))
+            #expect(gap.body["through"]?.double == Double(gap.n))
+            #expect(gap.n >= 2 && gap.n <= count, "\(gap.n)")
             #expect(gap.body["reason"]?.string?.isEmpty == false)
             #expect(seen.map(\.n) == seen.map(\.n).sorted())
             let behind = try site.client.events(after: gap.n, limit: 10).items
