@@ -18,6 +18,9 @@ package final class LatencyHistogram: @unchecked Sendable {
     /// One for at most 1 µs, the decades, one for more than 100 s.
     static let bucketCount = LatencyHistogram.bucketsPerDecade * LatencyHistogram.decadeCount + 2
 
+    /// Longer latencies, of 292 years, are not told apart.
+    static let longestNanoseconds = UInt64(Int64.max)
+
     private let counts: UnsafeMutablePointer<Atomic<UInt64>>
     private let sum = Atomic<UInt64>(0)
     private let largest = Atomic<UInt64>(0)
@@ -34,6 +37,7 @@ package final class LatencyHistogram: @unchecked Sendable {
     /// Adds `count` latencies of `nanoseconds`.
     package func record(_ nanoseconds: UInt64, count: UInt64 = 1) {
         guard count > 0 else { return }
+        let nanoseconds = min(nanoseconds, Self.longestNanoseconds)
         unsafe self.counts[Self.index(of: nanoseconds)].wrappingAdd(count, ordering: .relaxed)
         self.sum.wrappingAdd(nanoseconds &* count, ordering: .relaxed)
         if nanoseconds > self.largest.load(ordering: .relaxed) {
