@@ -233,6 +233,19 @@ extension IntegrationTests {
             let anchor = try site.ledger().last { $0.kind == "accessLogAnchored" }
             #expect(anchor?.body["record"]?.double == Double(rows.count))
             try site.expectRecordsVerify()
+            // A log written anew, with a chain of its own, is not the one the ledger knows.
+            let access = "\(site.state)/access"
+            try ChildProcess.run([try Places.tool("rm"), "-r", access])
+            try await site.start()
+            #expect(try await site.stop() == 0)
+            let report = try ChildProcess.run(
+                [
+                    try Places.program("midwatch"), "audit", "verify", "--state", site.state,
+                    "--json",
+                ], statuses: [1])
+            let json = try JSONValue(parsing: report.trimmed)
+            #expect(json.value(atPath: "accessLog.ok") == .bool(true))
+            #expect(json.value(atPath: "accessLog.anchorBroken") != nil, "\(report)")
         }
     }
 }
