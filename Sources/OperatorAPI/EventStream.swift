@@ -9,10 +9,15 @@ internal import OperatorViews
 /// response is never begun.
 final class StreamSeat: Sendable {
     private let metrics: RequestMetrics
+    private let address: String
 
-    init(_ metrics: RequestMetrics) { self.metrics = metrics }
+    /// `address` has taken the place.
+    init(_ metrics: RequestMetrics, address: String) {
+        self.metrics = metrics
+        self.address = address
+    }
 
-    deinit { self.metrics.closeStream() }
+    deinit { self.metrics.closeStream(address: self.address) }
 }
 
 /// Server-sent events of the ledger (WHATWG HTML, "Server-sent events").

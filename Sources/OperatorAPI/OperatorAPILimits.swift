@@ -24,6 +24,8 @@ package enum OperatorAPILimits {
     package static let pageItemsDefault = 200
     /// Event streams open at once over all listeners.
     package static let streamSubscribersMax = 16
+    /// Event streams of one account or address: nobody takes all of them.
+    package static let streamsPerAddressMax = 8
     /// Events fetched from the ledger at once for a stream.
     package static let streamBatchMax = 100
     /// A stream without an event gets a comment this often, so that both ends see a dead link.

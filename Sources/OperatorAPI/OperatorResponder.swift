@@ -106,6 +106,7 @@ struct OperatorResponder: HTTPResponder {
         case .health: return Self.health(await self.backend.health())
         case .ready: return Self.health(await self.backend.readiness())
         case .metrics: return await self.metricsPage()
+        case .description: return Self.description()
         case .status: return Self.json(await self.backend.status())
         case .sensors: return Self.json(try await self.sensors(QueryReader(target.query)))
         case .alarms: return Self.json(try await self.alarms(QueryReader(target.query)))
@@ -118,11 +119,20 @@ struct OperatorResponder: HTTPResponder {
         case health = "healthz"
         case ready = "readyz"
         case metrics
+        case description = "v1/openapi.json"
         case status = "v1/status"
         case sensors = "v1/sensors"
         case alarms = "v1/alarms"
         case events = "v1/events"
         case stream = "v1/stream"
+    }
+
+    /// What can be asked for; the same for everybody.
+    private static func description() -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "application/json", .xContentTypeOptions: "nosniff"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: APIDescription.text + "\n")))
     }
 
     private static func require(_ method: HTTPRequest.Method, of request: Request) throws {
@@ -199,12 +209,14 @@ struct OperatorResponder: HTTPResponder {
         } else {
             after = await self.backend.newestEvent()
         }
-        guard self.metrics.openStream() else {
+        let address = await self.address(of: context)
+        guard self.metrics.openStream(address: address) else {
             throw Problem(
                 .tooManySubscribers,
-                detail: "\(OperatorAPILimits.streamSubscribersMax) streams are open")
+                detail: "\(OperatorAPILimits.streamSubscribersMax) streams are open, or "
+                    + "\(OperatorAPILimits.streamsPerAddressMax) by \(address)")
         }
-        let seat = StreamSeat(self.metrics)
+        let seat = StreamSeat(self.metrics, address: address)
         let stream = EventStream(
             backend: self.backend, metrics: self.metrics, stopping: self.stopping,
             hangUp: try await HangUpHandler.watch(context.channel), after: after, seat: seat)

@@ -30,9 +30,13 @@ package final class RequestMetrics: Sendable {
         }
     }
 
-    /// Takes a place among the streams; false if all are taken.
-    func openStream() -> Bool {
-        guard self.streamsOpen.take(max: OperatorAPILimits.streamSubscribersMax) else {
+    /// Takes a place among the streams; false if all are taken, or too many by this address.
+    func openStream(address: String) -> Bool {
+        guard
+            self.streamsOpen.take(
+                max: OperatorAPILimits.streamSubscribersMax,
+                perAddressMax: OperatorAPILimits.streamsPerAddressMax, address: address)
+        else {
             self.add(.streamsRefused)
             return false
         }
@@ -40,7 +44,7 @@ package final class RequestMetrics: Sendable {
         return true
     }
 
-    func closeStream() { self.streamsOpen.giveBack() }
+    func closeStream(address: String) { self.streamsOpen.giveBack(address: address) }
 
     package var openStreamCount: Int { self.streamsOpen.count }
 
