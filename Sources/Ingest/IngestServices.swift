@@ -13,10 +13,12 @@ package struct IngestServices: Sendable {
     package var latencies: StageLatencies
     /// Told of connections and of logins that failed, on event loops: it must not block.
     package var onAccess: @Sendable (AccessEvent) -> Void
+    /// What the run received, for the start that follows a crash.
+    package var run: RunTally
 
     package init(
         ring: ReadingRing, sensors: SensorRegistry, sources: SourceRegistry, clock: IngestClock,
-        latencies: StageLatencies = StageLatencies(),
+        run: RunTally = .standalone(), latencies: StageLatencies = StageLatencies(),
         onAccess: @escaping @Sendable (AccessEvent) -> Void = { _ in }
     ) {
         self.ring = ring
@@ -25,6 +27,7 @@ package struct IngestServices: Sendable {
         self.clock = clock
         self.latencies = latencies
         self.onAccess = onAccess
+        self.run = run
     }
 }
 
@@ -36,4 +39,6 @@ package enum LossCause: UInt64, Sendable {
     case kernelBuffer = 2
     /// Datagrams that were longer than what is read.
     case truncatedDatagram = 3
+    /// Readings that were received and that the end of the run before kept from the journal.
+    case endOfRun = 4
 }

@@ -19,13 +19,13 @@ enum AcknowledgementHistory {
     private static let alarmCountMax = 65_536
     private static let kind = Array("alarmAcknowledged".utf8)
 
-    /// Reads the records up to `newest`, then those in `caughtUp`, and tells `live`.
+    /// Reads the records up to `newest` and tells `live`.
     ///
     /// The thread is not joined: a disk may hold it.
     static func read(
-        folder: String, newest: UInt64, caughtUp: [LedgerCatchUp.Entry], into live: LiveState
+        folder: String, newest: UInt64, into live: LiveState
     ) {
-        guard newest > 0 || !caughtUp.isEmpty else { return }
+        guard newest > 0 else { return }
         _ = LoopThread("ack-history") {
             var found: [String: LiveState.Acknowledgement] = [:]
             let first = newest > Self.recordCountMax ? newest - Self.recordCountMax : 0
@@ -33,7 +33,6 @@ enum AcknowledgementHistory {
             while let item = reader.next(through: newest) {
                 if case .line(let line) = item { Self.take(line.body, into: &found) }
             }
-            for entry in caughtUp { Self.take(entry.body, into: &found) }
             live.remember(found)
         }
     }

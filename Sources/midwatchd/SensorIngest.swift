@@ -62,7 +62,7 @@ final class SensorIngest: Sendable {
         self.configuration = configuration
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
-            latencies: latencies, onAccess: onAccess)
+            run: vitals.runTally, latencies: latencies, onAccess: onAccess)
         self.watermark = watermark
         self.vitals = vitals
         self.logger = logger

@@ -66,18 +66,23 @@ extension StatusReporter {
         for (outcome, value) in [
             ("received", totals.received), ("accepted", totals.accepted),
             ("rejected", totals.rejected), ("shed", totals.shed),
+            ("redelivered", totals.redelivered),
         ] {
             page.counter("readings_total", help, value, [("outcome", outcome)])
         }
         page.counter(
-            "readings_redelivered_total", "Accepted readings that came again and count once.",
-            self.parts.live.counts.redelivered)
+            "readings_redelivered_total", "Readings that came again and count once.",
+            totals.redelivered)
         page.counter(
             "readings_stored_total", "Readings stored in the archive since the start.",
             self.parts.historian.counters[.stored])
         page.counter(
             "journal_unrecorded_total", "Readings evaluated but not journaled.",
             self.parts.staging.status.unrecordedTotal)
+        page.counter(
+            "journal_unrecorded_control_total",
+            "Ticks, anchors and other records of our own not journaled.",
+            self.parts.staging.status.unrecordedControlTotal)
         page.counter(
             "journal_records_total", "Records made durable since the start.",
             self.parts.journal.committedCount)
