@@ -68,6 +68,10 @@ struct DatagramIntake: ~Copyable {
         self.offer(.normal)
         self.offer(.low)
         self.publish(datagramCount: datagrams.count)
+        // All of the batch count with what the oldest datagram waited.
+        let latency = self.services.clock.now().nanosecondsSince(now)
+        self.services.latencies[.arrivalToRing].record(
+            latency &+ self.tally.queueDelayMax, count: self.tally.received)
         if self.tally.queueDelayMax > UDPListener.lagMinNanoseconds {
             self.lag.note(self.tally.queueDelayMax)
         }

@@ -18,6 +18,7 @@ extension MQTTConnection {
         guard endpoint.authenticate(name, userName, password) else {
             self.pendingConnect = nil
             self.statistics.counters.add(.authenticationFailures)
+            self.report(.loginFailed, user: userName)
             if let close = self.machine.connectRefused(.badUserNameOrPassword) { self.end(close) }
             return false
         }
@@ -35,6 +36,7 @@ extension MQTTConnection {
             }
         }
         self.pendingConnect = nil
+        self.report(.connected, user: userName)
         let identifier = name.isEmpty ? "midwatch-\(self.identifier)" : name
         self.claim(identifier)
         self.client = (identifier, source.index, source.isOwn)
@@ -66,6 +68,15 @@ extension MQTTConnection {
             break
         }
         if let fault = close.fault { self.statistics.faults.add(fault) }
+    }
+
+    /// Tells the access log.
+    private func report(_ kind: AccessEvent.Kind, user: String?) {
+        let endpoint = self.loop.endpoint
+        endpoint.services.onAccess(
+            AccessEvent(
+                kind, listener: endpoint.configuration.name, address: self.address,
+                user: user ?? ""))
     }
 
     /// Gives the client identifier up and says what the ending tells about the source.

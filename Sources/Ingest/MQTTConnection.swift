@@ -29,6 +29,8 @@ final class MQTTConnection: ChannelInboundHandler {
     /// Bytes that may pile up while the connection is not read: what the kernel had when the peer
     /// closed is handed over at once, whether it is asked for or not.
     static let heldBytesMax = 8 << 20
+    /// Socket reads whose acknowledgements are timed apart.
+    static let markCountMax = 64
     /// How long a peer may refuse what is written to it.
     static let outboundPauseMaxNanoseconds: UInt64 = 60_000_000_000
 
@@ -53,6 +55,10 @@ final class MQTTConnection: ChannelInboundHandler {
     private var backlogEnd: UInt64 = 0
     private var readAt = MonotonicInstant.zero
     private var isAwaitingDurable = false
+    /// Messages taken since the last socket read, and those of them that await an acknowledgement.
+    private var takenCount: UInt64 = 0
+    private var unacknowledged = (count: UInt64(0), last: UInt64(0))
+    private var marks: LatencyMarks
     private var isTransportClosed = false
     private(set) var isEnded = false
     private var isBusy = false
@@ -68,6 +74,7 @@ final class MQTTConnection: ChannelInboundHandler {
         options.connectBytesMax = min(options.connectBytesMax, configuration.packetBytesMax)
         options.receiveMaximum = UInt16(clamping: configuration.inflightCountMax)
         options.keepAliveMax = configuration.keepAliveSecondsMax
+        self.marks = LatencyMarks(capacity: Self.markCountMax)
         self.machine = MQTTConnectionMachine(
             options: options, now: loop.endpoint.services.clock.now())
     }
@@ -129,6 +136,9 @@ final class MQTTConnection: ChannelInboundHandler {
     /// Every record below `through` is durable; returns whether acknowledgements still wait.
     func durable(below through: UInt64) -> Bool {
         if through > 0 {
+            self.marks.settle(
+                through: through - 1, now: self.now,
+                in: self.loop.endpoint.services.latencies[.publishToAcknowledged])
             switch self.machine.durable(through: through - 1, now: self.now) {
             case .nothing: break
             case .write: self.write()
@@ -192,6 +202,7 @@ final class MQTTConnection: ChannelInboundHandler {
         while self.pause.isEmpty, !self.isEnded, self.feed() { self.process() }
         self.isBusy = false
         self.write()
+        self.recordLatencies()
         if self.machine.waitingAcknowledgementCount > 0, !self.isAwaitingDurable, !self.isEnded {
             self.isAwaitingDurable = true
             self.loop.awaitDurable(self)
@@ -200,6 +211,19 @@ final class MQTTConnection: ChannelInboundHandler {
         if self.isTransportClosed, self.pause.isEmpty, !self.isEnded {
             self.end(self.machine.transportClosed())
         }
+    }
+
+    /// What one socket read brought counts with its arrival.
+    private func recordLatencies() {
+        guard self.takenCount > 0 else { return }
+        let arrival = self.arrival
+        self.loop.endpoint.services.latencies[.arrivalToRing].record(
+            from: arrival, to: self.now, count: self.takenCount)
+        self.takenCount = 0
+        guard self.unacknowledged.count > 0 else { return }
+        self.marks.add(
+            through: self.unacknowledged.last, at: arrival, count: self.unacknowledged.count)
+        self.unacknowledged.count = 0
     }
 
     /// Hands bytes to the machine; false when there are none.
@@ -258,7 +282,12 @@ final class MQTTConnection: ChannelInboundHandler {
             outcome = loop.intake.take(incoming, topic: topic, payload: payload)
         }
         switch outcome {
-        case .taken(let last): self.machine.publishAccepted(through: last, now: self.readAt)
+        case .taken(let last):
+            self.takenCount &+= 1
+            if publish.packetIdentifier != 0 {
+                self.unacknowledged = (self.unacknowledged.count &+ 1, last)
+            }
+            self.machine.publishAccepted(through: last, now: self.readAt)
         case .refused(let code): self.machine.publishRefused(code, now: self.readAt)
         case .ringFull:
             self.statistics.counters.add(.ringPauses)

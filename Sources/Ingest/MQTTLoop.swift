@@ -87,6 +87,10 @@ final class MQTTLoop: @unchecked Sendable {
             case .beyondLimit: counters.add(.connectionsBeyondLimit)
             case .beyondAddressLimit: counters.add(.connectionsBeyondAddressLimit)
             }
+            self.endpoint.services.onAccess(
+                AccessEvent(
+                    .turnedAway, listener: self.endpoint.configuration.name, address: address,
+                    detail: String(describing: error)))
             throw error
         }
         let connection = MQTTConnection(identifier: identifier, address: address, loop: self)

@@ -56,7 +56,7 @@ struct AlertBuilder: Sendable {
             json.field("recorded", isRecorded)
         }
         return Alert(
-            id: "alert_\(id.position.epoch)_\(id.position.n)_\(id.ordinal)",
+            id: Self.alertID(id),
             alarmKey: Self.key(alarmID), alarmID: alarmID,
             sequence: id.position.n << 12 | UInt64(min(id.ordinal, 4_095)), priority: priority,
             type: type,
@@ -134,6 +134,11 @@ struct AlertBuilder: Sendable {
         case "alarmAcknowledged": "alarm.acknowledged"
         default: nil
         }
+    }
+
+    /// The id of a decision's alert.
+    static func alertID(_ id: DecisionID) -> String {
+        "alert_\(id.position.epoch)_\(id.position.n)_\(id.ordinal)"
     }
 
     /// At most four significant decimals, for sentences.

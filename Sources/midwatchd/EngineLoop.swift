@@ -30,13 +30,15 @@ final class EngineLoop: Sendable {
     private let clock: EngineClock
     private let progress: StageProgress
     private let checkpoints: CheckpointWriter
+    private let latency: LatencyHistogram
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
     private let worstLateness = Atomic<UInt64>(0)
 
     init(
         ring: ReadingRing, staging: JournalStaging, gate: EffectGate, live: LiveState,
-        clock: EngineClock, progress: StageProgress, checkpoints: CheckpointWriter
+        clock: EngineClock, progress: StageProgress, checkpoints: CheckpointWriter,
+        latency: LatencyHistogram
     ) {
         self.ring = ring
         self.staging = staging
@@ -45,6 +47,7 @@ final class EngineLoop: Sendable {
         self.clock = clock
         self.progress = progress
         self.checkpoints = checkpoints
+        self.latency = latency
     }
 
     /// Ticks that were more than `lagMinNanoseconds` late.
@@ -80,6 +83,9 @@ final class EngineLoop: Sendable {
         /// When the next turn should begin at the latest, if this thread gets its time.
         var expectedBy = MonotonicInstant.distantFuture
         var namesChanged = true
+        /// Readings of the batch before this turn, and when the first of them arrived.
+        var readings: UInt64 = 0
+        var firstArrival = MonotonicInstant.zero
         var epoch: UInt32 = 0
 
         /// Keeps count of control records, which may stand in the ring in part.
@@ -112,6 +118,10 @@ final class EngineLoop: Sendable {
         while true {
             self.progress.beat()
             let now = self.clock.now()
+            if turn.readings > 0 {
+                self.latency.record(from: turn.firstArrival, to: now, count: turn.readings)
+                turn.readings = 0
+            }
             self.tick(&engine, &turn, now: now)
             let count = reader.available(max: Self.batchMax)
             if count > 0 {
@@ -180,6 +190,8 @@ final class EngineLoop: Sendable {
             let n = reader.next &+ UInt64(offset)
             engine.apply(slot, n: n)
             if slot.kindRaw == SlotKind.reading.rawValue {
+                if turn.readings == 0 { turn.firstArrival = slot.arrival }
+                turn.readings &+= 1
                 turn.dirty.insert(slot.sensor.rawValue)
             } else {
                 if slot.kindRaw == SlotKind.tick.rawValue { turn.tickInFlight = false }
@@ -198,7 +210,9 @@ final class EngineLoop: Sendable {
             if decision.kind == .alarmAcknowledged, let command = engine.lastCommand,
                 let alarm = engine.alarmIndex(decision.alarm, of: Int(decision.sensor.rawValue))
             {
-                self.live.note(command, acknowledged: alarm, activation: decision.activation)
+                self.live.note(
+                    command, acknowledged: alarm, activation: decision.activation,
+                    at: decision.wall)
             }
             if decision.kind == .configurationApplied {
                 self.live.publishRules(engine.ruleBook)

@@ -52,6 +52,7 @@ final class SensorIngest: Sendable {
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
         ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark, vitals: VitalsPage,
+        latencies: StageLatencies, onAccess: @escaping @Sendable (AccessEvent) -> Void,
         logger: Logger
     ) {
         let ingestClock = IngestClock(now: { clock.now() }, wall: { EngineClock.wall() })
@@ -65,7 +66,7 @@ final class SensorIngest: Sendable {
         self.configuration = configuration
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
-            run: vitals.runTally)
+            run: vitals.runTally, latencies: latencies, onAccess: onAccess)
         self.board = ListenerBoard(names: OwnListener.all(of: configuration).map(\.name))
         self.watermark = watermark
         self.vitals = vitals

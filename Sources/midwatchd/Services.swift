@@ -54,7 +54,7 @@ final class CoreService: Service {
     private let journalLoop: JournalLoop
     private let ledgerLoop: LedgerLoop
     private let housekeeper: Housekeeper
-    private let outcomes: OutcomeLog
+    private let access: AccessLog
     private let vitals: VitalsPage
 
     /// Holds the engine until its thread takes it.
@@ -65,7 +65,7 @@ final class CoreService: Service {
     init(
         engine: consuming sending AlarmEngine, opening: Opening, engineLoop: EngineLoop,
         journalLoop: JournalLoop, ledgerLoop: LedgerLoop, housekeeper: Housekeeper,
-        outcomes: OutcomeLog, vitals: VitalsPage
+        access: AccessLog, vitals: VitalsPage
     ) {
         self.engine = Mutex(EngineBox(engine: engine))
         self.opening = opening
@@ -73,7 +73,7 @@ final class CoreService: Service {
         self.journalLoop = journalLoop
         self.ledgerLoop = ledgerLoop
         self.housekeeper = housekeeper
-        self.outcomes = outcomes
+        self.access = access
         self.vitals = vitals
     }
 
@@ -87,7 +87,7 @@ final class CoreService: Service {
         }
         let journalThreads = self.journalLoop.start()
         let ledgerThreads = self.ledgerLoop.start()
-        let accessThread = self.outcomes.start()
+        self.access.start()
         let keeperThreads = self.housekeeper.start()
         try? await gracefulShutdown()
         // The last inputs are evaluated, then written, then their effects recorded.
@@ -96,14 +96,14 @@ final class CoreService: Service {
         _ = self.opening.ring.offer(stop, criticality: .own)
         self.engineLoop.requestStop()
         engineThread.join()
+        // Before the ledger, which takes its last word.
+        self.access.finish()
         self.ledgerLoop.requestStop()
         for thread in ledgerThreads { thread.join() }
         self.journalLoop.requestStop()
         for thread in journalThreads { thread.join() }
         self.housekeeper.requestStop()
         for thread in keeperThreads { thread.join() }
-        self.outcomes.requestStop()
-        accessThread.join()
     }
 
     /// Carries the engine into its thread.
@@ -116,16 +116,18 @@ final class CoreService: Service {
 
 /// The archive writer on a thread of its own.
 final class HistorianService: Service {
-    let status = HistorianStatus()
+    let status: HistorianStatus
     let storeName: String
     private let makeRun: @Sendable (_ stop: @escaping () -> Bool) -> Void
     private let stop = StopFlag()
 
     init(
         _ configuration: MidwatchConfiguration, folders: Folders, feed: HistorianFeed,
-        clock: EngineClock, live: LiveState, progress: StageProgress, logger: Logger
+        clock: EngineClock, live: LiveState, progress: StageProgress, archiving: ArchiveLatency,
+        logger: Logger
     ) {
-        let status = self.status
+        let status = HistorianStatus { archiving.stored(through: $0.n) }
+        self.status = status
         let days = Int32(clamping: configuration.archive.retentionNanoseconds / 86_400_000_000_000)
         var settings = HistorianConfiguration()
         let unit: @Sendable (String) -> String = { live.ruleBook.declaration(for: $0).unit }
@@ -228,30 +230,37 @@ struct APIService: Service {
     private static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private let makeServer: @Sendable () throws -> OperatorAPIServer
+    private let files: FileReadThread
     private let progress: StageProgress
     private let clock: EngineClock
     private let own: OwnCounters
     private let logger: Logger
 
     init(
-        _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
-        clock: EngineClock, own: OwnCounters, logger: Logger
+        _ configuration: APIConfiguration, desk: OperatorDesk, files: FileReadThread,
+        access: AccessLog, progress: StageProgress, clock: EngineClock, own: OwnCounters,
+        logger: Logger
     ) {
         self.clock = clock
         self.own = own
+        self.files = files
         let settings = OperatorAPIConfiguration(
             socketPath: configuration.unixSocketPath,
             loopback: configuration.tcp.map {
                 OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
             })
+        let count: @Sendable (AccessEvent) -> Void = { access.count($0) }
         self.makeServer = {
-            try OperatorAPIServer(configuration: settings, backend: desk, logger: logger)
+            try OperatorAPIServer(
+                configuration: settings, backend: desk, logger: logger, onAccess: count)
         }
         self.progress = progress
         self.logger = logger
     }
 
     func run() async throws {
+        self.files.start()
+        defer { self.files.requestStop() }
         await withTaskGroup { group in
             group.addTask { await self.serve() }
             group.addTask {

@@ -85,7 +85,7 @@ extension StatusReporter {
         readout.levels[.ledgerWaiting] = Double(self.parts.gate.unwrittenCount)
         readout.totals[.ledgerLost] =
             self.parts.gate.unwrittenLostCount + self.parts.ledger.lostNoteCount
-            + self.parts.outcomes.lostCount
+            + self.parts.access.lostCount
         readout.totals[.effectsUnrecorded] = self.parts.own.effectsUnrecorded
     }
 
@@ -219,7 +219,7 @@ extension StatusReporter {
                 "midwatch_ledger_records_lost_total", lost, "outcome",
                 self.parts.ledger.lostNoteCount),
             counter(
-                "midwatch_ledger_records_lost_total", lost, "attempt", self.parts.outcomes.lostCount
+                "midwatch_ledger_records_lost_total", lost, "access", self.parts.access.lostCount
             ),
             counter(
                 "midwatch_effects_unrecorded_total",

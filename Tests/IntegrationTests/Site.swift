@@ -220,10 +220,14 @@ final class Site {
     // MARK: - Records
 
     /// The bodies of the ledger's lines, in order, each with when it was written.
-    func ledger() throws -> [LedgerEntry] {
+    func ledger() throws -> [LedgerEntry] { try self.entries(in: "ledger") }
+
+    /// The same of another log in the ledger's format.
+    func entries(in folder: String) throws -> [LedgerEntry] {
         var entries: [LedgerEntry] = []
-        for name in File.names("\(self.state)/ledger") {
-            let bytes = File.bytes("\(self.state)/ledger/\(name)", beforeZeros: true) ?? []
+        for name in File.names("\(self.state)/\(folder)") {
+            let bytes =
+                File.bytes("\(self.state)/\(folder)/\(name)", beforeZeros: true) ?? []
             for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n")
             where line.hasPrefix("{\"n\":") {
                 let json = try JSONValue(parsing: String(line))
