@@ -156,10 +156,11 @@ var targets: [Target] = [
         "StateFolderTests",
         ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
     tests(
-        "midwatchdTests",
+        "MidwatchdTests",
         [
-            "midwatchd", "AlarmEngine", "AlertDelivery", "MidwatchConfiguration", "MidwatchModel",
-            "StateFolder",
+            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
+            "MidwatchConfiguration", "MidwatchModel", "ReadingRing", "StateFolder", "Vitals",
+            "CLinux",
         ], [log]),
     tests("ArchitectureTests", []),
     tests(

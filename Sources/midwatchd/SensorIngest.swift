@@ -64,7 +64,8 @@ final class SensorIngest: Sendable {
             restored: report.sources.dropFirst().map(\.name), ring: ring, clock: ingestClock)
         self.configuration = configuration
         self.services = IngestServices(
-            ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock)
+            ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
+            run: vitals.runTally)
         self.board = ListenerBoard(names: OwnListener.all(of: configuration).map(\.name))
         self.watermark = watermark
         self.vitals = vitals
