@@ -70,7 +70,8 @@ extension StatusReporter {
             staging.oldestStagedAt.map { self.seconds(from: $0, to: readout.at) } ?? 0
         readout.levels[.journalStaging] =
             Double(staging.stagedCount) / Double(self.parts.staging.capacity)
-        readout.totals[.journalUnrecorded] = staging.unrecordedTotal
+        readout.totals[.journalUnrecorded] =
+            staging.unrecordedTotal + staging.unrecordedControlTotal
         readout.levels[.damage] = Double(self.parts.damageCount)
         let archive = self.parts.historian
         readout.levels[.archiveState] =
