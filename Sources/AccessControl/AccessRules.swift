@@ -159,6 +159,9 @@ package struct AccessRules: Equatable, Sendable {
 
 /// What one client may publish and read.
 package struct TopicPermissions: Equatable, Sendable {
+    /// Nothing at all.
+    package static let none = Self([])
+
     private let denied: [TopicFilter]
     private let writable: [TopicFilter]
     private let readable: [TopicFilter]

@@ -57,6 +57,10 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
     case noTopicRule = 11
     /// The payload gives no reading; `PayloadError` says why.
     case malformedPayload = 12
+    /// The access file does not allow this client the topic.
+    case accessDenied = 13
+    /// The source has brought as many undeclared sensors as it may.
+    case sourceLimit = 14
 
     /// Word used in metrics and in the reject log.
     package var word: String { String(describing: self) }
@@ -66,6 +70,7 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
         case .malformedPath: self = .malformedPath
         case .undeclaredLimit: self = .undeclaredLimit
         case .sensorLimit: self = .sensorLimit
+        case .sourceLimit: self = .sourceLimit
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlertDelivery
+import Ingest
 import JSONText
 import Journal
 import Logging
@@ -35,7 +36,7 @@ final class OutcomeLog: Sendable {
 
     func attach(_ ledger: LedgerLoop) { self.ledger.withLock { $0 = ledger } }
 
-    /// Attempts that found no place here.
+    /// Attempts and refusals that found no place here.
     var lostCount: UInt64 { self.lost.load(ordering: .relaxed) }
 
     func start() -> LoopThread { LoopThread("access-log") { self.run() } }
@@ -95,6 +96,19 @@ final class OutcomeLog: Sendable {
         case .unrouted(let alertID, _):
             self.logger.debug("alert without a route", metadata: ["alert.id": "\(alertID)"])
         }
+    }
+
+    /// Takes a login that failed or a publish that was denied; any thread, returns at once.
+    func note(_ report: MQTTAccessReport) {
+        self.attempt(
+            Self.fields("accessRefused") { json in
+                json.field("listener", report.listener)
+                json.field("address", report.address)
+                json.field("client", report.clientIdentifier)
+                json.field("user", report.userName)
+                json.field("cause", report.cause.rawValue)
+                json.field("failures", report.failureCount)
+            })
     }
 
     private func attempt(_ body: [UInt8]) {

@@ -18,6 +18,7 @@ final class StatusReporter: Sendable {
         var node: String
         var site: String
         var unsafeSettings: [String]
+        var listenerWarnings: @Sendable () -> [String]
         var startedAt: WallInstant
         var epoch: UInt32
         var ring: ReadingRing
@@ -159,6 +160,7 @@ final class StatusReporter: Sendable {
         if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
         return modes + self.silentParts() + self.parts.unsafeSettings
+            + self.parts.listenerWarnings()
     }
 
     /// Stages that do not turn, and a watchdog that was there and is not any more.

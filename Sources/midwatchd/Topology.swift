@@ -113,7 +113,8 @@ struct Topology {
         // 6. What comes in.
         let ingest = SensorIngest(
             configuration, report: report, rules: rules, ring: ring, clock: clock,
-            watermark: watermark, vitals: vitals, logger: logger)
+            watermark: watermark, vitals: vitals, logger: logger,
+            accessReport: { outcomes.note($0) })
 
         // 7. The archive follows the journal.
         let historian = try HistorianService(
@@ -130,7 +131,8 @@ struct Topology {
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
-                unsafeSettings: configuration.unsafeSettings, startedAt: EngineClock.wall(),
+                unsafeSettings: configuration.unsafeSettings,
+                listenerWarnings: { ingest.warnings() }, startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 engine: engineLoop, historian: historian.status, storeName: historian.storeName,
