@@ -44,7 +44,7 @@ struct AddressTable {
     private let countMax: Int
     private var entries: [AddressKey: Entry] = [:]
 
-    /// - Parameter connectRate: Connections per second and address; 0 for any.
+    /// `connectRate`: connections per second and address, 0 for any.
     init(connectRate: Int, connectBurst: Int, countMax: Int = Self.countMax) {
         precondition(countMax > 0, "a table has room")
         self.connectRate = connectRate

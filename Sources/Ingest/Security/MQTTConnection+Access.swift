@@ -96,8 +96,7 @@ extension MQTTConnection {
 
     /// Whether this client may send one more message now; if not, it is not read until it may.
     func mayPublishNow() -> Bool {
-        let now = self.now
-        guard let wait = self.access.bucket?.wait(now: now), wait > 0 else { return true }
+        guard let wait = self.access.bucket?.wait(now: self.now), wait > 0 else { return true }
         self.gate.counters.add(.messageRatePauses)
         self.pause(for: .rate)
         let loop = self.loop

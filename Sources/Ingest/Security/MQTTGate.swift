@@ -73,6 +73,8 @@ final class MQTTGate: Sendable {
     /// Refusals reported per second, and at once: a flood must not push all else out of the log.
     private static let reportRate = 20
     private static let reportBurst = 200
+    /// Characters of a client's name in reports and logs.
+    private static let shownCharacterCount = 128
 
     let counters = CounterBlock<MQTTGateCounter>()
     let limits: MQTTSecurity.Limits
@@ -336,8 +338,8 @@ final class MQTTGate: Sendable {
         }
         let report = MQTTAccessReport(
             at: self.clock.now(), listener: self.name, address: login.address,
-            clientIdentifier: login.clientIdentifier, userName: login.userName ?? "", cause: cause,
-            failureCount: failureCount)
+            clientIdentifier: Self.shown(login.clientIdentifier),
+            userName: Self.shown(login.userName ?? ""), cause: cause, failureCount: failureCount)
         let (isReported, unlogged) = self.state.withLock { state -> (Bool, Int?) in
             let isReported = state.reportBucket.take(now: report.at)
             guard state.logBucket.take(now: report.at) else {
@@ -357,6 +359,18 @@ final class MQTTGate: Sendable {
                 "login.cause": "\(cause.rawValue)", "login.failures": "\(failureCount)",
                 "login.unlogged": "\(unlogged)",
             ])
+    }
+
+    /// A name as logs take it: short, without characters that could rewrite a terminal's line.
+    private static func shown(_ name: String) -> String {
+        var text = ""
+        for scalar in name.unicodeScalars.prefix(Self.shownCharacterCount) {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: text += "\u{FFFD}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
     }
 
     /// Seconds until our certificate ends; nil without TLS.
