@@ -75,8 +75,8 @@ var targets: [Target] = [
     target("TelemetryWire", ["MidwatchModel", "JSONText"]),
     target("AlarmEngine", ["MidwatchModel", "JSONText"]),
     target("OperatorViews", ["MidwatchModel", "JSONText"]),
+    // Logs, and what knows hash functions as they do
     target("AccessControl", [], [crypto, cryptoExtras]),
-    // Logs
     target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
     // Edges: one outside technology each
     target(

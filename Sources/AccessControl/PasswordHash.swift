@@ -52,6 +52,18 @@ package struct PasswordHash: Equatable, Sendable {
         self.init(form: form, salt: salt, hash: Self.derive(password, salt, form))
     }
 
+    /// A hash that no password has, to compare with where there is no user; takes as long.
+    package static func unmatched(iterations: Int) -> Self {
+        precondition((1...AccessLimits.iterationCountMax).contains(iterations), "iterations")
+        var generator = SystemRandomNumberGenerator()
+        func random(_ count: Int) -> [UInt8] {
+            (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        }
+        return Self(
+            form: .stretched(iterations: iterations), salt: random(Self.saltBytes),
+            hash: random(Self.hashBytes))
+    }
+
     /// Reads the part of a line behind the user's name.
     package init(parsing text: Substring) throws(Problem) {
         guard text.first == "$" else { throw .unknownForm }

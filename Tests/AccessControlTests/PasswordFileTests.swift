@@ -61,6 +61,13 @@ struct PasswordFileTests {
         #expect(again["b"]?.matches(password) == true)
     }
 
+    @Test func `a hash of nobody is matched by nothing and costs what it says`() {
+        let nobody = PasswordHash.unmatched(iterations: 7)
+        #expect(nobody.iterations == 7)
+        #expect(!nobody.matches([]) && !nobody.matches([0]))
+        #expect(nobody != PasswordHash.unmatched(iterations: 7))
+    }
+
     @Test func `changing one user keeps comments, order and the others`() throws {
         let text =
             "# gateways\n\(Self.mosquittoLine)\n\n# presses\nb:\(Self.mosquittoLine.dropFirst(8))\n"

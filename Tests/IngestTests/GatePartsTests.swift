@@ -127,24 +127,35 @@ struct GatePartsTests {
 
     // MARK: - Half-open connections
 
-    @Test func `who opens most gives up its oldest; the young and the others stay`() {
+    @Test func `who opens most gives up its oldest; its own kind has to wait`() {
         var table = HalfOpenTable<Int>(countMax: 4)
         let (flood, good) = (AddressKey("10.0.0.1"), AddressKey("10.0.0.2"))
-        func open(_ number: Int, _ address: AddressKey, _ time: UInt64)
-            -> HalfOpenTable<Int>.Admission
-        {
+        func open(
+            _ number: Int, _ address: AddressKey, _ time: UInt64
+        ) -> HalfOpenTable<Int>.Admission {
             table.open(number, address, now: self.at(time))
         }
-        #expect(open(1, good, 0) == .admitted)
-        #expect((2...4).map { open($0, flood, 1) } == [.admitted, .admitted, .admitted])
-        #expect(open(5, flood, 900) == .refused)
-        #expect(open(6, good, 900) == .refused)
-        #expect(open(7, good, 1_001) == .evicting(2))
-        #expect(open(8, flood, 1_001) == .evicting(3))
+        #expect((1...4).map { open($0, flood, 0) } == Array(repeating: .admitted, count: 4))
+        #expect(open(5, flood, 249) == .refused)
+        #expect(open(6, good, 1) == .evicting(1), "at once: it has fewer")
+        // Two of four each: nobody takes from the other what it has not more of.
+        #expect(open(7, good, 2) == .evicting(2))
+        #expect(open(8, good, 3) == .refused)
+        #expect(open(9, flood, 250) == .evicting(3))
         #expect(table.count == 4)
-        let closed = [table.close(1), table.close(1), table.close(3)]
+        let closed = [table.close(6), table.close(6), table.close(3)]
         #expect(closed == [true, false, false])
-        #expect(open(9, good, 1_001) == .admitted)
+        #expect(open(10, good, 250) == .admitted)
+    }
+
+    @Test func `many addresses with one connection each keep the young`() {
+        var table = HalfOpenTable<Int>(countMax: 3)
+        func open(_ number: Int, _ time: UInt64) -> HalfOpenTable<Int>.Admission {
+            table.open(number, AddressKey("10.0.0.\(number)"), now: self.at(time))
+        }
+        #expect((1...3).map { open($0, UInt64($0)) } == [.admitted, .admitted, .admitted])
+        #expect(open(4, 250) == .refused)
+        #expect(open(5, 251) == .evicting(1))
     }
 
     // MARK: - Passwords

@@ -23,13 +23,25 @@ extension IntegrationTests {
                 self.site = try Site(options, folder: folder)
             }
 
-            static func tls(_ authority: Certificates, more: String = "") -> String {
-                """
-                      tls:
-                        certificate: \(authority.certificate("server"))
-                        key: \(authority.key("server"))
-                \(more)
-                """
+            static func tls(_ authority: Certificates, more: [String] = []) -> String {
+                let keys =
+                    [
+                        "certificate: \(authority.certificate("server"))",
+                        "key: \(authority.key("server"))",
+                    ] + more
+                return "      tls:\n" + keys.map { "        \($0)\n" }.joined()
+            }
+
+            /// Starts the daemon and waits until its listener is open too.
+            func start() async throws {
+                try await self.site.start()
+                guard
+                    try await waits(
+                        20,
+                        until: {
+                            try self.site.client.status().modes.allSatisfy { $0 != "starting" }
+                        })
+                else { throw Trouble("the listeners stay closed: \(self.site.logTail)") }
             }
 
             func mosquitto(
@@ -74,12 +86,10 @@ extension IntegrationTests {
                 try File.write(
                     folder.file("access"),
                     "user press\ntopic write press/#\nuser paho\npattern write %u/%c\n")
-                return Installation.tls(authority) + """
-                          passwordFile: \(passwords)
-                          accessFile: \(folder.file("access"))
-                    """
+                return Installation.tls(authority) + "      passwordFile: \(passwords)\n"
+                    + "      accessFile: \(folder.file("access"))"
             }
-            try await setup.site.start()
+            try await setup.start()
             let trust = ["--cafile", setup.authority.authority]
             for (version, value) in [("mqttv311", 11), ("mqttv5", 12)] {
                 _ = try setup.mosquitto(
@@ -120,12 +130,10 @@ extension IntegrationTests {
                 try File.write(folder.file("access"), "user press\ntopic write press/a\n")
                 return Installation.tls(
                     authority,
-                    more: """
-                              clientCA: \(authority.authority)
-                              useCommonNameAsUser: true
-                        """) + "\n      accessFile: \(folder.file("access"))"
+                    more: ["clientCA: \(authority.authority)", "useCommonNameAsUser: true"])
+                    + "      accessFile: \(folder.file("access"))"
             }
-            try await setup.site.start()
+            try await setup.start()
             let stranger = try Certificates(in: setup.site.folder, named: "strange")
             try stranger.issue("stranger")
             let trust = ["--cafile", setup.authority.authority]
@@ -161,7 +169,7 @@ extension IntegrationTests {
             async throws
         {
             let setup = try Installation { _, authority in Installation.tls(authority) }
-            try await setup.site.start()
+            try await setup.start()
             let old = setup.authority.authority
             let signal = setup.site.folder.file("again")
             let standing = try ChildProcess(
@@ -243,7 +251,7 @@ extension IntegrationTests {
 
         @Test func `a thousand half handshakes leave TLS to those who finish`() async throws {
             let setup = try Installation { _, authority in Installation.tls(authority) }
-            try await setup.site.start()
+            try await setup.start()
             let idlers = try Self.idlers(setup.site)
             defer { idlers.send(SIGTERM) }
             #expect(try await waits(30) { idlers.logText.contains("standing") })

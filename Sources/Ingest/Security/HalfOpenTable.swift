@@ -4,10 +4,10 @@ internal import MidwatchModel
 
 /// Connections that have not sent a whole CONNECT yet, TLS handshakes included: a bounded number.
 ///
-/// When there are too many, the address that has the most gives up its oldest, so that whoever
-/// opens connections and says nothing takes the place of nobody but itself. A connection that is
-/// younger than `patienceNanoseconds` keeps its place: many honest clients at once, after a switch
-/// came back, are not thrown out by each other; then the newcomer is refused. Pure.
+/// When there are too many, the address that has the most gives up its oldest to whoever has fewer:
+/// who opens connections and says nothing takes the place of nobody but itself. To its own kind it
+/// gives up only one that is older than `patienceNanoseconds`, else the newcomer is refused: many
+/// honest clients behind one address, after a switch came back, do not throw each other out. Pure.
 struct HalfOpenTable<Identifier: Hashable & Sendable>: Sendable {
     enum Admission: Equatable {
         case admitted
@@ -16,8 +16,8 @@ struct HalfOpenTable<Identifier: Hashable & Sendable>: Sendable {
         case refused
     }
 
-    /// Time in which an honest client is through with its CONNECT.
-    static var patienceNanoseconds: UInt64 { 1_000_000_000 }
+    /// Time in which an honest client nearby is through with its CONNECT, TLS included.
+    static var patienceNanoseconds: UInt64 { 250_000_000 }
 
     private struct Entry {
         var identifier: Identifier
@@ -43,7 +43,7 @@ struct HalfOpenTable<Identifier: Hashable & Sendable>: Sendable {
     ) -> Admission {
         var evicted: Identifier?
         if self.entries.count >= self.countMax {
-            guard let victim = self.victim(now: now) else { return .refused }
+            guard let victim = self.victim(for: address, now: now) else { return .refused }
             evicted = victim
             _ = self.close(victim)
         }
@@ -63,11 +63,13 @@ struct HalfOpenTable<Identifier: Hashable & Sendable>: Sendable {
         return true
     }
 
-    private func victim(now: MonotonicInstant) -> Identifier? {
-        guard let most = self.counts.max(by: { $0.value < $1.value })?.key,
-            let oldest = self.entries.first(where: { $0.address == most }),
-            now.nanosecondsSince(oldest.since) >= Self.patienceNanoseconds
-        else { return nil }
-        return oldest.identifier
+    private func victim(for address: AddressKey, now: MonotonicInstant) -> Identifier? {
+        let most = self.counts.values.max() ?? 0
+        guard let oldest = self.entries.first(where: { self.counts[$0.address] == most }) else {
+            return nil
+        }
+        let isFair = self.counts[address, default: 0] + 1 < most
+        let isOld = now.nanosecondsSince(oldest.since) >= Self.patienceNanoseconds
+        return isFair || isOld ? oldest.identifier : nil
     }
 }

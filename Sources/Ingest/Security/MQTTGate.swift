@@ -107,7 +107,7 @@ final class MQTTGate: Sendable {
     }
 
     private static func nobody(_ policy: MQTTSecurity.Policy) -> PasswordHash {
-        PasswordHash(password: [], iterations: policy.passwords?.iterationsMax ?? 1)
+        PasswordHash.unmatched(iterations: policy.passwords?.iterationsMax ?? 1)
     }
 
     /// Starts the password thread if the policy needs one; false if the system has none to give.

@@ -3,7 +3,7 @@
 
 usage: idlers.py PORT COUNT
 
-Whatever the server closes is opened again. Prints "standing" once all were opened; ends with
+They come from 127.0.0.2. Whatever the server closes is opened again at once. Prints "standing" once all were opened; ends with
 SIGTERM, or after two minutes.
 """
 
@@ -25,7 +25,7 @@ opened = 0
 def reopen():
     global opened
     try:
-        peer = socket.create_connection(("127.0.0.1", port), timeout=10)
+        peer = socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.2", 0))
         peer.sendall(starts[opened % len(starts)])
     except OSError:
         return
