@@ -62,6 +62,8 @@ extension MQTTConnection {
         if case .accepted(let user, let permissions) = verdict {
             self.access.user = user
             self.access.permissions = permissions
+            // Reports name who was let in, by whatever proof.
+            if let user { self.access.login?.userName = user }
         }
     }
 

@@ -168,6 +168,8 @@ final class MQTTGate: Sendable {
 
     /// The TLS handler refused what a peer sent.
     func transportFailed(_ error: any Error) {
+        // Many clients hang up without TLS's goodbye: MQTT has said what matters.
+        if let error = error as? NIOSSLError, error == .uncleanShutdown { return }
         // What it was is the peer's affair; a flood of it must not fill the log.
         self.counters.add(.tlsFailures)
         self.logger.debug("TLS failed", metadata: ["error": "\(error)"])
