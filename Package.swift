@@ -52,6 +52,7 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency =
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -74,12 +75,13 @@ var targets: [Target] = [
     target("TelemetryWire", ["MidwatchModel", "JSONText"]),
     target("AlarmEngine", ["MidwatchModel", "JSONText"]),
     target("OperatorViews", ["MidwatchModel", "JSONText"]),
-    // Logs
+    // Logs, and what knows hash functions as they do
+    target("AccessControl", [], [crypto, cryptoExtras]),
     target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
     // Edges: one outside technology each
     target(
-        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "CLinux"],
-        [nioCore, nioPosix, log]),
+        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "AccessControl", "CLinux"],
+        [nioCore, nioPosix, nioTLS, crypto, log]),
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
         "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
@@ -108,7 +110,7 @@ var targets: [Target] = [
         "midwatchd",
         [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
-            "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
+            "AccessControl", "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
             "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
         ], [log, lifecycle, signals, arguments]),
     program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
@@ -117,19 +119,21 @@ var targets: [Target] = [
         [
             "MidwatchModel", "JSONText", "AlarmEngine", "OperatorViews", "Journal", "Historian",
             "OperatorConsole", "MidwatchConfiguration", "StateFolder", "FleetSimulation",
-            "CLinux",
+            "AccessControl", "CLinux",
         ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
     tests("JSONTextTests", ["JSONText"]),
+    tests("AccessControlTests", ["AccessControl"]),
     tests("ReadingRingTests", ["ReadingRing", "MidwatchModel"]),
     tests("TelemetryWireTests", ["TelemetryWire", "MidwatchModel", "JSONText"]),
     tests("AlarmEngineTests", ["AlarmEngine", "MidwatchModel", "JSONText"]),
     tests("OperatorViewsTests", ["OperatorViews", "MidwatchModel", "JSONText"]),
     tests("JournalTests", ["Journal", "MidwatchModel", "JSONText", "CLinux"], [crypto]),
     tests(
-        "IngestTests", ["Ingest", "ReadingRing", "TelemetryWire", "MidwatchModel", "CLinux"],
-        [nioCore, nioPosix, nioEmbedded, log]),
+        "IngestTests",
+        ["Ingest", "ReadingRing", "TelemetryWire", "MidwatchModel", "AccessControl", "CLinux"],
+        [nioCore, nioPosix, nioEmbedded, nioTLS, log]),
     tests("HistorianTests", ["Historian", "EmbeddedStore", "MidwatchModel"], [log]),
     tests(
         "AlertDeliveryTests",

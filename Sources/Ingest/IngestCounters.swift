@@ -57,6 +57,10 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
     case noTopicRule = 11
     /// The payload gives no reading; `PayloadError` says why.
     case malformedPayload = 12
+    /// The access file does not allow this client the topic.
+    case accessDenied = 13
+    /// The source has brought as many undeclared sensors as it may.
+    case sourceLimit = 14
 
     /// Word used in metrics and in the reject log.
     package var word: String { String(describing: self) }
@@ -67,6 +71,7 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
         case .undeclaredLimit: self = .undeclaredLimit
         case .sensorLimit: self = .sensorLimit
         case .reservedPath: self = .reservedSensor
+        case .sourceLimit: self = .sourceLimit
         }
     }
 

@@ -15,11 +15,17 @@ extension MQTTConnection {
             )
         }
         let endpoint = self.loop.endpoint
-        guard endpoint.authenticate(name, userName, password) else {
+        switch self.judged(name, userName, password) {
+        case .accepted: break
+        case .refused(let code):
             self.pendingConnect = nil
             self.statistics.counters.add(.authenticationFailures)
             self.report(.loginFailed, user: userName)
-            if let close = self.machine.connectRefused(.badUserNameOrPassword) { self.end(close) }
+            if let close = self.machine.connectRefused(code) { self.end(close) }
+            return false
+        case nil:
+            self.pendingConnect = connect
+            self.pause(for: .verdict)
             return false
         }
         // A client without a name cannot be told from another one: it is no source.
@@ -105,8 +111,11 @@ extension MQTTConnection {
         let incoming = IncomingPublish(
             packetIdentifier: 0, isDuplicate: false, isHistorical: false, source: source,
             arrival: self.now)
-        let outcome = self.loop.intake.take(
-            incoming, topic: will.topic.span, payload: will.payload.span)
+        let outcome =
+            self.mayPublish(will.topic.span)
+            ? self.loop.intake.take(
+                incoming, topic: will.topic.span, payload: will.payload.span)
+            : self.loop.intake.deny(incoming, topic: will.topic.span)
         if outcome == .ringFull { self.statistics.counters.add(.willsLost) }
     }
 

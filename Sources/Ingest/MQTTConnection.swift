@@ -24,6 +24,10 @@ final class MQTTConnection: ChannelInboundHandler {
         static let inflight = Pause(rawValue: 1 << 1)
         static let outbound = Pause(rawValue: 1 << 2)
         static let stopping = Pause(rawValue: 1 << 3)
+        /// The gate has not judged the CONNECT yet.
+        static let verdict = Pause(rawValue: 1 << 4)
+        /// The client sent faster than it may.
+        static let rate = Pause(rawValue: 1 << 5)
     }
 
     /// Bytes that may pile up while the connection is not read: what the kernel had when the peer
@@ -44,11 +48,12 @@ final class MQTTConnection: ChannelInboundHandler {
     var client: (identifier: String, source: SourceIndex, isOwnSource: Bool)?
     /// A CONNECT whose source could not be registered yet.
     var pendingConnect: MQTTConnect?
+    var access: MQTTConnectionAccess
     /// Received and not yet taken by the machine.
     private var held: ByteBuffer?
     private(set) var pause: Pause = []
     private var pausedAt = MonotonicInstant.zero
-    private var receivedBytes: UInt64 = 0
+    private(set) var receivedBytes: UInt64 = 0
     /// Bytes of the stream that the machine has taken.
     private var takenBytes: UInt64 = 0
     /// Bytes of the stream before this one arrived at `pausedAt`.
@@ -67,6 +72,7 @@ final class MQTTConnection: ChannelInboundHandler {
         self.identifier = identifier
         self.address = address
         self.loop = loop
+        self.access = MQTTConnectionAccess(loop.endpoint.gate)
         let configuration = loop.endpoint.configuration
         var options = MQTTConnectionOptions()
         options.connectTimeoutNanoseconds = configuration.connectTimeoutNanoseconds
@@ -256,7 +262,7 @@ final class MQTTConnection: ChannelInboundHandler {
             case .connect(let connect):
                 if !self.admit(connect) { return }
             case .publish(let publish):
-                if !self.take(publish) { return }
+                if !self.mayPublishNow() || !self.take(publish) { return }
             case .stalled:
                 self.statistics.counters.add(.inflightPauses)
                 self.pause(for: .inflight)
@@ -279,8 +285,12 @@ final class MQTTConnection: ChannelInboundHandler {
         var outcome = PublishIntake.Outcome.ringFull
         let loop = self.loop
         self.machine.withPublish(publish) { topic, payload in
-            outcome = loop.intake.take(incoming, topic: topic, payload: payload)
+            outcome =
+                self.mayPublish(topic)
+                ? loop.intake.take(incoming, topic: topic, payload: payload)
+                : loop.intake.deny(incoming, topic: topic)
         }
+        if outcome != .ringFull { self.notePublished() }
         switch outcome {
         case .taken(let last):
             self.takenCount &+= 1
@@ -307,7 +317,7 @@ final class MQTTConnection: ChannelInboundHandler {
         self.pause.insert(cause)
     }
 
-    private func unpause(_ cause: Pause) {
+    func unpause(_ cause: Pause) {
         guard self.pause.contains(cause) else { return }
         self.pause.remove(cause)
         guard self.pause.isEmpty else { return }
@@ -351,7 +361,8 @@ final class MQTTConnection: ChannelInboundHandler {
 
     private func goOn(receivedInAll: UInt64?) {
         guard !self.isReadingStopped, !self.isEnded else { return }
-        self.backlogEnd = max(self.backlogEnd, receivedInAll ?? self.receivedBytes)
+        self.backlogEnd = max(
+            self.backlogEnd, receivedInAll.map(self.streamBytes) ?? self.receivedBytes)
         self.work()
         if !self.isReadingStopped { self.setAutoRead(true) }
     }

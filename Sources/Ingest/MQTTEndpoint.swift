@@ -45,6 +45,8 @@ package final class MQTTEndpoint: Sendable {
         package var takesRetainedAsHistorical = true
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         package var keepAliveSecondsMax: UInt16 = 0
+        /// Who comes in, and what one of them may use up.
+        package var security = MQTTSecurity(limits: .open)
 
         package init(name: String, address: String, port: UInt16, rules: [TopicRule]) {
             self.name = name
@@ -54,15 +56,12 @@ package final class MQTTEndpoint: Sendable {
         }
     }
 
-    /// Decides whether a client may connect: client identifier, user name, password.
-    ///
-    /// Called on an event loop, must not block.
-    package typealias Authenticate =
-        @Sendable (_ clientIdentifier: String, _ userName: String?, _ password: [UInt8]?) -> Bool
-
     /// Why the endpoint does not start.
     package enum StartError: Error, Sendable {
         case rules(TopicRule.Problem)
+        case tls(TLSMaterial.Problem)
+        /// The system has no thread to give.
+        case noThread
         /// The system refused; the text is the library's.
         case bind(reason: String)
     }
@@ -81,7 +80,7 @@ package final class MQTTEndpoint: Sendable {
     let watermark: DurableWatermark
     let connections: ConnectionRegistry
     let clients: ClientSources
-    let authenticate: Authenticate
+    let gate: MQTTGate
     let logger: Logger
     private let router: TopicRouter
     private let progress: [StageProgress]
@@ -98,8 +97,7 @@ package final class MQTTEndpoint: Sendable {
     /// The source of the listener is registered by the caller; `progress` has one entry per loop.
     package init(
         _ configuration: Configuration, source: SourceIndex, services: IngestServices,
-        watermark: DurableWatermark, progress: [StageProgress], logger: Logger,
-        authenticate: @escaping Authenticate = { _, _, _ in true }
+        watermark: DurableWatermark, progress: [StageProgress], logger: Logger
     ) throws(StartError) {
         precondition(configuration.loopCount > 0, "an endpoint has an event loop")
         precondition(progress.count == configuration.loopCount, "one progress entry per loop")
@@ -107,6 +105,13 @@ package final class MQTTEndpoint: Sendable {
             self.router = try TopicRouter(configuration.rules)
         } catch {
             throw .rules(error)
+        }
+        do throws(TLSMaterial.Problem) {
+            self.gate = try MQTTGate(
+                configuration.security, name: configuration.name, clock: services.clock,
+                logger: logger)
+        } catch {
+            throw .tls(error)
         }
         self.configuration = configuration
         self.source = source
@@ -118,13 +123,13 @@ package final class MQTTEndpoint: Sendable {
         self.clients = ClientSources(
             listener: source, name: configuration.name,
             countMax: configuration.clientSourceCountMax, sources: services.sources)
-        self.authenticate = authenticate
         self.progress = progress
         self.logger = logger
     }
 
     /// Binds and accepts; returns the port.
     package func start() async throws(StartError) -> UInt16 {
+        guard self.gate.start() else { throw .noThread }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: self.configuration.loopCount)
         var loops: [MQTTLoop] = []
         for (eventLoop, progress) in zip(group.makeIterator(), self.progress) {
@@ -134,6 +139,7 @@ package final class MQTTEndpoint: Sendable {
             loops.append(loop)
         }
         let byLoop = loops
+        let gate = self.gate
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -142,7 +148,10 @@ package final class MQTTEndpoint: Sendable {
                 guard let loop = byLoop.first(where: { $0.eventLoop === channel.eventLoop }) else {
                     preconditionFailure("a channel of a foreign event loop")
                 }
-                return channel.eventLoop.makeCompletedFuture { try loop.accept(channel) }
+                return channel.eventLoop.makeCompletedFuture {
+                    try gate.accept(channel)
+                    try loop.accept(channel)
+                }
             }
         do {
             let channel = try await bootstrap.bind(
@@ -159,6 +168,7 @@ package final class MQTTEndpoint: Sendable {
         } catch {
             for loop in loops { loop.eventLoop.execute { loop.stop() } }
             try? await group.shutdownGracefully()
+            self.gate.stop()
             throw .bind(reason: String(describing: error))
         }
     }
@@ -169,6 +179,7 @@ package final class MQTTEndpoint: Sendable {
     package func stop() async {
         guard let running = self.running.withLock({ $0.take() }) else { return }
         try? await running.channel.close().get()
+        self.gate.stop()
         for loop in running.loops {
             let drained = loop.eventLoop.makePromise(of: Void.self)
             loop.eventLoop.execute { loop.drain(drained) }
@@ -179,7 +190,7 @@ package final class MQTTEndpoint: Sendable {
 
     /// Counters and gauges of the endpoint.
     package func metrics() -> [MetricSample] {
-        self.statistics.metrics(listener: self.configuration.name) + [
+        self.statistics.metrics(listener: self.configuration.name) + self.gate.metrics() + [
             MetricSample(
                 "midwatch_mqtt_connections", help: "Open connections.", kind: .gauge,
                 labels: [(name: "listener", value: self.configuration.name)],

@@ -50,7 +50,10 @@ final class MQTTLoop: @unchecked Sendable {
         self.progress = progress
         self.intake = PublishIntake(
             router: router, services: endpoint.services, statistics: endpoint.statistics,
-            topicCountMax: endpoint.configuration.topicCountMax)
+            topicCountMax: endpoint.configuration.topicCountMax,
+            newSensors: (
+                countMax: endpoint.gate.limits.newSensorCountMax, exempt: endpoint.source
+            ))
     }
 
     // MARK: - Life
@@ -113,6 +116,14 @@ final class MQTTLoop: @unchecked Sendable {
 
     /// Another connection came with the same client identifier.
     func evict(_ identifier: UInt64) { self.connections[identifier]?.evict() }
+
+    /// The gate has judged a CONNECT.
+    func judged(_ verdict: MQTTVerdict, _ identifier: UInt64, revision: UInt64) {
+        self.connections[identifier]?.verdictArrived(verdict, revision: revision)
+    }
+
+    /// A client that sent too fast may go on.
+    func rateMayBe(_ identifier: UInt64) { self.connections[identifier]?.unpause(.rate) }
 
     // MARK: - Acknowledgements
 

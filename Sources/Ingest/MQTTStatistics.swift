@@ -71,8 +71,8 @@ package final class MQTTStatistics: Sendable {
         var reasonCode: MQTTReasonCode {
             for cause in self.causes.keys {
                 switch cause {
-                case .undeclaredLimit, .sensorLimit: return .quotaExceeded
-                case .reservedSensor: return .notAuthorized
+                case .undeclaredLimit, .sensorLimit, .sourceLimit: return .quotaExceeded
+                case .reservedSensor, .accessDenied: return .notAuthorized
                 case .noTopicRule, .malformedPath, .pathTooLong: return .topicNameInvalid
                 case .textValue, .duplicateField, .beyondMessageLimit, .notUTF8, .duplicateTagKey,
                     .missingTag, .malformedPayload:
@@ -165,7 +165,7 @@ package final class MQTTStatistics: Sendable {
         return samples
     }
 
-    private static func snake(_ word: String) -> String {
+    static func snake(_ word: String) -> String {
         var text = ""
         for character in word {
             if character.isUppercase {

@@ -44,15 +44,17 @@ struct PublishIntake: ~Copyable {
     private var cache: SeriesCache
     private var cacheRevision: UInt64
     private var nextScope: UInt32 = 1
+    private let newSensors: (countMax: Int, exempt: SourceIndex)
 
     init(
         router: TopicRouter, services: IngestServices, statistics: MQTTStatistics,
-        topicCountMax: Int
+        topicCountMax: Int, newSensors: (countMax: Int, exempt: SourceIndex) = (0, .own)
     ) {
         // The ring takes a quarter of itself at once.
         let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4)
         self.services = services
         self.router = router
+        self.newSensors = newSensors
         self.statistics = statistics
         self.readings = DecodedReadingBuffer(capacity: capacity)
         self.slots = SlotBuffer(capacity: capacity)
@@ -100,6 +102,11 @@ struct PublishIntake: ~Copyable {
             return .ringFull
         }
         return self.offer(publish, tally)
+    }
+
+    /// Refuses a message whose client may not publish to its topic.
+    mutating func deny(_ publish: IncomingPublish, topic: borrowing Span<UInt8>) -> Outcome {
+        self.refuse(.accessDenied, publish, topic)
     }
 
     /// Forgets what was learnt if classes may have changed; once per read.
@@ -247,7 +254,10 @@ struct PublishIntake: ~Copyable {
 
     private func resolve(_ path: String, _ source: SourceIndex) -> Learnt {
         guard let sensor = SensorID(path) else { return .rejected(.malformedPath) }
-        switch self.services.sensors.resolve(sensor, from: source) {
+        // Clients beyond those that are sources share one, which cannot be held to a client's bound.
+        let isBounded = self.newSensors.countMax > 0 && source != self.newSensors.exempt
+        let newMax = isBounded ? self.newSensors.countMax : Int.max
+        switch self.services.sensors.resolve(sensor, from: source, newMax: newMax) {
         case .known(_, .own): return .rejected(.reservedSensor)
         case .known(let index, let criticality):
             return .known(SeriesCache.Hit(sensor: index, criticality: criticality))

@@ -25,6 +25,8 @@ package enum ConfigurationLimits {
     static let day: UInt64 = 86_400 * Self.nanosecondsPerSecond
     /// Shorter deadlines than the engine's tick can honour are refused.
     static let deadlineRange: ClosedRange<UInt64> = 10_000_000...(366 * Self.day)
+    static let connectTimeoutRange: ClosedRange<UInt64> =
+        (1 * Self.nanosecondsPerSecond)...(120 * Self.nanosecondsPerSecond)
     static let delayRange: ClosedRange<UInt64> = 0...(7 * Self.day)
 }
 
@@ -41,6 +43,16 @@ package enum ConfigurationDefaults {
     package static let connectionsPerAddressMax = 1_024
     package static let receiveMaximum = 100
     package static let keepAliveMaxSeconds = 300
+    package static let connectTimeoutNanoseconds = 10 * ConfigurationLimits.nanosecondsPerSecond
+    package static let halfOpenMax = 512
+    /// Far above what one site does, far below what one core can take.
+    package static let connectRateMax = 1_000
+    /// A gateway's thousand clients come back at once, several times over.
+    package static let connectBurstMax = 10_000
+    /// The ring slows clients down before they harm each other.
+    package static let messageRateMax = 0
+    /// Half of `undeclaredSensorsMax`: one client alone cannot use it up.
+    package static let newSensorsPerClientMax = 5_000
     package static let undeclaredSensorsMax = 10_000
     /// Deadline of sensors that declare none, and of undeclared ones.
     package static let deadlineNanoseconds: UInt64 = 60 * ConfigurationLimits.nanosecondsPerSecond

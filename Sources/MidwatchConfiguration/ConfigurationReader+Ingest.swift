@@ -83,18 +83,8 @@ extension ConfigurationReader {
             keepAliveMaxSeconds: UInt16(
                 clamping: keepAlive.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
                     ?? ConfigurationDefaults.keepAliveMaxSeconds),
-            topics: topics,
-            allowAnonymous: section.boolean("allowAnonymous", default: true))
-        if !listener.allowAnonymous {
-            section.report(
-                .advice, "allowAnonymous",
-                "false refuses every client: this version has no way to check a password")
-        }
-        if section.take("passwordFile") != nil {
-            section.report(
-                .invalid, "passwordFile", "reserved for a later version; remove it")
-        }
-        self.requireConsent(section, bind)
+            topics: topics, security: self.mqttSecurity(section))
+        self.requireConsent(section, bind, listener.security)
         section.finish()
         return listener
     }

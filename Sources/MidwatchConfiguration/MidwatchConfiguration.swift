@@ -113,7 +113,7 @@ package struct MQTTListenerConfiguration: Equatable, Sendable {
     package var keepAliveMaxSeconds: UInt16
     /// In file order: the first filter that fits wins.
     package var topics: [MQTTTopicConfiguration]
-    package var allowAnonymous: Bool
+    package var security: MQTTSecurityConfiguration
 }
 
 /// The ring between ingest, journal and engine.

@@ -32,7 +32,7 @@ struct MidwatchCommand: ParsableCommand {
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
-            AuditCommand.self, ReplayCommand.self, MigrateCommand.self,
+            AuditCommand.self, ReplayCommand.self, MigrateCommand.self, PasswdCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

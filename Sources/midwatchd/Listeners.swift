@@ -9,6 +9,9 @@ final class Listeners: Sendable {
     private struct Open {
         var udp: [UDPListener] = []
         var mqtt: [MQTTEndpoint] = []
+        var security: [ListenerSecurity] = []
+        /// What the last reload could not put in force.
+        var reloadProblems: [String] = []
         var canary: CanaryListener?
     }
 
@@ -16,7 +19,27 @@ final class Listeners: Sendable {
 
     func add(_ listener: UDPListener) { self.open.withLock { $0.udp.append(listener) } }
 
-    func add(_ endpoint: MQTTEndpoint) { self.open.withLock { $0.mqtt.append(endpoint) } }
+    func add(_ endpoint: MQTTEndpoint, _ security: ListenerSecurity) {
+        self.open.withLock {
+            $0.mqtt.append(endpoint)
+            $0.security.append(security)
+        }
+    }
+
+    /// Reads certificates, passwords and access rules again; returns what could not be used.
+    func reloadSecurity() -> [String] {
+        let open = self.open.withLock { $0 }
+        let problems = zip(open.mqtt, open.security).flatMap { $1.reload($0) }
+        self.open.withLock { $0.reloadProblems = problems }
+        return problems
+    }
+
+    /// What every screen says of the listeners: certificates that end, files that are unusable.
+    func warnings() -> [String] {
+        let open = self.open.withLock { $0 }
+        return open.mqtt.compactMap(ListenerSecurity.warning)
+            + open.reloadProblems.map { "not reloaded, the old stays in force: \($0)" }
+    }
 
     func add(_ listener: CanaryListener) { self.open.withLock { $0.canary = listener } }
 

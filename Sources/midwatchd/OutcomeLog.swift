@@ -2,6 +2,7 @@
 
 import AlarmEngine
 import AlertDelivery
+import Ingest
 import JSONText
 import Logging
 import MidwatchModel
@@ -83,6 +84,19 @@ final class OutcomeLog: Sendable {
         case .unrouted(let alertID, _):
             self.logger.debug("alert without a route", metadata: ["alert.id": "\(alertID)"])
         }
+    }
+
+    /// Takes a login that failed or a publish that was denied; any thread, returns at once.
+    func note(_ report: MQTTAccessReport) {
+        self.access.note(
+            Self.fields("accessRefused") { json in
+                json.field("listener", report.listener)
+                json.field("address", report.address)
+                json.field("client", report.clientIdentifier)
+                json.field("user", report.userName)
+                json.field("cause", report.cause.rawValue)
+                json.field("failures", report.failureCount)
+            })
     }
 
     /// The alert of a decision is about to be offered: its way is timed from the decision on.

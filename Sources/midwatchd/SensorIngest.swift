@@ -48,13 +48,16 @@ final class SensorIngest: Sendable {
     private let vitals: VitalsPage
     private let logger: Logger
     let listeners = Listeners()
+    /// Told of logins that fail and publishes that are denied.
+    private let accessReport: @Sendable (MQTTAccessReport) -> Void
 
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
         ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark, vitals: VitalsPage,
         latencies: StageLatencies, onAccess: @escaping @Sendable (AccessEvent) -> Void,
-        logger: Logger
+        accessReport: @escaping @Sendable (MQTTAccessReport) -> Void, logger: Logger
     ) {
+        self.accessReport = accessReport
         let ingestClock = IngestClock(now: { clock.now() }, wall: { EngineClock.wall() })
         self.sensors = SensorRegistry(
             restored: report.sensorPaths,
@@ -168,6 +171,12 @@ final class SensorIngest: Sendable {
     /// Closes every listener; what was received is in the ring, what was acknowledged is durable.
     func stop() async { await self.listeners.stop() }
 
+    /// Reads certificates, passwords and access rules again; returns what could not be used.
+    func reloadSecurity() -> [String] { self.listeners.reloadSecurity() }
+
+    /// What every screen says of the listeners.
+    func warnings() -> [String] { self.listeners.warnings() }
+
     func totals() -> StatusReporter.IngestTotals { self.listeners.totals() }
 
     func metrics() -> [MetricSample] {
@@ -247,16 +256,20 @@ final class SensorIngest: Sendable {
         options.packetBytesMax = mqtt.packetBytesMax
         options.inflightCountMax = Int(mqtt.receiveMaximum)
         options.keepAliveSecondsMax = mqtt.keepAliveMaxSeconds
-        let endpoint = try MQTTEndpoint(
-            options, source: try await self.source(options.name), services: self.services,
-            watermark: self.watermark, progress: [self.vitals.progress(of: .mqtt)],
-            logger: self.logger)
+        options.connectTimeoutNanoseconds = mqtt.security.connectTimeoutNanoseconds
+        let security = ListenerSecurity(listener: mqtt)
+        let endpoint: MQTTEndpoint
         do {
+            options.security = try security.security(report: self.accessReport)
+            endpoint = try MQTTEndpoint(
+                options, source: try await self.source(options.name), services: self.services,
+                watermark: self.watermark, progress: [self.vitals.progress(of: .mqtt)],
+                logger: self.logger)
             _ = try await endpoint.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")
         }
-        self.listeners.add(endpoint)
+        self.listeners.add(endpoint, security)
     }
 
     private static func payload(_ topic: MQTTTopicConfiguration) -> PayloadFormat {

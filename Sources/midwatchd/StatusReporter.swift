@@ -18,6 +18,7 @@ final class StatusReporter: Sendable {
         var node: String
         var site: String
         var unsafeSettings: [String]
+        var listenerWarnings: @Sendable () -> [String]
         var startedAt: WallInstant
         var epoch: UInt32
         var ring: ReadingRing
@@ -230,6 +231,7 @@ final class StatusReporter: Sendable {
             modes.append(mode)
         }
         return modes + self.silentParts() + self.parts.unsafeSettings
+            + self.parts.listenerWarnings()
     }
 
     /// Stages that do not turn, and a watchdog that was there and is not any more.

@@ -148,7 +148,7 @@ struct Topology {
         let ingest = SensorIngest(
             configuration, report: report, rules: rules, ring: ring, clock: clock,
             watermark: watermark, vitals: vitals, latencies: latencies,
-            onAccess: { access.count($0) }, logger: logger)
+            onAccess: { access.count($0) }, accessReport: { outcomes.note($0) }, logger: logger)
 
         // 7. The archive follows the journal.
         let historian = HistorianService(
@@ -169,7 +169,8 @@ struct Topology {
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
-                unsafeSettings: configuration.unsafeSettings, startedAt: EngineClock.wall(),
+                unsafeSettings: configuration.unsafeSettings,
+                listenerWarnings: { ingest.warnings() }, startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 gate: gate, access: access, files: files,

@@ -314,24 +314,6 @@ import Testing
         }
     }
 
-    @Test func `a stranger is refused`() async throws {
-        let world = try MQTTWorld(authenticate: { identifier, user, password in
-            identifier == "device-1" && user == "me" && password == [1, 2]
-        })
-        try await world.run { world in
-            let stranger = try world.client(.v5)
-            #expect(stranger.connect(as: "device-1") == 0x86)
-            #expect(stranger.isClosedByServer())
-            let friend = try world.client()
-            #expect(
-                friend.connect(as: "device-1") {
-                    $0.userName = "me"
-                    $0.password = [1, 2]
-                } == 0)
-            #expect(world[.authenticationFailures] == 1)
-        }
-    }
-
     @Test func `what breaks the protocol ends its connection alone`() async throws {
         try await MQTTWorld { $0.packetBytesMax = 1_024 }.run { world in
             let good = try world.connected("good")

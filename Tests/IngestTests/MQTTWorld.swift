@@ -35,8 +35,7 @@ final class MQTTWorld: Sendable {
 
     init(
         capacity: Int = 4_096, undeclaredMax: Int = 1_000,
-        configure: (inout MQTTEndpoint.Configuration) -> Void = { _ in },
-        authenticate: @escaping MQTTEndpoint.Authenticate = { _, _, _ in true }
+        configure: (inout MQTTEndpoint.Configuration) -> Void = { _ in }
     ) throws {
         let ring = ReadingRing(capacity: capacity, firstSequence: 0)
         self.ring = ring
@@ -59,7 +58,7 @@ final class MQTTWorld: Sendable {
                 ring: ring, sensors: self.sensors, sources: self.sources, clock: .system),
             watermark: self.watermark,
             progress: (0..<configuration.loopCount).map { _ in .standalone() },
-            logger: .quiet, authenticate: authenticate)
+            logger: .quiet)
     }
 
     /// Starts, runs `body`, stops, and checks that every reading is accounted for.

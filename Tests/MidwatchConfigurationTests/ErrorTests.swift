@@ -141,8 +141,9 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             "m.yaml:2:28: ingest.udp[0].precision: expected one of ns, us, ms, s, got \"n\", did you mean "
                 + "\"ns\"?"),
         BadFile(
-            "ingest: {mqtt: [{passwordFile: /a}]}",
-            "m.yaml:2:32: ingest.mqtt[0].passwordFile: reserved for a later version; remove it"),
+            "ingest: {mqtt: [{passwordFile: a}]}",
+            "m.yaml:2:32: ingest.mqtt[0].passwordFile: expected an absolute path without .., "
+                + "got \"a\""),
         BadFile(
             "ingest: {mqtt: [{topics: [{path: a}]}]}",
             "m.yaml:2:27: ingest.mqtt[0].topics[0].filter: missing; \"#\" takes every topic"),

@@ -65,7 +65,8 @@ import Testing
     @Test(arguments: [
         "QQQ: 1", "node: {QQQ: 1}", "ingest: {QQQ: 1}", "ingest: {udp: [{QQQ: 1}]}",
         "ingest: {udp: [{pathTemplate: {QQQ: 1}}]}", "ingest: {mqtt: [{QQQ: 1}]}",
-        "ingest: {mqtt: [{topics: [{QQQ: 1}]}]}", "sensors: [{QQQ: 1}]",
+        "ingest: {mqtt: [{topics: [{QQQ: 1}]}]}", "ingest: {mqtt: [{tls: {QQQ: 1}}]}",
+        "sensors: [{QQQ: 1}]",
         "sensors: [{limits: {QQQ: 1}}]", "sensors: [{limits: {high: {QQQ: 1}}}]",
         "ring: {QQQ: 1}", "journal: {QQQ: 1}", "journal: {retention: {QQQ: 1}}",
         "archive: {QQQ: 1}", "archive: {postgresql: {QQQ: 1}}", "alerts: {QQQ: 1}",
@@ -79,8 +80,8 @@ import Testing
         let mark = "known keys: "
         let start = try #require(issue.message.firstRange(of: mark)?.upperBound)
         for key in issue.message[start...].split(separator: ", ") {
-            // Reserved, lowLow like its siblings.
-            if key == "passwordFile" || key == "lowLow" { continue }
+            // Like its siblings.
+            if key == "lowLow" { continue }
             #expect(example.contains("\(key): ") || example.contains("\(key):\n"), "\(key)")
         }
     }

@@ -98,7 +98,7 @@ import Testing
         #expect(mqtt.packetBytesMax == 65_536)
         #expect(mqtt.receiveMaximum == 20)
         #expect(mqtt.keepAliveMaxSeconds == 65_535)
-        #expect(mqtt.allowAnonymous)
+        #expect(mqtt.security.allowAnonymous)
         let topic = try #require(mqtt.topics.first)
         #expect(topic.filter == "s/+/#")
         #expect(topic.path == "x/{2}/{1}")
