@@ -38,9 +38,9 @@ extension MQTTConnection {
         let identifier = name.isEmpty ? "midwatch-\(self.identifier)" : name
         self.claim(identifier)
         self.client = (identifier, source.index, source.isOwn)
-        if let close = self.machine.connectAccepted(
-            assignedIdentifier: name.isEmpty ? identifier : nil, now: self.now)
-        {
+        var grant = MQTTSessionGrant()
+        if name.isEmpty { grant.assignedIdentifier = identifier }
+        if let close = self.machine.connectAccepted(grant, now: self.now) {
             self.end(close)
             return false
         }

@@ -233,6 +233,7 @@ final class MQTTConnection: ChannelInboundHandler {
                 if !self.admit(connect) { return }
             case .publish(let publish):
                 if !self.take(publish) { return }
+            case .release: self.machine.releaseAccepted(through: 0, now: self.readAt)
             case .stalled:
                 self.statistics.counters.add(.inflightPauses)
                 self.pause(for: .inflight)

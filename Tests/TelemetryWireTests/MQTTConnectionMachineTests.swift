@@ -275,7 +275,7 @@ import Testing
     @Test func `an identifier that a QoS 2 flow holds is not used for anything else`() {
         for stream in [
             publishBytes(.atLeastOnce, 7, version: .v5),
-            publishBytes(.exactlyOnce, 7, version: .v5),
+            publishBytes(.exactlyOnce, 7, payload: "2", version: .v5),
             publishBytes(.atLeastOnce, 7, isDuplicate: true, version: .v5), hex("62020007"),
         ] {
             var peer = MQTTTestPeer()

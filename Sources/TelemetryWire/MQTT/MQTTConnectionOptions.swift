@@ -23,6 +23,12 @@ package struct MQTTConnectionOptions: Equatable, Sendable {
     ///
     /// 0: as the client asks.
     package var keepAliveMax: UInt16 = 0
+    /// QoS 2 messages of one session that may be unreleased.
+    ///
+    /// The receive maximum counts each connection anew; this holds for all of them together.
+    package var flowCountMax = 1_024
+    /// Whether refusals of 5.0 come with a reason string.
+    package var sendsReasonStrings = false
 
     package init() {}
 }
@@ -37,6 +43,10 @@ package enum MQTTStep: Equatable, Sendable {
     ///
     /// Not answered, the same comes again at the next call: a full ring is waited for so.
     case publish(MQTTPublish)
+    /// Record that this QoS 2 message is released: answer with `releaseAccepted`.
+    ///
+    /// Not answered, the same comes again. Only recorded sessions have it.
+    case release(UInt16)
     /// As many acknowledgements wait for the journal as may. Stop reading until `durable`.
     case stalled
     /// Write what is outbound, then close the connection.
@@ -70,10 +80,9 @@ package struct MQTTClose: Equatable, Sendable, BitwiseCopyable {
     package var fault: MQTTFault?
     /// As sent, or as it would have been in 5.0.
     package var reasonCode: MQTTReasonCode
-    /// The will message is to be published now; `MQTTConnectionMachine.will` has it.
+    /// The will message is to be published; `MQTTConnectionMachine.will` has it.
     ///
-    /// Without delay: no session outlives its connection, and the will is due at the earlier of
-    /// its delay and the end of the session.
+    /// It is due at the earlier of its delay and the end of the session (MQTT 5.0, 3.1.3.2.2).
     package var willIsDue: Bool
 }
 
@@ -83,4 +92,6 @@ package struct MQTTWill: Equatable, Sendable {
     package var payload: [UInt8]
     package var qos: QoS
     package var isRetained: Bool
+    /// Time in which the client may come back and take it away.
+    package var delaySeconds: UInt32
 }

@@ -91,6 +91,28 @@ package enum MQTTReasonCode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
     package var isError: Bool { self.rawValue >= 0x80 }
 
+    /// The code in words, for reason strings; nil where there is nothing to say.
+    package var explanation: String? {
+        switch self {
+        case .notAuthorized: "not authorised"
+        case .topicNameInvalid: "no topic rule takes this topic"
+        case .payloadFormatInvalid: "no reading in the payload"
+        case .quotaExceeded: "a limit of this server is reached"
+        case .badUserNameOrPassword: "bad user name or password"
+        case .clientIdentifierNotValid: "client identifier not valid"
+        case .serverUnavailable: "not available"
+        case .serverBusy: "busy"
+        case .banned: "banned"
+        case .serverShuttingDown: "shutting down"
+        case .connectionRateExceeded: "too many connects"
+        case .messageRateTooHigh: "too many messages"
+        case .keepAliveTimeout: "no packet within 1.5 times the keep alive"
+        case .sessionTakenOver: "another connection has this client identifier"
+        case .administrativeAction: "closed by an operator"
+        default: nil
+        }
+    }
+
     /// The return code of a 3.1.1 CONNACK (3.1.1, table 3.1) that comes nearest.
     package var connectReturnCode: UInt8 {
         switch self {
@@ -183,6 +205,8 @@ package enum MQTTFault: Int, Error, CaseIterable, Sendable, BitwiseCopyable {
     case qosNotSupported
     /// DISCONNECT sets a session expiry after CONNECT had none [MQTT-3.14.2-2].
     case sessionExpiryRaised
+    /// As many QoS 2 messages as one session may have are not released.
+    case flowQuota
     /// Our answer would be longer than the client takes [MQTT-3.1.2-24].
     case answerTooLarge
 
@@ -207,7 +231,7 @@ package enum MQTTFault: Int, Error, CaseIterable, Sendable, BitwiseCopyable {
         case .clientIdentifierText, .clientIdentifierRejected: .clientIdentifierNotValid
         case .unsupportedAuthenticationMethod: .badAuthenticationMethod
         case .topicAliasInvalid: .topicAliasInvalid
-        case .topicAliasQuota: .quotaExceeded
+        case .topicAliasQuota, .flowQuota: .quotaExceeded
         case .receiveMaximumExceeded: .receiveMaximumExceeded
         case .qosNotSupported: .qosNotSupported
         }
