@@ -41,14 +41,15 @@ final class SensorIngest: Sendable {
     private let configuration: MidwatchConfiguration
     private let services: IngestServices
     private let watermark: DurableWatermark
+    private let sessions: SessionTable
     private let vitals: VitalsPage
     private let logger: Logger
     private let listeners = Listeners()
 
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
-        ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark, vitals: VitalsPage,
-        logger: Logger
+        ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark,
+        sessions: SessionTable, vitals: VitalsPage, logger: Logger
     ) {
         let ingestClock = IngestClock(now: { clock.now() }, wall: { EngineClock.wall() })
         self.sensors = SensorRegistry(
@@ -62,6 +63,7 @@ final class SensorIngest: Sendable {
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock)
         self.watermark = watermark
+        self.sessions = sessions
         self.vitals = vitals
         self.logger = logger
     }
@@ -131,6 +133,7 @@ final class SensorIngest: Sendable {
 
     func metrics() -> [MetricSample] {
         self.sensors.metrics() + self.sources.metrics() + self.listeners.metrics()
+            + (self.configuration.ingest.mqtt.isEmpty ? [] : self.sessions.metrics())
     }
 
     // MARK: Private
@@ -167,8 +170,8 @@ final class SensorIngest: Sendable {
         options.keepAliveSecondsMax = mqtt.keepAliveMaxSeconds
         let endpoint = try MQTTEndpoint(
             options, source: try await self.source(options.name), services: self.services,
-            watermark: self.watermark, progress: [self.vitals.progress(of: .mqtt)],
-            logger: self.logger)
+            watermark: self.watermark, sessions: self.sessions,
+            progress: [self.vitals.progress(of: .mqtt)], logger: self.logger)
         do {
             _ = try await endpoint.start()
         } catch {

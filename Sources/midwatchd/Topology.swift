@@ -110,10 +110,14 @@ struct Topology {
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
 
-        // 6. What comes in.
+        // 6. What comes in; MQTT sessions go on where the journal left them.
+        let sessions = SessionKeeper(
+            SessionKeeper.Parts(
+                folders: folders, report: report, ring: ring, watermark: watermark, clock: clock),
+            logger: logger)
         let ingest = SensorIngest(
             configuration, report: report, rules: rules, ring: ring, clock: clock,
-            watermark: watermark, vitals: vitals, logger: logger)
+            watermark: watermark, sessions: sessions.table, vitals: vitals, logger: logger)
 
         // 7. The archive follows the journal.
         let historian = try HistorianService(
@@ -154,7 +158,11 @@ struct Topology {
                 everySecond: {
                     reporter.sample()
                     effects.retry()
-                }, everySecondOnDisk: { retention.everySecond() }), logger: logger)
+                },
+                everySecondOnDisk: {
+                    retention.everySecond()
+                    sessions.everySecond()
+                }), logger: logger)
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.

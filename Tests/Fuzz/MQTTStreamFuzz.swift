@@ -50,6 +50,7 @@ private let fuzzGrant: MQTTSessionGrant = {
 private func converse(_ stream: [UInt8], _ piece: (Int) -> Int) -> Conversation {
     var options = MQTTConnectionOptions()
     options.receiveMaximum = 4
+    options.unannouncedInflightMax = 4
     options.packetBytesMax = 2_048
     options.connectBytesMax = 1_024
     options.topicAliasMaximum = 2

@@ -214,7 +214,7 @@ import Testing
 
     @Test func `in 3_1_1 the machine stops taking instead`() {
         var options = MQTTConnectionOptions()
-        options.receiveMaximum = 2
+        options.unannouncedInflightMax = 2
         var peer = MQTTTestPeer(options)
         peer.connect(.v311)
         let stream = (1...4).flatMap { publishBytes(.atLeastOnce, UInt16($0), version: .v311) }

@@ -347,6 +347,6 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
     /// Whether 3.1.1 has as much in flight as may be: there is no other way to say "stop".
     func isStalled(_ session: Session) -> Bool {
         session.version == .v311
-            && self.acknowledgements.count >= Int(self.options.receiveMaximum)
+            && self.acknowledgements.count >= Int(self.options.unannouncedInflightMax)
     }
 }

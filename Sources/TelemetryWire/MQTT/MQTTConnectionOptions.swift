@@ -12,9 +12,10 @@ package struct MQTTConnectionOptions: Equatable, Sendable {
     package var packetBytesMax = SystemLimits.mqttPacketBytesMax
     /// QoS 1 and 2 messages that may be unacknowledged, 1 or more.
     ///
-    /// In 5.0 CONNACK says so and more is an error; in 3.1.1, where it cannot be said, the machine
-    /// stops taking packets instead.
+    /// In 5.0 CONNACK says so and more is an error.
     package var receiveMaximum: UInt16 = 1_024
+    /// The same in 3.1.1, where it cannot be said: the machine stops taking packets instead.
+    package var unannouncedInflightMax: UInt16 = 256
     package var maximumQoS = QoS.exactlyOnce
     package var topicAliasMaximum: UInt16 = 32
     /// Bytes of all topics kept for the aliases of one connection.
