@@ -37,7 +37,7 @@ package enum ConfigurationDefaults {
     package static let receiveBufferBytes = 4 * 1_024 * 1_024
     package static let connectionsMax = 4_096
     package static let connectionsPerAddressMax = 1_024
-    package static let receiveMaximum = 100
+    package static let receiveMaximum = 20
     package static let keepAliveMaxSeconds = 300
     package static let undeclaredSensorsMax = 10_000
     /// Deadline of sensors that declare none, and of undeclared ones.

@@ -123,7 +123,7 @@ package enum SessionLimits {
     /// Sessions kept; a client beyond them gets one that ends with its connection.
     package static let sessionCountMax = 16_384
     /// Unreleased QoS 2 messages of one session.
-    package static let flowCountMax = 1_024
+    package static let flowCountMax = 4_096
     /// The same of all sessions; beyond it messages are taken and not remembered, which costs
     /// exactly once over a crash, never a reading.
     package static let flowCountInAllMax = 1 << 18

@@ -177,7 +177,12 @@ package final class SessionTable: Sendable {
             guard state.holders[session] == connection, let listener = state.listener(of: session)
             else { return nil }
             let known = state.store[session]?.flows[identifier]
-            guard known != nil || state.store.flowCount < self.flowCountInAllMax else {
+            let held = state.store[session]?.flows.count ?? 0
+            guard
+                known != nil
+                    || held < SessionLimits.flowCountMax
+                        && state.store.flowCount < self.flowCountInAllMax
+            else {
                 state.flowsBeyondLimitCount += 1
                 return take(nil, true)
             }

@@ -23,7 +23,12 @@ extension MQTTConnectionMachine {
         guard publish.qos != .atMostOnce else { return }
         let number = max(number, self.acknowledgements.numberMax)
         self.inFlightCount += 1
-        if publish.qos == .exactlyOnce {
+        // Beyond the limit it is taken and not remembered: twice rather than lost.
+        let isHeld =
+            publish.qos == .exactlyOnce
+            && (self.flows.count < self.options.flowCountMax
+                || self.flows[publish.packetIdentifier] != nil)
+        if isHeld {
             self.flows[publish.packetIdentifier] = MQTTFlowTable.Flow(
                 identity: identity, number: number, isRecorded: session.isRecorded,
                 isOfThisConnection: true)
@@ -32,7 +37,7 @@ extension MQTTConnectionMachine {
             MQTTAckQueue.Entry(
                 number: number, packetIdentifier: publish.packetIdentifier,
                 type: publish.qos == .exactlyOnce ? .pubrec : .puback, code: .success,
-                endsFlight: publish.qos != .exactlyOnce))
+                endsFlight: !isHeld))
         _ = self.releaseAcknowledgements(session)
     }
 

@@ -111,7 +111,9 @@ extension MQTTConnectionMachine {
         if publish.topicAlias != 0 { try self.resolveAlias(of: publish) }
         if publish.qos != .atMostOnce {
             let flow = self.flows[publish.packetIdentifier]
-            if flow?.isOfThisConnection != true, version == .v5,
+            // A resend is not held to it: clients that come back send all they have at once, and
+            // would be thrown out for ever. What it may cost is bounded otherwise.
+            if flow?.isOfThisConnection != true, version == .v5, !publish.isDuplicate,
                 self.inFlightCount >= Int(self.options.receiveMaximum)
             {
                 throw .receiveMaximumExceeded
@@ -120,11 +122,6 @@ extension MQTTConnectionMachine {
                 self.answerRepeated(publish, flow, session)
                 self.framer.consume()
                 return nil
-            }
-            if flow == nil, publish.qos == .exactlyOnce,
-                self.flows.count >= self.options.flowCountMax
-            {
-                throw .flowQuota
             }
         }
         self.state = .publishing(session, publish)

@@ -24,10 +24,11 @@ package struct MQTTConnectionOptions: Equatable, Sendable {
     ///
     /// 0: as the client asks.
     package var keepAliveMax: UInt16 = 0
-    /// QoS 2 messages of one session that may be unreleased.
+    /// QoS 2 messages of one session that are held until their release.
     ///
-    /// The receive maximum counts each connection anew; this holds for all of them together.
-    package var flowCountMax = 1_024
+    /// Further ones are taken and not remembered. The receive maximum counts each connection anew
+    /// and holds no resend; this holds for all together.
+    package var flowCountMax = 4_096
     /// Whether refusals of 5.0 come with a reason string.
     package var sendsReasonStrings = false
 

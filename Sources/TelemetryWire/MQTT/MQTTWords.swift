@@ -205,8 +205,6 @@ package enum MQTTFault: Int, Error, CaseIterable, Sendable, BitwiseCopyable {
     case qosNotSupported
     /// DISCONNECT sets a session expiry after CONNECT had none [MQTT-3.14.2-2].
     case sessionExpiryRaised
-    /// As many QoS 2 messages as one session may have are not released.
-    case flowQuota
     /// Our answer would be longer than the client takes [MQTT-3.1.2-24].
     case answerTooLarge
 
@@ -231,7 +229,7 @@ package enum MQTTFault: Int, Error, CaseIterable, Sendable, BitwiseCopyable {
         case .clientIdentifierText, .clientIdentifierRejected: .clientIdentifierNotValid
         case .unsupportedAuthenticationMethod: .badAuthenticationMethod
         case .topicAliasInvalid: .topicAliasInvalid
-        case .topicAliasQuota, .flowQuota: .quotaExceeded
+        case .topicAliasQuota: .quotaExceeded
         case .receiveMaximumExceeded: .receiveMaximumExceeded
         case .qosNotSupported: .qosNotSupported
         }
