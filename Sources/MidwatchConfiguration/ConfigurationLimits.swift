@@ -39,6 +39,9 @@ package enum ConfigurationDefaults {
     package static let connectionsPerAddressMax = 1_024
     package static let receiveMaximum = 20
     package static let keepAliveMaxSeconds = 300
+    package static let qosMax = 2
+    package static let topicAliasMax = 10
+    package static let sessionExpiryMaxSeconds = 86_400
     package static let undeclaredSensorsMax = 10_000
     /// Deadline of sensors that declare none, and of undeclared ones.
     package static let deadlineNanoseconds: UInt64 = 60 * ConfigurationLimits.nanosecondsPerSecond

@@ -168,6 +168,9 @@ final class SensorIngest: Sendable {
         options.packetBytesMax = mqtt.packetBytesMax
         options.inflightCountMax = Int(mqtt.receiveMaximum)
         options.keepAliveSecondsMax = mqtt.keepAliveMaxSeconds
+        options.maximumQoS = QoS(rawValue: mqtt.qosMax) ?? .exactlyOnce
+        options.topicAliasMaximum = mqtt.topicAliasMax
+        options.sessionExpirySecondsMax = mqtt.sessionExpiryMaxSeconds
         let endpoint = try MQTTEndpoint(
             options, source: try await self.source(options.name), services: self.services,
             watermark: self.watermark, sessions: self.sessions,
