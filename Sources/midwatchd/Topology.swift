@@ -147,7 +147,13 @@ struct Topology {
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
-                newestEvent: { ledgerLoop.newest }))
+                newestEvent: { ledgerLoop.newest },
+                isStarted: {
+                    switch vitals.phase {
+                    case .starting, .recovering: false
+                    case .running, .storageFailed, .suspended, .stopping: true
+                    }
+                }))
         effects.attach(reporter)
         effects.attach(desk)
         let housekeeper = Housekeeper(
@@ -188,7 +194,7 @@ struct Topology {
             IngestService(
                 ingest: ingest, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
-                logger: logger),
+                live: live, logger: logger),
         ])
     }
 
