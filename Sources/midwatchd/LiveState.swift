@@ -29,6 +29,13 @@ final class LiveState: Sendable {
     init(rules: RuleBook) { self.rules = Mutex(rules) }
 
     var paths: [String] { self.names.withLock { $0.paths } }
+    /// The path of a sensor, for the log; its number while the name is not known here.
+    func path(of sensor: SensorIndex) -> String {
+        let index = Int(sensor.rawValue)
+        return self.names.withLock { names in
+            index < names.paths.count ? names.paths[index] : "#\(index)"
+        }
+    }
     var sourceNames: [String] { self.names.withLock { $0.sources } }
     var counts: EngineCounters { self.counters.withLock { $0 } }
     var time: MonotonicInstant {
