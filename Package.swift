@@ -110,7 +110,8 @@ var targets: [Target] = [
         "midwatchd",
         [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
-            "AccessControl", "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
+            "AccessControl", "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery",
+            "OperatorAPI",
             "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
         ], [log, lifecycle, signals, arguments]),
     program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),

@@ -16,6 +16,8 @@ extension AlarmEngine {
                 name: String(decoding: record.payload, as: UTF8.self), index: record.head.source)
         case .command: self.applyCommand(record.payload, at: record.head.arrival)
         case .configuration: self.applyConfiguration(record.payload, at: record.head.arrival)
+        // Who may send again what: the edge's business.
+        case .sessionBegin: break
         default: self.counters.unknownRecords &+= 1
         }
     }

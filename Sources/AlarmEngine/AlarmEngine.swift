@@ -116,7 +116,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
         }
         switch slot.kind {
         case .tick: self.advance(to: slot.arrival)
-        case .registerSensor, .registerSource, .command, .configuration, .continuation:
+        case .registerSensor, .registerSource, .command, .configuration, .sessionBegin,
+            .continuation:
             if let record = self.assembler.push(slot, n: n) { self.applyControl(record) }
         case .start: self.applyStart(slot)
         case .stop: self.applyStop(slot)
@@ -127,7 +128,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
         case .clockStep: self.applyClockStep(slot)
         case .lagObserved: self.applyLag(slot)
         case .lossObserved, .gap: self.applyLoss(slot)
-        case .sourceEvidence: self.moveTime(to: slot.arrival)
+        case .sourceEvidence, .sessionChange: self.moveTime(to: slot.arrival)
         case .padding, .empty, .reading: break
         case nil: self.counters.unknownRecords &+= 1
         }

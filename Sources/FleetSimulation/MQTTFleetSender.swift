@@ -69,6 +69,8 @@ package final class MQTTFleetSender: Sendable {
         package var version = MQTTClientVersion.v5
         /// QoS 1 if true, QoS 0 if not.
         package var isAcknowledged = true
+        /// QoS 2, with `isAcknowledged` only; latency then counts up to PUBCOMP.
+        package var isExactlyOnce = false
         /// Unacknowledged messages of one connection at most; the server may ask for fewer.
         package var window = 20
         /// Messages a second of all connections; 0: as many as possible.

@@ -330,7 +330,8 @@ package struct HistorianBatchBuilder: ~Copyable {
             // first anchor the old relation is only a guess, and counted.
             self.isAnchorOfThisRun = false
         case .empty, .reading, .continuation, .command, .configuration, .clockAnchor, .clockStep,
-            .lagObserved, .lossObserved, .start, .stop, .tick, .gap, .sourceEvidence, .padding:
+            .lagObserved, .lossObserved, .start, .stop, .tick, .gap, .sourceEvidence, .padding,
+            .sessionBegin, .sessionChange:
             break
         }
     }

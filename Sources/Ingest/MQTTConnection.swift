@@ -46,9 +46,13 @@ final class MQTTConnection: ChannelInboundHandler {
     var context: ChannelHandlerContext?
     /// The client, once it was accepted.
     var client: (identifier: String, source: SourceIndex, isOwnSource: Bool)?
-    /// A CONNECT whose source could not be registered yet.
+    /// A CONNECT that was authenticated and waits: for room in the ring, or for the journal.
     var pendingConnect: MQTTConnect?
     var access: MQTTConnectionAccess
+    /// The pending CONNECT goes on when this number is durable.
+    var connectAwaits: UInt64?
+    /// Number of the recorded session; 0: it ends with the connection.
+    var session: UInt64 = 0
     /// Received and not yet taken by the machine.
     private var held: ByteBuffer?
     private(set) var pause: Pause = []
@@ -58,7 +62,7 @@ final class MQTTConnection: ChannelInboundHandler {
     private var takenBytes: UInt64 = 0
     /// Bytes of the stream before this one arrived at `pausedAt`.
     private var backlogEnd: UInt64 = 0
-    private var readAt = MonotonicInstant.zero
+    var readAt = MonotonicInstant.zero
     private var isAwaitingDurable = false
     /// Messages taken since the last socket read, and those of them that await an acknowledgement.
     private var takenCount: UInt64 = 0
@@ -79,6 +83,12 @@ final class MQTTConnection: ChannelInboundHandler {
         options.packetBytesMax = configuration.packetBytesMax
         options.connectBytesMax = min(options.connectBytesMax, configuration.packetBytesMax)
         options.receiveMaximum = UInt16(clamping: configuration.inflightCountMax)
+        options.unannouncedInflightMax = UInt16(
+            clamping: configuration.unannouncedInflightCountMax)
+        options.maximumQoS = configuration.maximumQoS
+        options.topicAliasMaximum = configuration.topicAliasMaximum
+        options.flowCountMax = SessionLimits.flowCountMax
+        options.sendsReasonStrings = configuration.sendsReasonStrings
         options.keepAliveMax = configuration.keepAliveSecondsMax
         self.marks = LatencyMarks(capacity: Self.markCountMax)
         self.machine = MQTTConnectionMachine(
@@ -153,8 +163,17 @@ final class MQTTConnection: ChannelInboundHandler {
                 self.unpause(.inflight)
             }
         }
-        self.isAwaitingDurable = self.machine.waitingAcknowledgementCount > 0 && !self.isEnded
+        if let number = self.connectAwaits, through > number, !self.isEnded {
+            self.connectAwaits = nil
+            self.work()
+        }
+        self.isAwaitingDurable = self.isWaitingForJournal
         return self.isAwaitingDurable
+    }
+
+    private var isWaitingForJournal: Bool {
+        !self.isEnded
+            && (self.machine.waitingAcknowledgementCount > 0 || self.connectAwaits != nil)
     }
 
     /// The ring may have room again for the packet that is held.
@@ -209,7 +228,7 @@ final class MQTTConnection: ChannelInboundHandler {
         self.isBusy = false
         self.write()
         self.recordLatencies()
-        if self.machine.waitingAcknowledgementCount > 0, !self.isAwaitingDurable, !self.isEnded {
+        if self.isWaitingForJournal, !self.isAwaitingDurable {
             self.isAwaitingDurable = true
             self.loop.awaitDurable(self)
         }
@@ -250,19 +269,25 @@ final class MQTTConnection: ChannelInboundHandler {
     }
 
     /// When what the machine has now arrived.
-    private var arrival: MonotonicInstant {
+    var arrival: MonotonicInstant {
         self.takenBytes <= self.backlogEnd && self.backlogEnd > 0 ? self.pausedAt : self.readAt
     }
 
     private func process() {
-        if let connect = self.pendingConnect, !self.admit(connect) { return }
+        if let connect = self.pendingConnect,
+            !self.authenticate(connect) || !self.admit(connect)
+        {
+            return
+        }
         while true {
             switch self.machine.next(now: self.readAt) {
             case .needsBytes: return
             case .connect(let connect):
-                if !self.admit(connect) { return }
+                if !self.authenticate(connect) || !self.admit(connect) { return }
             case .publish(let publish):
                 if !self.mayPublishNow() || !self.take(publish) { return }
+            case .release(let identifier):
+                if !self.release(identifier) { return }
             case .stalled:
                 self.statistics.counters.add(.inflightPauses)
                 self.pause(for: .inflight)
@@ -274,38 +299,12 @@ final class MQTTConnection: ChannelInboundHandler {
         }
     }
 
-    /// Puts a message into the ring; false if there is no room.
-    private func take(_ publish: MQTTPublish) -> Bool {
-        guard let client = self.client else { preconditionFailure("PUBLISH before CONNECT") }
-        let incoming = IncomingPublish(
-            packetIdentifier: publish.packetIdentifier, isDuplicate: publish.isDuplicate,
-            isHistorical: publish.isRetained
-                && self.loop.endpoint.configuration.takesRetainedAsHistorical,
-            source: client.source, arrival: self.arrival)
-        var outcome = PublishIntake.Outcome.ringFull
-        let loop = self.loop
-        self.machine.withPublish(publish) { topic, payload in
-            outcome =
-                self.mayPublish(topic)
-                ? loop.intake.take(incoming, topic: topic, payload: payload)
-                : loop.intake.deny(incoming, topic: topic)
+    /// One message is in the ring up to `last`: for the latencies of this read.
+    func noteTaken(_ publish: MQTTPublish, through last: UInt64) {
+        self.takenCount &+= 1
+        if publish.packetIdentifier != 0 {
+            self.unacknowledged = (self.unacknowledged.count &+ 1, last)
         }
-        if outcome != .ringFull { self.notePublished() }
-        switch outcome {
-        case .taken(let last):
-            self.takenCount &+= 1
-            if publish.packetIdentifier != 0 {
-                self.unacknowledged = (self.unacknowledged.count &+ 1, last)
-            }
-            self.machine.publishAccepted(through: last, now: self.readAt)
-        case .refused(let code): self.machine.publishRefused(code, now: self.readAt)
-        case .ringFull:
-            self.statistics.counters.add(.ringPauses)
-            self.pause(for: .ringFull)
-            self.loop.awaitRoom(self)
-            return false
-        }
-        return true
     }
 
     // MARK: - Reading and not reading

@@ -5,13 +5,13 @@ package import MidwatchModel
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
-internal import TelemetryWire
+package import TelemetryWire
 
 /// A TCP endpoint to which MQTT clients publish readings.
 ///
-/// MQTT 3.1.1 and 5.0, QoS 0 and 1. An acknowledgement leaves only after the journal has the
-/// readings of the message on stable storage; nothing is ever shed: when the ring is full the
-/// connection is not read until there is room, and the sender waits.
+/// MQTT 3.1.1 and 5.0, QoS 0, 1 and 2. An acknowledgement leaves only after the journal has the
+/// readings of the message, and what changed in its session, on stable storage; nothing is ever
+/// shed: when the ring is full the connection is not read until there is room, and the sender waits.
 ///
 /// Threads: a few event loops of its own (`loopCount`); everything of a connection belongs to the
 /// loop it was accepted on. Loops meet in `ConnectionRegistry` and in the counters only.
@@ -33,9 +33,10 @@ package final class MQTTEndpoint: Sendable {
         /// Topics and series that one loop remembers.
         package var topicCountMax = 65_536
         package var packetBytesMax = SystemLimits.mqttPacketBytesMax
-        /// Unacknowledged messages of one connection: told to MQTT 5 clients as receive maximum;
-        /// a 3.1.1 client is not read while it has so many.
-        package var inflightCountMax = 1_024
+        /// Unacknowledged messages of one connection: told to MQTT 5 clients as receive maximum.
+        package var inflightCountMax = 20
+        /// The same of 3.1.1 clients, which cannot be told and are not read while they have so many.
+        package var unannouncedInflightCountMax = 256
         /// From accept to CONNECT.
         package var connectTimeoutNanoseconds: UInt64 = 10_000_000_000
         /// A message with the retain flag is history and refreshes nothing (RULES 18).
@@ -47,6 +48,16 @@ package final class MQTTEndpoint: Sendable {
         package var keepAliveSecondsMax: UInt16 = 0
         /// Who comes in, and what one of them may use up.
         package var security = MQTTSecurity(limits: .open)
+        /// Longest life of a session without a connection, in seconds; 0: none outlives it.
+        ///
+        /// MQTT 5 clients that ask for more are told; 3.1.1 clients that keep their session get
+        /// this much.
+        package var sessionExpirySecondsMax: UInt32 = 86_400
+        package var maximumQoS = QoS.exactlyOnce
+        /// Topic aliases a client may set.
+        package var topicAliasMaximum: UInt16 = 10
+        /// Whether refusals tell MQTT 5 clients the reason in words.
+        package var sendsReasonStrings = true
 
         package init(name: String, address: String, port: UInt16, rules: [TopicRule]) {
             self.name = name
@@ -81,8 +92,11 @@ package final class MQTTEndpoint: Sendable {
     let connections: ConnectionRegistry
     let clients: ClientSources
     let gate: MQTTGate
+    let sessions: SessionTable
+    let wills = DelayedWills()
     let logger: Logger
     private let router: TopicRouter
+    private let startedAt: MonotonicInstant
     private let progress: [StageProgress]
     private let running = Mutex<Running?>(nil)
 
@@ -97,7 +111,8 @@ package final class MQTTEndpoint: Sendable {
     /// The source of the listener is registered by the caller; `progress` has one entry per loop.
     package init(
         _ configuration: Configuration, source: SourceIndex, services: IngestServices,
-        watermark: DurableWatermark, progress: [StageProgress], logger: Logger
+        watermark: DurableWatermark, sessions: SessionTable, progress: [StageProgress],
+        logger: Logger
     ) throws(StartError) {
         precondition(configuration.loopCount > 0, "an endpoint has an event loop")
         precondition(progress.count == configuration.loopCount, "one progress entry per loop")
@@ -123,6 +138,8 @@ package final class MQTTEndpoint: Sendable {
         self.clients = ClientSources(
             listener: source, name: configuration.name,
             countMax: configuration.clientSourceCountMax, sources: services.sources)
+        self.sessions = sessions
+        self.startedAt = services.clock.now()
         self.progress = progress
         self.logger = logger
     }
@@ -186,6 +203,12 @@ package final class MQTTEndpoint: Sendable {
             try? await drained.futureResult.get()
         }
         try? await running.group.shutdownGracefully()
+    }
+
+    /// The identifier of a client that came without one: no client ever gets it again
+    /// [MQTT-3.1.3-6], engine time goes on over restarts.
+    func assignedIdentifier(_ connection: UInt64) -> String {
+        "midwatch-" + String(self.startedAt.nanoseconds, radix: 36) + "-\(connection)"
     }
 
     /// Counters and gauges of the endpoint.

@@ -205,6 +205,7 @@ final class MQTTLoop: @unchecked Sendable {
         self.progress.beat()
         let now = self.endpoint.services.clock.now()
         for connection in self.connections.values { connection.woke(now: now) }
+        for will in self.endpoint.wills.takeDue(now: now) { self.publish(will) }
     }
 
     /// Something was read: the stage tries.
@@ -230,6 +231,8 @@ final class MQTTLoop: @unchecked Sendable {
             return
         }
         for connection in self.connections.values { connection.sayGoodbye() }
+        // Whoever sent them ended before us and did not come back.
+        for will in self.endpoint.wills.takeDue(now: .distantFuture) { self.publish(will) }
         self.awaiting = []
         self.stopped = []
         self.stop()

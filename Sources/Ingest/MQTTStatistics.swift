@@ -33,8 +33,9 @@ package enum MQTTCounter: Int, Sendable, CaseIterable {
     case clientsBeyondLimit = 19
     /// Source times that could not be used: left out, the value stands.
     case sourceTimesIgnored = 20
-    /// Will messages that found no room.
+    /// Will messages for which there was no room while they waited.
     case willsLost = 21
+    case willsPublished = 22
 
     /// Name in metrics, without prefix and suffix.
     var word: String { String(describing: self) }

@@ -13,6 +13,9 @@ struct IncomingPublish: BitwiseCopyable {
     var isHistorical: Bool
     var source: SourceIndex
     var arrival: MonotonicInstant
+    /// The record that the message is received; it goes before the readings, with them or not at
+    /// all, and says in `sourceTime` how many they are.
+    var receipt: Slot?
 
     var isAcknowledged: Bool { self.packetIdentifier != 0 }
 }
@@ -51,13 +54,13 @@ struct PublishIntake: ~Copyable {
         topicCountMax: Int, newSensors: (countMax: Int, exempt: SourceIndex) = (0, .own)
     ) {
         // The ring takes a quarter of itself at once.
-        let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4)
+        let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4 - 1)
         self.services = services
         self.router = router
         self.newSensors = newSensors
         self.statistics = statistics
         self.readings = DecodedReadingBuffer(capacity: capacity)
-        self.slots = SlotBuffer(capacity: capacity)
+        self.slots = SlotBuffer(capacity: capacity + 1)
         self.cache = SeriesCache(countMax: topicCountMax)
         self.cacheRevision = services.sensors.revision
     }
@@ -95,6 +98,7 @@ struct PublishIntake: ~Copyable {
             publish.isAcknowledged ? ByteHash.hash(payload, seed: topicHash) : 0
         var tally = MQTTStatistics.MessageTally(summary)
         self.slots.removeAll()
+        if let receipt = publish.receipt { self.slots.append(receipt) }
         if topic.scope == 0 {
             template.sensor = topic.sensor
             self.slots.append(Self.filled(template, self.readings[0], topic, number: 0))
@@ -177,17 +181,18 @@ struct PublishIntake: ~Copyable {
     private mutating func offer(
         _ publish: IncomingPublish, _ tally: MQTTStatistics.MessageTally
     ) -> Outcome {
-        let count = self.slots.count
+        let count = self.slots.count - (publish.receipt == nil ? 0 : 1)
         guard count > 0 else {
             self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
             return .refused(tally.reasonCode)
         }
+        if publish.receipt != nil { self.slots.fillReceipt(readingCount: count) }
         // All or none, so the most urgent reading decides for the message.
         switch self.slots.offer(to: self.services.ring) {
         case .ringFull: return .ringFull
         case .accepted(let first):
             self.statistics.record(tally, acceptedCount: count, of: publish, self.services)
-            return .taken(last: first &+ UInt64(count) &- 1)
+            return .taken(last: first &+ UInt64(self.slots.count) &- 1)
         }
     }
 

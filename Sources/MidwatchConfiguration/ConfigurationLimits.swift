@@ -41,7 +41,7 @@ package enum ConfigurationDefaults {
     package static let receiveBufferBytes = 4 * 1_024 * 1_024
     package static let connectionsMax = 4_096
     package static let connectionsPerAddressMax = 1_024
-    package static let receiveMaximum = 100
+    package static let receiveMaximum = 20
     package static let keepAliveMaxSeconds = 300
     package static let connectTimeoutNanoseconds = 10 * ConfigurationLimits.nanosecondsPerSecond
     package static let halfOpenMax = 512
@@ -53,6 +53,9 @@ package enum ConfigurationDefaults {
     package static let messageRateMax = 0
     /// Half of `undeclaredSensorsMax`: one client alone cannot use it up.
     package static let newSensorsPerClientMax = 5_000
+    package static let qosMax = 2
+    package static let topicAliasMax = 10
+    package static let sessionExpiryMaxSeconds = 86_400
     package static let undeclaredSensorsMax = 10_000
     /// Deadline of sensors that declare none, and of undeclared ones.
     package static let deadlineNanoseconds: UInt64 = 60 * ConfigurationLimits.nanosecondsPerSecond

@@ -64,6 +64,8 @@ extension ConfigurationReader {
         let packetSize = section.size("packetSizeMax", in: 1_024...(16 << 20))
         let keepAlive = section.duration(
             "keepAliveMax", in: 1_000_000_000...(65_535 * 1_000_000_000))
+        let sessionExpiry = section.duration(
+            "sessionExpiryMax", in: 0...(365 * 86_400 * 1_000_000_000))
         let topicSections = section.sections("topics")
         var topics = topicSections.map(self.topic)
         if topics.isEmpty, !section.has("topics") {
@@ -80,6 +82,15 @@ extension ConfigurationReader {
                 clamping: section.integer(
                     "receiveMaximum", in: 1...65_535,
                     default: ConfigurationDefaults.receiveMaximum)),
+            qosMax: UInt8(
+                section.integer("qosMax", in: 0...2, default: ConfigurationDefaults.qosMax)),
+            topicAliasMax: UInt16(
+                section.integer(
+                    "topicAliasMax", in: 0...65_535,
+                    default: ConfigurationDefaults.topicAliasMax)),
+            sessionExpiryMaxSeconds: UInt32(
+                clamping: sessionExpiry.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
+                    ?? ConfigurationDefaults.sessionExpiryMaxSeconds),
             keepAliveMaxSeconds: UInt16(
                 clamping: keepAlive.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
                     ?? ConfigurationDefaults.keepAliveMaxSeconds),

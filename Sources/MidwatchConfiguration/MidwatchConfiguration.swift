@@ -109,6 +109,11 @@ package struct MQTTListenerConfiguration: Equatable, Sendable {
     package var connectionsPerAddressMax: Int
     package var packetBytesMax: Int
     package var receiveMaximum: UInt16
+    /// 0, 1 or 2.
+    package var qosMax: UInt8
+    package var topicAliasMax: UInt16
+    /// How long a session outlives its connection at most; 0: not at all.
+    package var sessionExpiryMaxSeconds: UInt32
     /// Longer or absent keep-alives are shortened to this.
     package var keepAliveMaxSeconds: UInt16
     /// In file order: the first filter that fits wins.

@@ -39,6 +39,12 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case sourceEvidence = 15
     /// A claim that its producer gave back.
     case padding = 16
+    /// A session of an MQTT client begins; payload: the client identifier, `source`: the listener,
+    /// `aux`: seconds it lives on without a connection. Its number names the session from now on.
+    case sessionBegin = 17
+    /// A session changes: value is the session's number (int64), `qualityRaw` what happened, `aux`
+    /// and `sourceTime` as that says, `packetIdentifier` of which message, `source` the listener.
+    case sessionChange = 18
 }
 
 /// What became known about a source.
@@ -50,6 +56,8 @@ package enum SourceEvidence: UInt8, Sendable, BitwiseCopyable {
     case disconnected = 2
     case closedAbnormally = 3
     case keepAliveTimeout = 4
+    /// The source's will was published: it ended without having said goodbye.
+    case willPublished = 5
 }
 
 /// How the 64 value bits are read.

@@ -92,7 +92,7 @@ final class EngineLoop: Sendable {
         mutating func follow(_ slot: Slot) {
             switch slot.kind {
             case .continuation: self.continuationsDue -= self.continuationsDue > 0 ? 1 : 0
-            case .registerSensor, .registerSource, .command, .configuration:
+            case .registerSensor, .registerSource, .command, .configuration, .sessionBegin:
                 let bytes = min(slot.payloadHash, UInt64(SystemLimits.controlPayloadBytesMax))
                 self.continuationsDue = ControlRecord.slotCount(payloadBytes: Int(bytes)) - 1
             default: break

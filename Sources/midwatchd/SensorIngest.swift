@@ -45,6 +45,7 @@ final class SensorIngest: Sendable {
     /// Readings about Midwatch itself that found no place in the ring.
     let ownRefused = Atomic<UInt64>(0)
     private let watermark: DurableWatermark
+    private let sessions: SessionTable
     private let vitals: VitalsPage
     private let logger: Logger
     let listeners = Listeners()
@@ -53,8 +54,9 @@ final class SensorIngest: Sendable {
 
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
-        ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark, vitals: VitalsPage,
-        latencies: StageLatencies, onAccess: @escaping @Sendable (AccessEvent) -> Void,
+        ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark,
+        sessions: SessionTable, vitals: VitalsPage, latencies: StageLatencies,
+        onAccess: @escaping @Sendable (AccessEvent) -> Void,
         accessReport: @escaping @Sendable (MQTTAccessReport) -> Void, logger: Logger
     ) {
         self.accessReport = accessReport
@@ -72,6 +74,7 @@ final class SensorIngest: Sendable {
             run: vitals.runTally, latencies: latencies, onAccess: onAccess)
         self.board = ListenerBoard(names: OwnListener.all(of: configuration).map(\.name))
         self.watermark = watermark
+        self.sessions = sessions
         self.vitals = vitals
         self.logger = logger
     }
@@ -181,6 +184,7 @@ final class SensorIngest: Sendable {
 
     func metrics() -> [MetricSample] {
         self.sensors.metrics() + self.sources.metrics() + self.listeners.metrics()
+            + (self.configuration.ingest.mqtt.isEmpty ? [] : self.sessions.metrics())
     }
 
     // MARK: Private
@@ -257,14 +261,17 @@ final class SensorIngest: Sendable {
         options.inflightCountMax = Int(mqtt.receiveMaximum)
         options.keepAliveSecondsMax = mqtt.keepAliveMaxSeconds
         options.connectTimeoutNanoseconds = mqtt.security.connectTimeoutNanoseconds
+        options.maximumQoS = QoS(rawValue: mqtt.qosMax) ?? .exactlyOnce
+        options.topicAliasMaximum = mqtt.topicAliasMax
+        options.sessionExpirySecondsMax = mqtt.sessionExpiryMaxSeconds
         let security = ListenerSecurity(listener: mqtt)
         let endpoint: MQTTEndpoint
         do {
             options.security = try security.security(report: self.accessReport)
             endpoint = try MQTTEndpoint(
                 options, source: try await self.source(options.name), services: self.services,
-                watermark: self.watermark, progress: [self.vitals.progress(of: .mqtt)],
-                logger: self.logger)
+                watermark: self.watermark, sessions: self.sessions,
+                progress: [self.vitals.progress(of: .mqtt)], logger: self.logger)
             _ = try await endpoint.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")

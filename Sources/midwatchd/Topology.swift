@@ -144,10 +144,14 @@ struct Topology {
                 folder: folders.ledger, newest: { ledgerLoop.newest },
                 settled: { gate.settledThrough }))
 
-        // 6. What comes in.
+        // 6. What comes in; MQTT sessions go on where the journal left them.
+        let sessions = SessionKeeper(
+            SessionKeeper.Parts(
+                folders: folders, report: report, ring: ring, watermark: watermark, clock: clock),
+            logger: logger)
         let ingest = SensorIngest(
             configuration, report: report, rules: rules, ring: ring, clock: clock,
-            watermark: watermark, vitals: vitals, latencies: latencies,
+            watermark: watermark, sessions: sessions.table, vitals: vitals, latencies: latencies,
             onAccess: { access.count($0) }, accessReport: { outcomes.note($0) }, logger: logger)
 
         // 7. The archive follows the journal.
@@ -216,6 +220,7 @@ struct Topology {
                     effects.catchUp()
                     retention.everySecond()
                     keys.everySecond()
+                    sessions.everySecond()
                 }), logger: logger)
 
         // Midwatch's sensors about itself, through the same ring and the same engine.

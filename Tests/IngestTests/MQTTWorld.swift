@@ -16,8 +16,9 @@ final class MQTTWorld: Sendable {
     let ring: ReadingRing
     let sensors: SensorRegistry
     let sources: SourceRegistry
-    let watermark = DurableWatermark(through: 0)
+    let watermark: DurableWatermark
     let endpoint: MQTTEndpoint
+    let sessions: SessionTable
     private let portCell = Atomic<UInt16>(0)
 
     var port: UInt16 { self.portCell.load(ordering: .relaxed) }
@@ -35,28 +36,32 @@ final class MQTTWorld: Sendable {
 
     init(
         capacity: Int = 4_096, undeclaredMax: Int = 1_000,
+        sessions store: SessionStore = SessionStore(), firstSequence: UInt64 = 0,
+        clock: IngestClock = .system,
         configure: (inout MQTTEndpoint.Configuration) -> Void = { _ in }
     ) throws {
-        let ring = ReadingRing(capacity: capacity, firstSequence: 0)
+        let ring = ReadingRing(capacity: capacity, firstSequence: firstSequence)
         self.ring = ring
+        self.watermark = DurableWatermark(through: firstSequence)
         self.sensors = SensorRegistry(
-            restored: [], undeclaredMax: undeclaredMax, ring: ring, clock: .system,
+            restored: [], undeclaredMax: undeclaredMax, ring: ring, clock: clock,
             classify: { sensor in
                 sensor.path.hasPrefix("midwatch/")
                     ? SensorClass(isDeclared: true, criticality: .own)
                     : SensorClass(isDeclared: false, criticality: .normal)
             })
-        self.sources = SourceRegistry(restored: [], ring: ring, clock: .system)
+        self.sources = SourceRegistry(restored: [], ring: ring, clock: clock)
         guard case .known(let source) = self.sources.resolve("mqtt/test", origin: .configured)
         else { throw SocketError.exhausted(what: "test source") }
         var configuration = MQTTEndpoint.Configuration(
             name: "mqtt/test", address: "127.0.0.1", port: 0, rules: Self.rules)
         configure(&configuration)
+        self.sessions = SessionTable(store, ring: ring)
         self.endpoint = try MQTTEndpoint(
             configuration, source: source,
             services: IngestServices(
-                ring: ring, sensors: self.sensors, sources: self.sources, clock: .system),
-            watermark: self.watermark,
+                ring: ring, sensors: self.sensors, sources: self.sources, clock: clock),
+            watermark: self.watermark, sessions: self.sessions,
             progress: (0..<configuration.loopCount).map { _ in .standalone() },
             logger: .quiet)
     }
