@@ -5,7 +5,7 @@ package import MidwatchModel
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
-internal import TelemetryWire
+package import TelemetryWire
 
 /// A TCP endpoint to which MQTT clients publish readings.
 ///

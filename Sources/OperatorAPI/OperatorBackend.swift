@@ -37,6 +37,14 @@ package protocol OperatorBackend: Sendable {
     func readiness() async -> HealthView
 
     func metrics() async -> [MetricSample]
+
+    /// The last refused input, newest first, at most `limit`.
+    func rejects(limit: Int) async -> [RejectView]
+}
+
+extension OperatorBackend {
+    /// A backend without listeners has refused nothing.
+    package func rejects(limit: Int) async -> [RejectView] { [] }
 }
 
 /// An operator acknowledges one activation of an alarm.

@@ -32,6 +32,7 @@ final class OperatorDesk: OperatorBackend {
         var report: @Sendable () -> StatusView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
+        var rejects: @Sendable (_ limit: Int) -> [RejectView]
     }
 
     private let parts: Parts
@@ -159,6 +160,8 @@ final class OperatorDesk: OperatorBackend {
     func readiness() async -> HealthView { await self.health() }
 
     func metrics() async -> [MetricSample] { self.parts.metrics() }
+
+    func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
 }
 
 /// Makes views of sensors and alarms from one copy of the names and one moment.

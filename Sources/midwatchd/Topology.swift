@@ -143,7 +143,8 @@ struct Topology {
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
-                newestEvent: { ledgerLoop.newest }))
+                newestEvent: { ledgerLoop.newest },
+                rejects: { ingest.rejects(limit: $0) }))
         effects.attach(reporter)
         effects.attach(desk)
         let housekeeper = Housekeeper(
