@@ -38,7 +38,7 @@ package struct RejectionRate: Sendable {
     private var samples: [Sample] = []
     /// Refused per minute.
     package private(set) var rejectedPerMinute = 0.0
-    /// Refused among everything that arrived, 0 ... 1.
+    /// Refused among everything that arrived, from 0 to 1.
     package private(set) var rejectedShare = 0.0
 
     package init() {}

@@ -149,7 +149,7 @@ import Testing
 
     @Test func `refused bytes are shown as text that changes nothing on a terminal`() {
         let bytes: [UInt8] = [0x61, 0x0A, 0x0D, 0x09, 0x5C, 0x1B, 0x5B, 0x7F, 0xC3, 0xA4, 0]
-        #expect(RejectLog.escaped(bytes) == #"a\n\r\t\\x1b[\x7f\xc3\xa4\x00"#)
+        #expect(RejectLog.escaped(bytes) == #"a\n\r\t\\\x1b[\x7f\xc3\xa4\x00"#)
     }
 
     @Test func `the rejection rate speaks of the last minute`() {

@@ -101,6 +101,7 @@ private func topics(_ lines: [String]) -> ConfigurationResult {
                 "ingest.mqtt[0].topics[2].filter", "ingest.mqtt[0].topics[3].filter",
             ])
         #expect(hidden.first?.message.contains("ingest.mqtt[0].topics[0]") == true)
-        #expect(topics(["filter: a/+/c", "filter: a/#"]).warnings.isEmpty)
+        let reachable = topics(["filter: a/+/c", "filter: a/#"]).warnings
+        #expect(!reachable.contains { $0.key.hasSuffix(".filter") })
     }
 }

@@ -4,7 +4,7 @@
 package enum SenMLLimits {
     package static let packBytesMax = 65_536
     package static let recordCountMax = 1_000
-    /// The version of RFC 8428; the only one there is. Lower numbers are those of its drafts.
+    /// The version of RFC 8428; lower numbers are those of its drafts.
     package static let versionMax = 10
 }
 
