@@ -20,6 +20,7 @@ final class LiveState: Sendable {
     private let names = Mutex<(paths: [String], sources: [String])>(([], []))
     private let counters = Mutex(EngineCounters())
     private let engineTime = Atomic<UInt64>(0)
+    private let published = Atomic<Bool>(false)
     private let anchor = Mutex<(engine: MonotonicInstant, wall: Int64)>((.zero, 0))
     private let canary = Atomic<UInt64>(0)
     private let rules: Mutex<RuleBook>
@@ -33,6 +34,8 @@ final class LiveState: Sendable {
     var time: MonotonicInstant {
         MonotonicInstant(nanoseconds: self.engineTime.load(ordering: .acquiring))
     }
+    /// Whether the engine has shown its state once since this start.
+    var isPublished: Bool { self.published.load(ordering: .acquiring) }
     var canaryNonce: UInt64 { self.canary.load(ordering: .acquiring) }
     var ruleBook: RuleBook { self.rules.withLock { $0 } }
 
@@ -61,6 +64,7 @@ final class LiveState: Sendable {
         let wall = engine.wall(of: engine.now).nanoseconds
         let now = engine.now
         self.anchor.withLock { $0 = (now, wall) }
+        self.published.store(true, ordering: .releasing)
     }
 
     func publishNames(_ engine: borrowing AlarmEngine) {

@@ -252,6 +252,7 @@ struct IngestService: Service {
     let sourcesKnown: Int
     let declared: [String]
     let vitals: VitalsPage
+    let live: LiveState
     let logger: Logger
 
     func run() async throws {
@@ -259,6 +260,8 @@ struct IngestService: Service {
             self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
         try await self.ingest.register(self.declared)
         try await self.ingest.start()
+        // Ready means that what is asked for can be answered.
+        while !self.live.isPublished { try await Task.sleep(nanoseconds: 1_000_000) }
         self.vitals.phase = .running
         self.logger.notice("running", metadata: ["sensors.declared": "\(self.declared.count)"])
         _ = SystemdNotifier()?.ready(status: "watching")

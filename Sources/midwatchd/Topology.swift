@@ -144,7 +144,13 @@ struct Topology {
                 ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
-                rejects: { ingest.rejects(limit: $0) }))
+                rejects: { ingest.rejects(limit: $0) },
+                isStarted: {
+                    switch vitals.phase {
+                    case .starting, .recovering: false
+                    case .running, .storageFailed, .suspended, .stopping: true
+                    }
+                }))
         effects.attach(reporter)
         effects.attach(desk)
         let housekeeper = Housekeeper(
@@ -181,7 +187,7 @@ struct Topology {
             IngestService(
                 ingest: ingest, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
-                logger: logger),
+                live: live, logger: logger),
         ])
     }
 
