@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 VENV := $(CURDIR)/.build-venv
+SECONDS_EACH ?= 30
 CORE := MidwatchModelTests,JSONTextTests,ReadingRingTests,TelemetryWireTests,AlarmEngineTests,JournalTests,EmbeddedStoreTests
 # The tests' Python clients stand before the system's.
 TEST_PATH := $(VENV)/bin:$(PATH)
@@ -57,7 +58,7 @@ sanitize: deps ## The core's tests under the thread and the address sanitizer (o
 		$(SWIFT) test -c release --sanitize=address -Xswiftc -use-ld=lld --scratch-path .build-asan
 
 fuzz: ## Fuzz the decoders (SECONDS_EACH=30)
-	Tests/Fuzz/run.sh
+	Tests/Fuzz/run.sh $(SECONDS_EACH)
 
 soak: deps-test ## The long forms of the crash, outage and silence tests
 	PATH="$(TEST_PATH)" Tests/Soak/soak.sh

@@ -91,7 +91,7 @@ var targets: [Target] = [
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
-    target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
+    target("MidwatchConfiguration", ["MidwatchModel", "TelemetryWire", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
     target(
@@ -118,9 +118,9 @@ var targets: [Target] = [
     program(
         "midwatch",
         [
-            "MidwatchModel", "JSONText", "AlarmEngine", "OperatorViews", "Journal", "Historian",
-            "OperatorConsole", "MidwatchConfiguration", "StateFolder", "FleetSimulation",
-            "AccessControl", "CLinux",
+            "MidwatchModel", "JSONText", "TelemetryWire", "AlarmEngine", "OperatorViews",
+            "Journal", "Historian", "OperatorConsole", "MidwatchConfiguration", "StateFolder",
+            "FleetSimulation", "AccessControl", "CLinux",
         ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
@@ -150,7 +150,9 @@ var targets: [Target] = [
     tests(
         "VitalsTests",
         ["Vitals", "midwatch-watchdog", "JSONText", "MidwatchModel", "CLinux"]),
-    tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
+    tests(
+        "MidwatchConfigurationTests",
+        ["MidwatchConfiguration", "MidwatchModel", "TelemetryWire"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
     tests(
         "FleetSimulationTests",

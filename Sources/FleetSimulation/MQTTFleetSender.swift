@@ -24,7 +24,7 @@ package struct MQTTFleetReport: Equatable, Sendable {
     package var unacknowledged: UInt64 = 0
     package var elapsedNanoseconds: UInt64 = 0
     /// Publish to PUBACK.
-    package var latency = LatencyHistogram()
+    package var latency = FleetLatency()
     /// Empty unless `Settings.recordsAcknowledged`.
     package var record = AcknowledgedRecord(clients: 0)
 }

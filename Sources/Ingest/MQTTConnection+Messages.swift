@@ -42,7 +42,7 @@ extension MQTTConnection {
             outcome =
                 self.mayPublish(topic)
                 ? loop.intake.take(incoming, topic: topic, payload: payload)
-                : loop.intake.deny(incoming, topic: topic)
+                : loop.intake.deny(incoming, topic: topic, payload: payload)
         }
         return outcome
     }
@@ -98,7 +98,8 @@ extension MQTTConnection {
             let denied = IncomingPublish(
                 packetIdentifier: 0, isDuplicate: false, isHistorical: false,
                 source: client.source, arrival: self.now)
-            _ = self.loop.intake.deny(denied, topic: will.topic.span)
+            _ = self.loop.intake.deny(
+                denied, topic: will.topic.span, payload: will.payload.span)
             return
         }
         let endpoint = self.loop.endpoint

@@ -49,6 +49,8 @@ package final class MQTTStatistics: Sendable {
         var rejectedCount = 0
         var linesRejectedCount = 0
         var ignoredTimestampCount = 0
+        /// Why a reading was refused first, and where it stands in the payload.
+        var firstRejection: (cause: ReadingRejection, offset: Int)?
         private var causes: [ReadingRejection: UInt64] = [:]
 
         init() {}
@@ -76,7 +78,7 @@ package final class MQTTStatistics: Sendable {
                 case .reservedSensor, .accessDenied: return .notAuthorized
                 case .noTopicRule, .malformedPath, .pathTooLong: return .topicNameInvalid
                 case .textValue, .duplicateField, .beyondMessageLimit, .notUTF8, .duplicateTagKey,
-                    .missingTag, .malformedPayload:
+                    .missingTag, .malformedPayload, .otherUnit:
                     continue
                 }
             }
@@ -91,6 +93,7 @@ package final class MQTTStatistics: Sendable {
     let counters = CounterBlock<MQTTCounter>()
     let rejections = CounterBlock<ReadingRejection>()
     let payloadErrors = CounterBlock<PayloadError>()
+    let payloadNotes = CounterBlock<PayloadNote>()
     let faults = CounterBlock<MQTTFault>()
     /// The last refused input.
     package let rejects = RejectLog()
@@ -127,10 +130,19 @@ package final class MQTTStatistics: Sendable {
 
     /// Remembers refused input.
     func log(
-        _ cause: String, _ publish: IncomingPublish, _ bytes: borrowing Span<UInt8>
+        _ cause: RejectLog.Cause, _ publish: IncomingPublish, topic: borrowing Span<UInt8>,
+        _ bytes: borrowing Span<UInt8>
     ) {
         self.rejects.append(
-            at: publish.arrival, source: publish.source, cause: cause, input: bytes)
+            at: publish.arrival, source: publish.source, cause: cause, topic: topic, input: bytes)
+    }
+
+    /// Readings received; readings, lines and payloads refused.
+    package var rejectionTotals: RejectionTotals {
+        var totals = RejectionTotals()
+        totals.received = self.counters[.readingsReceived]
+        totals.rejected = self.counters[.readingsRejected] + self.counters[.linesRejected]
+        return totals
     }
 
     /// Every counter; causes only if they occurred.
@@ -157,6 +169,11 @@ package final class MQTTStatistics: Sendable {
             add(
                 "midwatch_mqtt_payload_errors_total", "Payloads refused, by cause.",
                 String(describing: error), self.payloadErrors[error])
+        }
+        for note in PayloadNote.allCases {
+            add(
+                "midwatch_mqtt_payload_notes_total", "Payloads taken although something is odd.",
+                String(describing: note), self.payloadNotes[note])
         }
         for fault in MQTTFault.allCases {
             add(

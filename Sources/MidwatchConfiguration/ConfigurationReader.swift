@@ -14,13 +14,13 @@ struct ConfigurationReader {
         let stateDirectory = root.filePath("stateDirectory")
         let runDirectory = root.filePath("runDirectory") ?? ConfigurationDefaults.runDirectory
         let ingest = self.ingest(root.section("ingest"))
+        let sensors = self.sensors(root.sections("sensors", max: SystemLimits.sensorCountMax))
         let configuration = MidwatchConfiguration(
             node: node,
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
             runDirectory: runDirectory,
             ingest: ingest,
-            sensors: self.sensors(
-                root.sections("sensors", max: SystemLimits.sensorCountMax)),
+            sensors: sensors + self.declarations(of: ingest, behind: sensors),
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),
             archive: self.archive(root.section("archive")),

@@ -80,24 +80,7 @@ package enum MQTTPayloadFormat: String, Equatable, Sendable, CaseIterable {
     case boolean
     case json
     case lineProtocol
-}
-
-/// How messages on some topics become readings.
-package struct MQTTTopicConfiguration: Equatable, Sendable {
-    /// MQTT topic filter, `+` and `#` allowed.
-    package var filter: String
-    /// Sensor path; `{topic}` is the whole topic, `{1}` what the first wildcard stood for.
-    package var path: String
-    package var format: MQTTPayloadFormat
-    /// Names and indexes from the root of the JSON document to the value, `data.0.value`.
-    ///
-    /// Empty unless `format` is `json`.
-    package var valuePath: String
-    /// The same for the source time; nil: none is read.
-    package var timePath: String?
-    package var timeUnit: TimePrecision
-    /// Unit of undeclared sensors on these topics; empty if not set.
-    package var unit: String
+    case senml
 }
 
 /// A TCP socket that speaks MQTT 3.1.1 and 5.0.

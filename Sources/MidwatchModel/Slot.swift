@@ -102,7 +102,8 @@ package struct ReadingFlags: OptionSet, Sendable, BitwiseCopyable {
 ///     32  u64  arrival, engine time in nanoseconds
 ///     40  u32  source
 ///     44  u16  packet identifier (MQTT, QoS above 0)
-///     46  u8   criticality    47  u8  0
+///     46  u8   criticality
+///     47  u8   promised interval of a reading (`PromisedInterval`), else 0
 ///     48  u64  payload hash (MQTT) or, in a control record, its payload's byte count
 ///     56  u64  aux: number of this reading within its message, or as the kind says
 ///

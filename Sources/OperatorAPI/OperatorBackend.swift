@@ -43,6 +43,14 @@ package protocol OperatorBackend: Sendable {
 
     /// Name of a local account, without waiting for a disk that hangs.
     func accountName(uid: UInt32) async -> String
+
+    /// The last refused input, newest first, at most `limit`.
+    func rejects(limit: Int) async -> [RejectView]
+}
+
+extension OperatorBackend {
+    /// A backend without listeners has refused nothing.
+    package func rejects(limit: Int) async -> [RejectView] { [] }
 }
 
 /// An operator acknowledges one activation of an alarm.

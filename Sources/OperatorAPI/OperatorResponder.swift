@@ -98,10 +98,10 @@ struct OperatorResponder: HTTPResponder {
             try Self.require(.post, of: request)
             return try await self.acknowledge(segments[2], request, context)
         }
-        guard segments.count <= 2, let route = Route(rawValue: segments.joined(separator: "/"))
+        guard segments.count <= 3, let route = Route(rawValue: segments.joined(separator: "/"))
         else { throw Problem(.notFound, detail: "see the operator API page for the addresses") }
         try Self.require(.get, of: request)
-        if segments.count == 2 { try self.authorizeReading(request) }
+        if segments.count >= 2 { try self.authorizeReading(request) }
         switch route {
         case .health: return Self.health(await self.backend.health())
         case .ready: return Self.health(await self.backend.readiness())
@@ -111,6 +111,7 @@ struct OperatorResponder: HTTPResponder {
         case .sensors: return Self.json(try await self.sensors(QueryReader(target.query)))
         case .alarms: return Self.json(try await self.alarms(QueryReader(target.query)))
         case .events: return Self.json(try await self.events(QueryReader(target.query)))
+        case .rejects: return Self.json(try await self.rejects(QueryReader(target.query)))
         case .stream: return try await self.stream(request, QueryReader(target.query), context)
         }
     }
@@ -125,6 +126,7 @@ struct OperatorResponder: HTTPResponder {
         case alarms = "v1/alarms"
         case events = "v1/events"
         case stream = "v1/stream"
+        case rejects = "v1/ingest/rejects"
     }
 
     /// What can be asked for; the same for everybody.
@@ -192,6 +194,11 @@ struct OperatorResponder: HTTPResponder {
         let found = try await self.backend.events(after: after, limit: limit + 1)
         let page = Array(found.prefix(limit))
         return PageView(items: page, next: found.count > limit ? page.last.map { "\($0.n)" } : nil)
+    }
+
+    private func rejects(_ reader: QueryReader) async throws -> PageView<RejectView> {
+        try reader.allow(["limit"])
+        return PageView(items: await self.backend.rejects(limit: try reader.limit()))
     }
 
     private func stream(

@@ -78,6 +78,27 @@ final class Listeners: Sendable {
         return totals
     }
 
+    /// What was received and refused, for the rate of refusals.
+    func rejectionTotals() -> RejectionTotals {
+        let open = self.open.withLock { $0 }
+        let totals =
+            open.udp.map(\.rejectionTotals) + open.mqtt.map(\.statistics.rejectionTotals)
+        return totals.reduce(RejectionTotals(), +)
+    }
+
+    /// The last refused input with the name of its listener, newest first, at most `limit`.
+    func rejects(limit: Int) -> [(listener: String, entry: RejectLog.Entry)] {
+        let open = self.open.withLock { $0 }
+        let udp = open.udp.flatMap { listener in
+            listener.rejects.entries.map { (listener.configuration.name, $0) }
+        }
+        let mqtt = open.mqtt.flatMap { endpoint in
+            endpoint.statistics.rejects.entries.map { (endpoint.configuration.name, $0) }
+        }
+        let newest = (udp + mqtt).sorted { ($0.1.at, $0.1.number) > ($1.1.at, $1.1.number) }
+        return newest.prefix(limit).map { (listener: $0.0, entry: $0.1) }
+    }
+
     func metrics() -> [MetricSample] {
         let open = self.open.withLock { $0 }
         return open.udp.flatMap { $0.metrics() } + open.mqtt.flatMap { $0.metrics() }

@@ -27,6 +27,7 @@ final class OperatorDesk: OperatorBackend {
         var report: @Sendable () -> StatusView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
+        var rejects: @Sendable (_ limit: Int) -> [RejectView]
         /// Whether the start is over: sockets open, recovered state shown.
         var isStarted: @Sendable () -> Bool
     }
@@ -164,4 +165,6 @@ final class OperatorDesk: OperatorBackend {
     func metrics() async -> [MetricSample] { self.parts.metrics() }
 
     func accountName(uid: UInt32) async -> String { await self.accounts.name(uid: uid) }
+
+    func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
 }

@@ -6,6 +6,7 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import OperatorViews
 import ReadingRing
 import StateFolder
 import Synchronization
@@ -182,6 +183,27 @@ final class SensorIngest: Sendable {
 
     func totals() -> StatusReporter.IngestTotals { self.listeners.totals() }
 
+    /// What was received and refused: the own sensors feed a `RejectionRate` with it.
+    func rejectionTotals() -> RejectionTotals { self.listeners.rejectionTotals() }
+
+    /// The last refused input, newest first.
+    func rejects(limit: Int) -> [RejectView] {
+        let now = self.services.clock.now()
+        let wall = self.services.clock.wall()
+        return self.listeners.rejects(limit: limit).map { listener, entry in
+            let age = Int64(clamping: now.nanosecondsSince(entry.at))
+            var view = RejectView(
+                listener: listener, number: entry.number,
+                time: WallInstant(nanoseconds: wall.nanoseconds &- age),
+                source: self.sources.name(of: entry.source) ?? "", cause: entry.cause,
+                inputBytes: entry.inputBytes, excerpt: RejectLog.escaped(entry.excerpt))
+            view.topic = RejectLog.escaped(entry.topic)
+            view.detail = entry.detail
+            view.offset = entry.offset
+            return view
+        }
+    }
+
     func metrics() -> [MetricSample] {
         self.sensors.metrics() + self.sources.metrics() + self.listeners.metrics()
             + (self.configuration.ingest.mqtt.isEmpty ? [] : self.sessions.metrics())
@@ -250,9 +272,8 @@ final class SensorIngest: Sendable {
     }
 
     private func startMQTT(_ mqtt: MQTTListenerConfiguration) async throws {
-        let rules = mqtt.topics.map { topic in
-            TopicRule(filter: topic.filter, path: topic.path, payload: Self.payload(topic))
-        }
+        let rules = mqtt.topics.compactMap(\.rule)
+        precondition(rules.count == mqtt.topics.count, "a topic that the configuration refuses")
         var options = MQTTEndpoint.Configuration(
             name: "mqtt/\(mqtt.name)", address: mqtt.bind.host, port: mqtt.bind.port, rules: rules)
         options.connectionCountMax = mqtt.connectionsMax
@@ -277,18 +298,6 @@ final class SensorIngest: Sendable {
             throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")
         }
         self.listeners.add(endpoint, security)
-    }
-
-    private static func payload(_ topic: MQTTTopicConfiguration) -> PayloadFormat {
-        let unit = SourceTimeUnit(rawValue: topic.timeUnit.rawValue) ?? .nanoseconds
-        return switch topic.format {
-        case .number, .boolean: .plain
-        case .json:
-            .json(
-                JSONPayload(
-                    valuePath: topic.valuePath, timestampPath: topic.timePath, timestampUnit: unit))
-        case .lineProtocol: .lineProtocol(unit: unit)
-        }
     }
 
     func index(of sensor: SensorID) async throws -> SensorIndex {

@@ -88,7 +88,6 @@ final class StatusReporter: Sendable {
         var last = Sample()
         var rates = StageRates()
         var beats: [Stage: (count: UInt64, at: MonotonicInstant)] = [:]
-        /// Room on the disk of the state folder, and when it was asked.
         /// Latencies up to a moment: one picture every ten seconds, the oldest a minute old.
         var pictures: [[LatencySnapshot]] = []
         var turn = 0

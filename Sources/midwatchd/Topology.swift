@@ -199,6 +199,7 @@ struct Topology {
                 files: files,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
+                rejects: { ingest.rejects(limit: $0) },
                 isStarted: {
                     switch vitals.phase {
                     case .starting, .recovering: false

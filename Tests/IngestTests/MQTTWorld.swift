@@ -27,11 +27,18 @@ final class MQTTWorld: Sendable {
         TopicRule(filter: "plain/#", path: "{1}", payload: .plain),
         TopicRule(
             filter: "json/+", path: "json/{1}",
-            payload: .json(
-                JSONPayload(valuePath: "data.value", timestampPath: "ts", timestampUnit: .seconds))),
+            payload: JSONPayload(value: "data.value", time: "ts", timeFormat: .count(.seconds))
+                .map { .json($0) } ?? .plain),
         TopicRule(
             filter: "lines/+", path: "site/{1}/{series}",
             payload: .lineProtocol(unit: .nanoseconds)),
+        TopicRule(filter: "senml/+site/#", path: "senml/{site}/{name}", payload: .senML),
+        TopicRule(
+            filter: "each/+", path: "each/{1}/{name}",
+            payload: JSONPayload(value: "*").map { .json($0) } ?? .plain),
+        TopicRule(
+            filter: "door/+", path: "door/{1}", payload: .plain,
+            states: StateMap(["open": 1, "closed": 0])),
     ]
 
     init(

@@ -50,7 +50,7 @@ import Testing
         #expect([udp] == bare.ingest.udp)
         var mqtt = try #require(example.ingest.mqtt.first)
         mqtt.name = "mqtt:127.0.0.1:1883"
-        mqtt.topics.removeFirst()
+        mqtt.topics.removeFirst(mqtt.topics.count - 1)
         #expect([mqtt] == bare.ingest.mqtt)
         let endpoint = try #require(example.alerts.endpoints.first)
         let bareEndpoint = try #require(
