@@ -81,7 +81,7 @@ extension ConfigurationReader {
             packetBytesMax: packetSize ?? SystemLimits.mqttPacketBytesMax,
             receiveMaximum: UInt16(
                 clamping: section.integer(
-                    "receiveMaximum", in: 1...65_535,
+                    "receiveMaximum", in: 1...SystemLimits.resentPublishesMax,
                     default: ConfigurationDefaults.receiveMaximum)),
             qosMax: UInt8(
                 section.integer("qosMax", in: 0...2, default: ConfigurationDefaults.qosMax)),

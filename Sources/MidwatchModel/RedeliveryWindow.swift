@@ -42,7 +42,7 @@ package struct RedeliveryWindow: ~Copyable, @unchecked Sendable {
         package var recordSpan: UInt64
 
         package init(
-            publishesPerSource: Int = 256, trackedSources: Int = 4_096,
+            publishesPerSource: Int = SystemLimits.resentPublishesMax, trackedSources: Int = 4_096,
             dualHomedReadings: Int = 65_536, recordSpan: UInt64 = 1 << 22
         ) {
             self.publishesPerSource = publishesPerSource

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import MidwatchModel
 import Synchronization
 
 /// Writes log lines to standard error on a thread of its own, so that no line is waited for.
@@ -34,6 +35,15 @@ final class LogWriter: Sendable {
 
     /// Lines that found no place since the start.
     var lostCount: UInt64 { self.state.withLock { $0.lost } }
+
+    func metrics() -> [MetricSample] {
+        [
+            MetricSample(
+                "midwatch_log_lines_lost_total",
+                help: "Log lines that nobody read in time.", kind: .counter, labels: [],
+                value: Double(self.lostCount))
+        ]
+    }
 
     /// Takes one line, its line feed included; never waits.
     func write(_ line: [UInt8]) {

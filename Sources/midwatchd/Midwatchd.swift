@@ -59,7 +59,8 @@ struct Midwatchd: AsyncParsableCommand {
         umask(0o027)
         do {
             let topology = try await Topology.assemble(
-                configuration, path: self.config, text: result.revisionText, logger: logger)
+                configuration, path: self.config, text: result.revisionText, logger: logger,
+                log: writer)
             // At debug it would print whole services, configuration and all.
             var quiet = logger
             quiet.logLevel = max(logger.logLevel, .info)

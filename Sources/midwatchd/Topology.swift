@@ -26,7 +26,8 @@ struct Topology {
     ///
     /// Nothing runs and no socket is open yet.
     static func assemble(
-        _ configuration: MidwatchConfiguration, path: String, text: [UInt8], logger: Logger
+        _ configuration: MidwatchConfiguration, path: String, text: [UInt8], logger: Logger,
+        log: LogWriter
     ) async throws -> Topology {
         // 1. Folders, and the page through which the watchdog watches.
         let folders = Folders(configuration)
@@ -192,6 +193,7 @@ struct Topology {
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
+                        + log.metrics()
                 }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(

@@ -67,7 +67,7 @@ extension IntegrationTests {
         func `MQTT with QoS 1 into PostgreSQL`(_ rate: Int) async throws {
             let postgres = try await Postgres()
             var options = Site.options(sensors: Site.loadSensors(), postgres: postgres)
-            options.mqtt = "      receiveMaximum: 1000"
+            options.mqtt = "      receiveMaximum: 256"
             let site = try Site(options)
             let daemon = try await site.start()
             var settings = MQTTFleetSender.Settings(
@@ -75,7 +75,7 @@ extension IntegrationTests {
                 load: .pattern(sensorsPerClient: 100))
             settings.connections = 100
             settings.rate = Double(rate)
-            settings.window = 1_000
+            settings.window = 256
             settings.recordsAcknowledged = true
             settings.drainNanoseconds = 30_000_000_000
             let fleet = try MQTTFleetSender(settings)
