@@ -91,12 +91,20 @@ extension AlarmEngine {
             case .stale:
                 self.settle(
                     alarm, .met, at: due, cause: wasExtended ? .ownLag : .deadlinePassed)
-            case .unverifiable:
-                // The stale alarm says it now, unless it is less urgent than what is blinded; one
-                // that was raised stays until a good reading.
-                let isSaid = self.stalePriority(of: index) >= self.alarms[alarm].rule.priority
-                if isSaid, !self.alarms[alarm].isRaised { self.stopDelay(alarm) }
+            case .unverifiable: self.settleBlind(alarm, of: index, at: due)
             }
+        }
+    }
+
+    /// "Cannot verify" on a silent sensor: the stale alarm says it, unless it is less urgent than
+    /// what is blinded (RULES 23).
+    ///
+    /// One that was raised stays until a good reading.
+    mutating func settleBlind(_ alarm: Int, of index: Int, at time: MonotonicInstant) {
+        if self.stalePriority(of: index) < self.alarms[alarm].rule.priority {
+            self.settle(alarm, .met, at: time, cause: .notVerifiable)
+        } else if !self.alarms[alarm].isRaised {
+            self.stopDelay(alarm)
         }
     }
 

@@ -13,7 +13,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
 
 extension AlarmEngine {
     /// Layout version; another one is a foreign format.
-    private static let checkpointMagic: UInt64 = 0x3130_3030_4350_574D  // "MWPC0001"
+    private static let checkpointMagic: UInt64 = 0x3230_3030_4350_574D  // "MWPC0002"
 
     /// The state at `after`: the position of the last record that was applied.
     ///
@@ -30,18 +30,17 @@ extension AlarmEngine {
                 + self.alarms.count * MemoryLayout<AlarmRecord>.stride + 4_096)
         for word in [
             Self.checkpointMagic, UInt64(MemoryLayout<SensorState>.stride),
-            UInt64(MemoryLayout<AlarmRecord>.stride), UInt64(MemoryLayout<SourceClock>.stride),
+            UInt64(MemoryLayout<AlarmRecord>.stride), UInt64(MemoryLayout<SenderClock>.stride),
             UInt64(after.epoch), after.n, self.time.nanoseconds, UInt64(self.epoch),
             self.anchorEngine.nanoseconds, UInt64(bitPattern: self.anchorWall),
             self.lagUntil.nanoseconds, self.canaryNonce, UInt64(self.sensors.count),
-            UInt64(self.alarms.count), UInt64(self.clocks.count), UInt64(self.sourceNames.count),
+            UInt64(self.alarms.count), 0, UInt64(self.sourceNames.count),
         ] {
             Self.append(word, to: &bytes)
         }
         Self.append(self.rules.revision, to: &bytes)
         self.sensors.appendBytes(to: &bytes)
         self.alarms.appendBytes(to: &bytes)
-        self.clocks.appendBytes(to: &bytes)
         for path in self.paths { Self.append(path, to: &bytes) }
         for name in self.sourceNames { Self.append(name, to: &bytes) }
         return bytes
@@ -61,7 +60,7 @@ extension AlarmEngine {
         guard words[0] == Self.checkpointMagic,
             words[1] == UInt64(MemoryLayout<SensorState>.stride),
             words[2] == UInt64(MemoryLayout<AlarmRecord>.stride),
-            words[3] == UInt64(MemoryLayout<SourceClock>.stride)
+            words[3] == UInt64(MemoryLayout<SenderClock>.stride)
         else { throw .foreignFormat }
         guard let revision = Self.text(bytes, &offset) else { throw .truncated }
         guard let rules = revision == self.rules.revision ? self.rules : self.book(revision) else {
@@ -121,13 +120,11 @@ extension AlarmEngine {
             count: Int(words[12]), from: bytes, at: &offset, checking: SensorState.byteFields)
         try self.alarms.restore(
             count: Int(words[13]), from: bytes, at: &offset, checking: AlarmRecord.byteFields)
-        try self.clocks.restore(count: Int(words[14]), from: bytes, at: &offset, checking: [])
     }
 
     /// Whether every index of the tables points into them.
     private var isConsistent: Bool {
         guard self.sensors.count <= SystemLimits.sensorCountMax,
-            self.clocks.count <= SystemLimits.sourceCountMax,
             self.sourceNames.count <= SystemLimits.sourceCountMax
         else { return false }
         for index in 0..<self.alarms.count

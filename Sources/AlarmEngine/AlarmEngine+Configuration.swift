@@ -35,6 +35,11 @@ extension AlarmEngine {
         self.replaceAlarms(of: index, by: wanted, at: time)
         // What is known of the value is compared with the new limits at once.
         if self.sensors[index].freshness == .fresh { self.evaluate(index, at: time) }
+        // What the new rules blind may be more urgent than what the old ones did.
+        if self.sensors[index].freshness == .stale, let alarm = self.alarm(.unverifiable, of: index)
+        {
+            self.settleBlind(alarm, of: index, at: time)
+        }
     }
 
     private mutating func rebindDeadline(

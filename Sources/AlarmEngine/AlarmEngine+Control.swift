@@ -106,7 +106,7 @@ extension AlarmEngine {
     /// The wall clock was set: recorded, and no deadline is touched.
     mutating func applyClockStep(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
-        for index in 0..<self.clocks.count { self.clocks[index] = SourceClock() }
+        for index in 0..<self.sensors.count { self.sensors[index].clock = SenderClock() }
         var decision = Decision(.clockStepped, time: slot.arrival)
         decision.amount = slot.signedValue
         self.decide(decision)

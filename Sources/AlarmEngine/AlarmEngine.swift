@@ -30,7 +30,6 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var lagUntil = MonotonicInstant.zero
     var sensors: FlatTable<SensorState>
     var alarms: FlatTable<AlarmRecord>
-    var clocks: FlatTable<SourceClock>
     package internal(set) var paths: [String] = []
     /// Number of the sensor at a path: a command must not cost a walk over a million names.
     var pathIndexes: [String: Int] = [:]
@@ -39,7 +38,9 @@ package struct AlarmEngine: ~Copyable, Sendable {
     package internal(set) var canaryNonce: UInt64 = 0
 
     // Working memory.
-    var rules: RuleBook
+    var rules: RuleBook { didSet { self.sourceTimes = self.rules.sourceTimes } }
+    /// Of the rules in force: a copy, so that no reading counts references.
+    var sourceTimes: SourceTimeBounds
     let book: @Sendable (_ revision: String) -> RuleBook?
     var wheel: TimerWheel
     var due = DueHeap()
@@ -70,10 +71,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
     ) {
         self.time = .zero
         self.rules = rules
+        self.sourceTimes = rules.sourceTimes
         self.book = book
         self.sensors = FlatTable(reserving: reservingSensors)
         self.alarms = FlatTable(reserving: reservingSensors * 3)
-        self.clocks = FlatTable(reserving: 64)
         self.wheel = TimerWheel(start: .zero, reserving: reservingSensors * 4)
         self.expired = FlatTable(reserving: 1_024)
         self.timerOwners = FlatTable(reserving: reservingSensors * 4)
@@ -266,6 +267,9 @@ package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
     package var evaluated: UInt64 = 0
     package var redelivered: UInt64 = 0
     package var notLive: UInt64 = 0
+    /// Readings that could raise but neither refresh nor clear: of the same instant as the last
+    /// live one, or judged more than a deadline after they arrived.
+    package var raiseOnly: UInt64 = 0
     package var unknownValues: UInt64 = 0
     package var decisions: UInt64 = 0
     package var unknownRecords: UInt64 = 0

@@ -23,9 +23,9 @@ struct SensorState: BitwiseCopyable {
     var lastN: UInt64 = Slot.noPrevious
     /// Newest accepted source time, live or not.
     var newestSourceTime = Slot.noSourceTime
-    /// A run of regressed but increasing source times: when it began, and its last one.
-    var regressedSince = MonotonicInstant.zero
-    var regressedLast = Slot.noSourceTime
+    /// What the sender's clock is worth, and a run of readings that put it in doubt.
+    var clock = SenderClock()
+    var suspects = SuspectRun()
     var readingCount: UInt64 = 0
     /// Readings since the last live one that went to history only.
     var backlogCount: UInt64 = 0
@@ -62,6 +62,7 @@ struct SensorState: BitwiseCopyable {
             ByteField(\Self.supervision), ByteField(\Self.isDeclared),
             ByteField(\Self.isRetired), ByteField(\Self.hasRestartGrace),
             ByteField(\Self.hasLagGrace), ByteField(\Self.isUnknown),
+            ByteField(\Self.suspects.kind),
         ]
     }
 
@@ -117,30 +118,6 @@ struct AlarmRecord: BitwiseCopyable {
             ByteField(\Self.rule.isLatching), ByteField(\Self.machine.state),
             ByteField(\Self.result), ByteField(\Self.pending),
         ]
-    }
-}
-
-/// What a source's clock is worth: the smallest offset arrival − source time of the last minutes.
-///
-/// Two buckets of five minutes, so that the minimum follows a clock that drifts.
-struct SourceClock: BitwiseCopyable {
-    static let bucketNanoseconds: UInt64 = 300_000_000_000
-    var bucketStart = MonotonicInstant.zero
-    var current = Int64.max
-    var previous = Int64.max
-
-    /// Notes an offset and returns the delay over the smallest one, 0 or more.
-    mutating func delay(offset: Int64, at time: MonotonicInstant) -> UInt64 {
-        if time.nanosecondsSince(self.bucketStart) > Self.bucketNanoseconds {
-            let skipped =
-                time.nanosecondsSince(self.bucketStart) > 2 * Self.bucketNanoseconds
-            self.previous = skipped ? Int64.max : self.current
-            self.current = Int64.max
-            self.bucketStart = time
-        }
-        self.current = min(self.current, offset)
-        let smallest = min(self.current, self.previous)
-        return UInt64(clamping: offset.subtractingReportingOverflow(smallest).partialValue)
     }
 }
 

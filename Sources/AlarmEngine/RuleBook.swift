@@ -11,6 +11,8 @@ package final class RuleBook: Sendable {
     package let revision: String
     /// The declarations in file order; exact paths win over templates, earlier templates over later.
     package let declarations: [SensorDeclaration]
+    /// What a source time is judged by, here and in the archive.
+    package let sourceTimes: SourceTimeBounds
     private let exact: [String: Int]
     private let templates: [Int]
     private let fallback: SensorDeclaration
@@ -21,11 +23,14 @@ package final class RuleBook: Sendable {
     ///   - revision: SHA-256 of the configuration text, lower-case hex.
     ///   - declarations: In file order.
     ///   - undeclaredDeadlineNanoseconds: Deadline of sensors that nothing declares.
+    ///   - sourceTimes: What a source time is judged by.
     package init(
         revision: String, declarations: [SensorDeclaration],
-        undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000
+        undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000,
+        sourceTimes: SourceTimeBounds = SourceTimeBounds()
     ) {
         self.revision = revision
+        self.sourceTimes = sourceTimes
         self.declarations = declarations
         var exact: [String: Int] = [:]
         var templates: [Int] = []
