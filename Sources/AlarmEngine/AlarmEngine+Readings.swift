@@ -27,17 +27,20 @@ extension AlarmEngine {
             return
         }
         self.counters.evaluated &+= 1
+        if slot.source != self.sensors[index].source { self.move(index, to: slot.source) }
+        self.noteArrival(slot.source, at: slot.arrival)
         self.sensors[index].readingCount &+= 1
         let status = self.judgeSourceTime(of: slot, sensor: index)
         switch self.liveness(of: slot, status: status, sensor: index) {
         case .live:
-            self.refresh(index, slot, status: status, n: n)
+            let isFirst = self.refresh(index, slot, status: status, n: n)
             self.evaluate(index, at: slot.arrival)
+            if isFirst { self.releaseSilence(of: index, at: slot.arrival) }
         case .raiseOnly:
             self.counters.raiseOnly &+= 1
             self.evaluateRaising(index, slot, n: n)
         case .history:
-            self.sensors[index].backlogCount &+= 1
+            if self.sensors[index].backlogCount < .max { self.sensors[index].backlogCount += 1 }
             self.counters.notLive &+= 1
         }
     }
@@ -124,9 +127,11 @@ extension AlarmEngine {
     }
 
     /// A live reading is the proof of freshness.
+    ///
+    /// - Returns: Whether the sensor was not fresh before.
     private mutating func refresh(
         _ index: Int, _ slot: Slot, status: SourceTimeStatus, n: UInt64
-    ) {
+    ) -> Bool {
         let isFirst = self.sensors[index].freshness != .fresh
         let number = slot.number
         let isUnknown = slot.quality == .bad || !number.isFinite
@@ -142,11 +147,10 @@ extension AlarmEngine {
         self.sensors[index].sourceTimeStatus = status
         if status == .accepted { self.sensors[index].lastSourceTime = slot.sourceTime }
         self.sensors[index].lastN = n
-        self.sensors[index].source = slot.source
         self.sensors[index].backlogCount = 0
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
-        guard isFirst else { return }
+        guard isFirst else { return false }
         // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
         // a grace ends. (An extension for our lag only ever moves on with the deadline.)
         if self.sensors[index].supervision != .event {
@@ -157,6 +161,7 @@ extension AlarmEngine {
         if let alarm = self.alarm(.stale, of: index) {
             self.settle(alarm, .notMet, at: slot.arrival, cause: .readingArrived)
         }
+        return true
     }
 
     /// Judges a reading that may raise alarms and nothing else.
@@ -178,11 +183,10 @@ extension AlarmEngine {
         }
         let value = slot.number
         for alarm in self.alarmRange(of: index) {
-            switch self.alarms[alarm].rule.kind {
+            let rule = self.rule(of: alarm)
+            switch rule.kind {
             case .lowLow, .low, .high, .highHigh:
-                guard
-                    self.alarms[alarm].rule.isMet(value, isActive: self.alarms[alarm].isRaised)
-                else { continue }
+                guard rule.isMet(value, isActive: self.alarms[alarm].isRaised) else { continue }
                 let before = self.alarms[alarm].result
                 self.settle(alarm, .met, at: self.time, cause: .valueBeyondLimit)
                 // Beyond the limit on a sensor that is not verified: raised without its on-delay.
@@ -198,17 +202,17 @@ extension AlarmEngine {
     /// Compares the last live value with every limit of the sensor.
     mutating func evaluate(_ index: Int, at time: MonotonicInstant) {
         let first = Int(self.sensors[index].firstAlarm)
-        let count = Int(self.sensors[index].alarmCount)
+        let firstRule = Int(self.sensors[index].firstRule)
         let isUnknown = self.sensors[index].isUnknown
         let value = self.value(of: index)
-        for alarm in first..<first + count {
-            switch self.alarms[alarm].rule.kind {
+        for offset in 0..<Int(self.sensors[index].alarmCount) {
+            let alarm = first + offset
+            let rule = self.ruleTable.rules[firstRule + offset]
+            switch rule.kind {
             case .lowLow, .low, .high, .highHigh:
                 if isUnknown {
                     self.settle(alarm, .error, at: time, cause: .lostWhileBeyondLimit)
-                } else if self.alarms[alarm].rule.isMet(
-                    value, isActive: self.alarms[alarm].isRaised)
-                {
+                } else if rule.isMet(value, isActive: self.alarms[alarm].isRaised) {
                     self.settle(alarm, .met, at: time, cause: .valueBeyondLimit)
                 } else if self.alarms[alarm].result != .notMet
                     || self.alarms[alarm].pending != .none || self.alarms[alarm].isRaised
@@ -225,6 +229,7 @@ extension AlarmEngine {
             case .stale: break
             }
         }
+        if self.sensors[index].isMode { self.modeChanged(index, at: time) }
     }
 
     /// The last live value as a number.

@@ -13,9 +13,15 @@ package final class RuleBook: Sendable {
     package let declarations: [SensorDeclaration]
     /// What a source time is judged by, here and in the archive.
     package let sourceTimes: SourceTimeBounds
+    /// Path under which a sensor stands for a source: the rest of the path is the source's name.
+    ///
+    /// Its stale alarm says that the source is lost, with the priority of the most urgent alarm
+    /// behind it; a source without such a sensor suppresses nothing.
+    package static let sourcePathPrefix = "midwatch/source/"
     private let exact: [String: Int]
     private let templates: [Int]
     private let fallback: SensorDeclaration
+    private let source: SensorDeclaration
 
     /// A book of `declarations`.
     ///
@@ -48,6 +54,13 @@ package final class RuleBook: Sendable {
         fallback.stalePriority = .low
         fallback.criticality = .low
         self.fallback = fallback
+        var source = SensorDeclaration(
+            pattern: "#", deadlineNanoseconds: undeclaredDeadlineNanoseconds)
+        // Its readings are the engine's own judgement.
+        source.supervision = .event
+        source.isIndependent = true
+        source.criticality = .own
+        self.source = source
     }
 
     /// Number of the declaration for `path`; nil if nothing declares it.
@@ -56,65 +69,20 @@ package final class RuleBook: Sendable {
         return self.templates.first { PathTemplate.matches(self.declarations[$0].pattern, path) }
     }
 
-    /// The declaration for `path`, or the one for undeclared sensors.
+    /// The declaration for `path`, or the one for undeclared sensors or for sources.
     package func declaration(for path: String) -> SensorDeclaration {
-        self.declarationIndex(for: path).map { self.declarations[$0] } ?? self.fallback
+        if let index = self.declarationIndex(for: path) { return self.declarations[index] }
+        return path.hasPrefix(Self.sourcePathPrefix) ? self.source : self.fallback
+    }
+
+    /// The declaration for `path` and a number that no other declaration has.
+    func numberedDeclaration(for path: String) -> (declaration: SensorDeclaration, number: Int) {
+        if let index = self.declarationIndex(for: path) { return (self.declarations[index], index) }
+        return path.hasPrefix(Self.sourcePathPrefix) ? (self.source, -2) : (self.fallback, -1)
     }
 
     /// The paths declared without wildcards, in file order: sensors that exist from the start.
     package var declaredPaths: [String] {
         self.declarations.lazy.filter { !$0.isTemplate }.map(\.pattern)
-    }
-}
-
-/// One alarm as the engine compares it: flat, made from a declaration when a sensor is bound.
-struct AlarmRule: BitwiseCopyable, Equatable {
-    var setpoint: Double
-    var deadband: Double
-    var onDelayNanoseconds: UInt64
-    var offDelayNanoseconds: UInt64
-    var kind: AlarmKind
-    var priority: AlarmPriority
-    var isLatching: Bool
-
-    /// The alarms of a sensor, most urgent limit first, `stale` and `unverifiable` last.
-    static func rules(for declaration: SensorDeclaration) -> [AlarmRule] {
-        var rules: [AlarmRule] = []
-        let limits: [(AlarmKind, LimitSetting?)] = [
-            (.highHigh, declaration.highHigh), (.high, declaration.high),
-            (.low, declaration.low), (.lowLow, declaration.lowLow),
-        ]
-        for case (let kind, let limit?) in limits {
-            rules.append(
-                AlarmRule(
-                    setpoint: limit.setpoint, deadband: limit.deadband,
-                    onDelayNanoseconds: limit.onDelayNanoseconds,
-                    offDelayNanoseconds: limit.offDelayNanoseconds, kind: kind,
-                    priority: limit.priority, isLatching: false))
-        }
-        let blinded = rules.map(\.priority).max() ?? declaration.stalePriority
-        rules.append(
-            AlarmRule(
-                setpoint: 0, deadband: 0, onDelayNanoseconds: 0, offDelayNanoseconds: 0,
-                kind: .stale, priority: declaration.stalePriority, isLatching: false))
-        rules.append(
-            AlarmRule(
-                setpoint: 0, deadband: 0,
-                onDelayNanoseconds: min(
-                    declaration.unknownGraceNanoseconds, SystemLimits.unknownGraceMaxNanoseconds),
-                offDelayNanoseconds: 0, kind: .unverifiable, priority: blinded, isLatching: false))
-        return rules
-    }
-
-    /// Compares a finite `value`; `isActive` says whether the condition holds now (deadband).
-    @inline(__always)
-    func isMet(_ value: Double, isActive: Bool) -> Bool {
-        switch self.kind {
-        case .high, .highHigh:
-            isActive ? value >= self.setpoint - self.deadband : value >= self.setpoint
-        case .low, .lowLow:
-            isActive ? value <= self.setpoint + self.deadband : value <= self.setpoint
-        case .stale, .unverifiable: false
-        }
     }
 }

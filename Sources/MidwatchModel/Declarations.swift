@@ -8,6 +8,7 @@ package struct LimitSetting: Equatable, Sendable {
     package var onDelayNanoseconds: UInt64
     package var offDelayNanoseconds: UInt64
     package var priority: AlarmPriority
+    package var handling = AlarmHandling()
 
     package init(
         setpoint: Double, deadband: Double = 0, onDelayNanoseconds: UInt64 = 0,
@@ -43,11 +44,17 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var unit = ""
     package var title = ""
     package var supervision = SupervisionMode.periodic
+    /// A live source counts as evidence for this sensor (`exception` supervision only).
+    package var trustsSource = false
+    /// Its stale alarm never waits for the source and is not suppressed with it.
+    package var isIndependent = false
     /// Silence after which the sensor is stale.
     ///
     /// More than 0.
     package var deadlineNanoseconds: UInt64
     package var stalePriority = AlarmPriority.medium
+    /// Of the stale alarm and of "cannot verify".
+    package var silenceHandling = AlarmHandling()
     /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).
     package var criticality: SensorCriticality?
     package var lowLow: LimitSetting?
