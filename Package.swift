@@ -89,7 +89,7 @@ var targets: [Target] = [
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
-    target("MidwatchConfiguration", ["MidwatchModel", "CYAML"]),
+    target("MidwatchConfiguration", ["MidwatchModel", "AlarmEngine", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
     target(

@@ -14,13 +14,20 @@ struct ConfigurationReader {
         let stateDirectory = root.filePath("stateDirectory")
         let runDirectory = root.filePath("runDirectory") ?? ConfigurationDefaults.runDirectory
         let ingest = self.ingest(root.section("ingest"))
+        let sensorSections = root.sections("sensors", max: SystemLimits.sensorCountMax)
+        let sensors = self.sensors(sensorSections)
+        let areas = self.areas(root.sections("areas"), sensors: sensors)
+        self.checkModes(zip(sensorSections, sensors), areas: areas)
+        let rules = self.rules(
+            root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: sensors)
         let configuration = MidwatchConfiguration(
             node: node,
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
             runDirectory: runDirectory,
             ingest: ingest,
-            sensors: self.sensors(
-                root.sections("sensors", max: SystemLimits.sensorCountMax)),
+            sensors: sensors,
+            areas: areas,
+            rules: rules,
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),
             archive: self.archive(root.section("archive")),

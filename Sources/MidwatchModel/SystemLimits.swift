@@ -34,4 +34,15 @@ package enum SystemLimits {
     package static let sourceTimeEarliestNanoseconds: Int64 = 1_577_836_800_000_000_000
     /// Interval of clock anchors in the journal; also the most engine time a crash can forget.
     package static let anchorIntervalNanoseconds: UInt64 = 1_000_000_000
+    /// The longest time for which an alarm may be shelved, unless its rule says less: one shift.
+    package static let shelvingMaxNanoseconds: UInt64 = 12 * 3_600 * 1_000_000_000
+    /// How long a stale alarm waits for its source to be found lost, and the window in which the
+    /// sensors of a source fall silent together.
+    package static let sourceWaitNanoseconds: UInt64 = 2_000_000_000
+    /// Sensors of a source that must fall silent together before the source is found lost.
+    package static let sourceSilentSensorsMin: UInt32 = 3
+    /// Sources nested behind each other; deeper ones are judged alone.
+    package static let sourceDepthMax = 8
+    /// Suppression rules of one alarm.
+    package static let suppressionsPerAlarmMax = 16
 }

@@ -48,7 +48,8 @@ package struct Revisions: Sendable {
         canary.title = "Canary of the watchdog"
         return RuleBook(
             revision: revision, declarations: [canary] + configuration.sensors,
-            undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)
+            undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds,
+            rules: configuration.rules, areas: configuration.areas)
     }
 
     /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.

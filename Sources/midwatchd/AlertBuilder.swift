@@ -40,7 +40,8 @@ struct AlertBuilder: Sendable {
             json.field("alarmID", alarmID)
             json.field("message", Self.message(record, declaration, path: path, kind: kind))
             self.writeFacts(record, declaration, to: &json)
-            self.writeGuidance(declaration, path: path, to: &json)
+            self.writeGuidance(
+                rules.rationalization(of: kind, declaration), path: path, to: &json)
             json.arrayField("relatedActiveAlarms") { json in
                 for alarm in related.prefix(Self.relatedCountMax) { json.value(alarm) }
             }
@@ -77,15 +78,16 @@ struct AlertBuilder: Sendable {
     }
 
     private func writeGuidance(
-        _ declaration: SensorDeclaration, path: String, to json: inout JSONWriter
+        _ texts: Rationalization, path: String, to json: inout JSONWriter
     ) {
-        let texts = declaration.rationalization
         json.field("consequence", texts.consequence)
         json.field("operatorAction", texts.operatorAction)
         json.arrayField("checkFirst") { json in
             for check in texts.firstChecks { json.value(check) }
         }
         json.field("timeToRespondSeconds", texts.timeToRespondSeconds)
+        json.arrayField("causes") { json in for cause in texts.causes { json.value(cause) } }
+        json.field("verification", texts.verification)
         json.field("runbook", texts.runbook)
         json.field("owner", texts.owner)
         json.objectField("affected") { json in
@@ -111,7 +113,9 @@ struct AlertBuilder: Sendable {
             case .stale:
                 age.map { "silent for \($0), last value \(value)" } ?? "has never been heard"
             case .unverifiable: "the value cannot be verified"
-            case nil: kind
+            case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
+                .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression, nil:
+                Self.finding(record, name: kind)
             }
         switch record["kind"]?.string {
         case "alarmReturned":
@@ -124,6 +128,30 @@ struct AlertBuilder: Sendable {
             let isLost = record["cause"]?.string == "lostWhileBeyondLimit"
             return "\(name): \(what)\(isLost ? ", then the sensor was lost" : "")"
         }
+    }
+
+    /// What the rule `name` found.
+    private static func finding(_ record: JSONValue, name: String) -> String {
+        let measured = record["measured"]?.double.map { Self.short($0) } ?? ""
+        let what =
+            switch record["condition"]?.string.flatMap(AlarmKind.init(word:)) {
+            case .rateOfChange: "changes by \(measured) per second"
+            case .flatLine: "does not change any more"
+            case .deviation: "deviates by \(measured)"
+            case .vote: "its redundant sensors agree that it is beyond the limit"
+            case .discrepancy:
+                record["oddOne"]?.string.map { "\($0) disagrees by \(measured)" }
+                    ?? "its redundant sensors disagree by \(measured)"
+            case .offNormal: "is in state \(measured), which is not normal"
+            case .badQuality: "the quality of its value is not good"
+            case .clockSkew: "the clock of its sender is off by \(measured) s"
+            case .clockDrift: "the clock of its sender drifts by \(measured) ppm"
+            case .sequence: "\(measured) numbers are missing or doubled"
+            case .window: "is at \(measured) over the window"
+            case .drift: "has drifted by \(measured)"
+            case .expression, .lowLow, .low, .high, .highHigh, .stale, .unverifiable, nil: ""
+            }
+        return what.isEmpty ? name : "\(name): \(what)"
     }
 
     private static func type(of kind: String?) -> String? {

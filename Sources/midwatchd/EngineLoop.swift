@@ -205,7 +205,7 @@ final class EngineLoop: Sendable {
         turn.lastPublish = now
         if turn.namesChanged {
             turn.namesChanged = false
-            if engine.paths.count != self.live.sensors.count
+            if engine.sensorCount != self.live.sensors.count
                 || engine.sourceNames.count != self.live.sourceNames.count
             {
                 self.live.publishNames(engine)

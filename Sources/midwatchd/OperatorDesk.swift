@@ -90,16 +90,18 @@ final class OperatorDesk: OperatorBackend {
 
     func acknowledge(_ request: AckRequest) async -> AckOutcome {
         guard let colon = request.alarmID.lastIndex(of: ":"),
-            let kind = AlarmKind(
-                word: String(request.alarmID[request.alarmID.index(after: colon)...]))
+            colon < request.alarmID.indices.last ?? colon
         else { return .unknownAlarm }
+        let name = String(request.alarmID[request.alarmID.index(after: colon)...])
         guard let activation = DecisionID(request.activation) else {
             return .refused(reason: "the activation is not of the form epoch:n.k")
         }
-        let command = OperatorCommand(
-            verb: .acknowledge, path: String(request.alarmID[..<colon]), alarm: kind,
+        var command = OperatorCommand(
+            verb: .acknowledge, path: String(request.alarmID[..<colon]),
+            alarm: AlarmKind(word: name) ?? .expression,
             activation: activation, user: request.user, origin: request.origin,
             comment: request.comment)
+        if AlarmKind(word: name) == nil { command.rule = name }
         let payload = command.payload
         guard payload.count <= SystemLimits.controlPayloadBytesMax else {
             return .refused(reason: "the comment is too long")
@@ -230,7 +232,7 @@ struct Viewer {
         let path = self.paths[sensor]
         let declaration = self.rules.declaration(for: path)
         var view = AlarmView(
-            alarmID: "\(path):\(live.kind.word)",
+            alarmID: "\(path):\(self.rules.alarmName(live.kind, rule: live.rule))",
             activation: live.activation == .none ? "" : live.activation.description, path: path,
             kind: live.kind.word, state: live.state, priority: live.priority)
         view.conditionResult = live.result
@@ -249,12 +251,16 @@ struct Viewer {
             view.setpoint = live.setpoint
             view.triggerValue = wasRaised && trigger.isFinite ? trigger : nil
             view.worstValue = wasRaised && live.worst.isFinite ? live.worst : nil
-        case .stale, .unverifiable: break
+        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
+            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
+            .expression:
+            break
         }
         view.currentValue = state.lastArrival != .zero && current.isFinite ? current : nil
         view.unit = declaration.unit
         view.title = declaration.title
-        let texts = declaration.rationalization
+        let texts = self.rules.rationalization(
+            of: self.rules.alarmName(live.kind, rule: live.rule), declaration)
         view.consequence = texts.consequence
         view.operatorAction = texts.operatorAction
         view.firstChecks = texts.firstChecks
