@@ -155,6 +155,12 @@ var targets: [Target] = [
     tests(
         "StateFolderTests",
         ["StateFolder", "AlarmEngine", "Journal", "MidwatchConfiguration", "MidwatchModel"]),
+    tests(
+        "MidwatchdTests",
+        [
+            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText", "MidwatchModel",
+            "ReadingRing", "StateFolder", "Vitals", "CLinux",
+        ], [log]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

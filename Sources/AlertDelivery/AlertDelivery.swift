@@ -182,11 +182,12 @@ package actor AlertDelivery {
 
     private nonisolated func hand(over inbound: Inbound) -> OfferAnswer {
         let waiting = self.inboxCount.wrappingAdd(1, ordering: .relaxed).newValue
+        // Written here too: a dispatcher that stands still must show a backlog. Before it can take
+        // the alert, or this figure would stand after its own.
+        self.progress.setBacklog(UInt64(clamping: waiting))
         switch self.inbox.yield(inbound) {
         case .enqueued:
             self.counters.add(.offered)
-            // Written here too: a dispatcher that stands still must show a backlog.
-            self.progress.setBacklog(UInt64(clamping: waiting))
             return .accepted
         case .dropped:
             self.inboxCount.wrappingSubtract(1, ordering: .relaxed)
@@ -297,6 +298,9 @@ package actor AlertDelivery {
         let now = self.clock.monotonic()
         if now.nanosecondsSince(self.lastBeat) >= DeliveryLimits.beatNanoseconds / 2 {
             self.progress.beat()
+            // Two threads that offer at once may leave an old figure behind.
+            self.progress.setBacklog(
+                UInt64(clamping: self.inboxCount.load(ordering: .relaxed)))
             self.lastBeat = now
         }
         self.publish()

@@ -216,6 +216,8 @@ struct DatagramIntake: ~Copyable {
             return 1
         case .ringFull(let criticality):
             self.listener.counters.add(UDPCounter.shed(criticality))
+            self.services.run.receive(1)
+            self.services.run.shed(1)
             self.services.sources.tally.add(.shed, 1, of: origin.source)
             self.shedLoss.note(1)
             return 0
@@ -230,6 +232,9 @@ struct DatagramIntake: ~Copyable {
         // Readings of one sender stand in runs: one addition a run.
         var accepted = (source: SourceIndex.own, count: UInt64(0))
         var shed = (source: SourceIndex.own, count: UInt64(0))
+        // Before they enter the ring: a crash in between counts them as lost, not as never seen.
+        let run = self.services.run
+        run.receive(UInt64(self.stage.count(criticality)))
         let outcome = self.stage.empty(
             criticality,
             onAccepted: { slot in
@@ -250,6 +255,7 @@ struct DatagramIntake: ~Copyable {
         tally.add(.shed, shed.count, of: shed.source)
         self.listener.counters.add(.readingsAccepted, UInt64(outcome.acceptedCount))
         guard outcome.shedCount > 0 else { return }
+        run.shed(UInt64(outcome.shedCount))
         self.listener.counters.add(UDPCounter.shed(criticality), UInt64(outcome.shedCount))
         self.shedLoss.note(UInt64(outcome.shedCount))
     }
@@ -288,7 +294,11 @@ struct DatagramIntake: ~Copyable {
         counters.add(.linesReceived, self.tally.lines)
         counters.add(.readingsReceived, self.tally.received)
         if self.tally.linesRejected > 0 { counters.add(.linesRejected, self.tally.linesRejected) }
-        if self.tally.rejected > 0 { counters.add(.readingsRejected, self.tally.rejected) }
+        if self.tally.rejected > 0 {
+            counters.add(.readingsRejected, self.tally.rejected)
+            self.services.run.receive(self.tally.rejected)
+            self.services.run.reject(self.tally.rejected)
+        }
         if self.tally.notBelieved > 0 { counters.add(.stampsNotBelieved, self.tally.notBelieved) }
         if self.tally.timesIgnored > 0 {
             counters.add(.sourceTimesIgnored, self.tally.timesIgnored)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import MidwatchModel
+package import MidwatchModel
 package import ReadingRing
 
 /// What every socket needs of the rest of the daemon.
@@ -9,14 +9,18 @@ package struct IngestServices: Sendable {
     package var sensors: SensorRegistry
     package var sources: SourceRegistry
     package var clock: IngestClock
+    /// What the run received, for the start that follows a crash.
+    package var run: RunTally
 
     package init(
-        ring: ReadingRing, sensors: SensorRegistry, sources: SourceRegistry, clock: IngestClock
+        ring: ReadingRing, sensors: SensorRegistry, sources: SourceRegistry, clock: IngestClock,
+        run: RunTally = .standalone()
     ) {
         self.ring = ring
         self.sensors = sensors
         self.sources = sources
         self.clock = clock
+        self.run = run
     }
 }
 
@@ -28,4 +32,6 @@ package enum LossCause: UInt64, Sendable {
     case kernelBuffer = 2
     /// Datagrams that were longer than what is read.
     case truncatedDatagram = 3
+    /// Readings that were received and that the end of the run before kept from the journal.
+    case endOfRun = 4
 }

@@ -108,6 +108,8 @@ package final class MQTTStatistics: Sendable {
         if publish.isDuplicate { self.counters.add(.duplicatesReceived) }
         self.counters.add(.readingsReceived, UInt64(tally.receivedCount))
         self.counters.add(.readingsAccepted, UInt64(acceptedCount))
+        services.run.receive(UInt64(tally.receivedCount))
+        services.run.reject(UInt64(tally.rejectedCount))
         sources.add(.received, UInt64(tally.receivedCount), of: publish.source)
         sources.add(.accepted, UInt64(acceptedCount), of: publish.source)
         if acceptedCount == 0 { self.counters.add(.messagesRefused) }

@@ -51,6 +51,9 @@ struct ReadingStage: ~Copyable {
         return count &+ 1 == self.chunk
     }
 
+    /// Readings that the buffer of a class holds.
+    func count(_ criticality: SensorCriticality) -> Int { self.counts[Int(criticality.rawValue)] }
+
     /// Offers what the buffer of a class holds; what the ring refuses is shed.
     ///
     /// A refused run is halved and offered again, so that the room there is gets used. The

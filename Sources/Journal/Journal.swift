@@ -12,6 +12,8 @@ package struct JournalOptions: Sendable {
     package var segmentBytes: UInt64
     /// Bytes of staging memory.
     package var stagingBytes: Int
+    /// Slots of the ring that is drained into it: as many are kept free for what may not be lost.
+    package var ringCapacity: Int
     /// Everything from here on is read and verified at the start; what is older is verified by
     /// whoever reads it.
     ///
@@ -20,7 +22,7 @@ package struct JournalOptions: Sendable {
 
     package init(
         segmentBytes: UInt64 = JournalOptions.segmentBytesDefault, stagingBytes: Int = 64 << 20,
-        verifyFrom: Position? = nil
+        ringCapacity: Int = 0, verifyFrom: Position? = nil
     ) {
         precondition(
             segmentBytes >= Self.segmentBytesMin
@@ -28,6 +30,7 @@ package struct JournalOptions: Sendable {
             "segment size")
         self.segmentBytes = segmentBytes
         self.stagingBytes = stagingBytes
+        self.ringCapacity = ringCapacity
         self.verifyFrom = verifyFrom
     }
 }
@@ -90,15 +93,18 @@ package enum Journal {
     ///   - directory: Its parent must exist.
     ///   - options: Sizes, and how much is verified.
     ///   - disk: Where it is.
+    ///   - progress: Told the number of the record that was read last and of about the last one, at
+    ///     least every 16,384 records: a long start must not look like one that hangs.
     /// - Returns: What was found and the parts that go on.
     /// - Throws: `lockedByAnother` while another process writes there; `identityDamaged`;
     ///   `unknownVersion`; `disk`.
     package static func open(
         directory: String, options: JournalOptions = JournalOptions(),
-        disk: any JournalDisk = LinuxDisk()
+        disk: any JournalDisk = LinuxDisk(),
+        progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
     ) throws(JournalError) -> OpenJournal {
         var recovery = JournalRecovery(
             folder: JournalFolder(path: directory), options: options, disk: disk)
-        return try recovery.run()
+        return try recovery.run(progress)
     }
 }

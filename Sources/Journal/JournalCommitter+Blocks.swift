@@ -5,6 +5,8 @@ internal import MidwatchModel
 /// Blocks that stand in the committer's buffer and are not durable yet.
 struct FormedBlocks {
     var recordCount = 0
+    /// Readings among them, the canary's excepted.
+    var readingCount = 0
     var byteCount = 0
     /// One more than the number of the last record.
     var endN: UInt64 = 0
@@ -43,6 +45,7 @@ extension JournalCommitter {
         let firstN = self.staging.slot(head: head, offset: formed.recordCount).link
         var highest = formed.highestArrival
         var hasRegistrations = false
+        var readingCount = 0
         var count = 0
         while count < limit {
             var slot = self.staging.slot(head: head, offset: formed.recordCount &+ count)
@@ -51,6 +54,7 @@ extension JournalCommitter {
             if slot.kindRaw == SlotKind.reading.rawValue {
                 slot.link = self.links.advance(slot.sensor, to: n)
                 highest = max(highest, slot.arrival)
+                if !slot.flags.contains(.canary) { readingCount &+= 1 }
             } else {
                 slot.link = Slot.noPrevious
                 // The arrival of a continuation is payload.
@@ -78,6 +82,7 @@ extension JournalCommitter {
         open.previousChecksum = unsafe header.seal(block)
         open.blockIndex += 1
         formed.recordCount += count
+        formed.readingCount += readingCount
         formed.byteCount += size
         formed.endN = header.endN
         formed.highestArrival = highest

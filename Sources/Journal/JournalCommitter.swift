@@ -19,6 +19,8 @@ package struct CommitOutcome: Equatable, Sendable {
     /// Never smaller than before.
     package var durableThrough: UInt64
     package var recordCount = 0
+    /// Readings among them, the canary's excepted.
+    package var readingCount = 0
     package var byteCount = 0
     package var mode: JournalMode
     /// The first error of this call; the records may have become durable all the same, in a fresh
@@ -177,6 +179,7 @@ package final class JournalCommitter: @unchecked Sendable {
         self.durableThrough = formed.endN
         self.staging.release(formed.recordCount)
         outcome.recordCount = formed.recordCount
+        outcome.readingCount = formed.readingCount
         outcome.byteCount = formed.byteCount
     }
 

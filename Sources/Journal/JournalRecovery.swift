@@ -37,7 +37,9 @@ struct JournalRecovery {
         self.disk = disk
     }
 
-    mutating func run() throws(JournalError) -> OpenJournal {
+    mutating func run(
+        _ progress: (_ done: UInt64, _ total: UInt64) -> Void
+    ) throws(JournalError) -> OpenJournal {
         try onDisk { () throws(DiskError) in
             try self.disk.makeFolder(self.folder.path)
             try self.disk.syncFolder(Self.parent(of: self.folder.path))
@@ -51,7 +53,7 @@ struct JournalRecovery {
         let journal = try self.identity(reader)
         try self.loadRegistry()
         try self.loadLinks()
-        let end = try self.scan(reader)
+        let end = try self.scan(reader, progress)
         try self.makeDurable(reader)
         let epoch = try self.beginEpoch(reader)
         self.keepDamageAside(reader)
@@ -62,7 +64,8 @@ struct JournalRecovery {
             damage: self.damage, furtherDamageCount: self.furtherDamageCount,
             tornBytes: end.tornBytes, linksFrom: end.linksFrom)
         let staging = JournalStaging(
-            firstN: end.position.n, byteCount: self.options.stagingBytes)
+            firstN: end.position.n, byteCount: self.options.stagingBytes,
+            ringCapacity: self.options.ringCapacity)
         let start = CommitterStart(
             folder: self.folder, disk: self.disk, lock: lock, journal: journal, epoch: epoch,
             segmentBytes: self.options.segmentBytes, links: self.links, registry: self.registry,
@@ -135,8 +138,10 @@ struct JournalRecovery {
                 try EpochFile.write(epoch, to: file)
                 return epoch
             }
-            // Both places are made whole at first, so that a place that is not is always a sign.
-            let epoch = max(newest, reader.epoch) + 2
+            // Both places are made whole at first, so that a place that is not is always a sign. A
+            // journal whose epoch file is lost may have begun an epoch that holds no record.
+            let known = max(newest, reader.epoch)
+            let epoch = known == 0 ? 1 : known + 2
             let preparing = self.folder.epoch + ".preparing"
             let file = try self.disk.open(preparing, .create)
             try EpochFile.write(epoch - 1, to: file)
@@ -229,7 +234,9 @@ struct JournalRecovery {
 
     /// Reads what the start needs: registrations behind the registry file, links behind the links
     /// file, the newest segment, and what `verifyFrom` asks for.
-    private mutating func scan(_ reader: JournalReader) throws(JournalError) -> End {
+    private mutating func scan(
+        _ reader: JournalReader, _ progress: (_ done: UInt64, _ total: UInt64) -> Void
+    ) throws(JournalError) -> End {
         guard let oldest = try reader.oldestHeader() else { return try self.scanNothing(reader) }
         let newest = try reader.newestHeader() ?? oldest
         if newest.sensors == self.registry.sensorDigest,
@@ -252,7 +259,11 @@ struct JournalRecovery {
         reader.nextN = max(from, oldest.firstN, JournalFormat.firstNumber)
         let scannedFrom = reader.nextN
         var assembler = ControlAssembler()
-        try self.readAll(reader, &assembler)
+        // The newest segment is not read yet; until then its room says how much there may be.
+        let inNewest = UInt64(self.options.segmentBytes) / UInt64(Slot.byteCount)
+        try self.readAll(reader, &assembler) { done in
+            progress(done, max(done, newest.firstN + inNewest))
+        }
         var end = Position(epoch: reader.epoch, n: reader.nextN)
         if reader.watermark > end.n {
             self.note(
@@ -282,7 +293,8 @@ struct JournalRecovery {
     }
 
     private mutating func readAll(
-        _ reader: JournalReader, _ assembler: inout ControlAssembler
+        _ reader: JournalReader, _ assembler: inout ControlAssembler,
+        _ progress: (_ done: UInt64) -> Void
     ) throws(JournalError) {
         let tail = self.tail
         reader.onBlock = { segment, offset, header in tail.note(segment, offset, header) }
@@ -309,6 +321,7 @@ struct JournalRecovery {
             unsafe buffer.withUnsafeBufferPointer { slots in
                 unsafe self.take(slots, batch, &assembler)
             }
+            progress(reader.nextN)
         }
     }
 

@@ -24,6 +24,10 @@ package struct StagingStatus: Equatable, Sendable {
     package var isSkipping: Bool
     /// Readings skipped since the start.
     package var unrecordedTotal: UInt64
+    /// Canary readings among them.
+    package var unrecordedCanaryTotal: UInt64
+    /// Records that are no readings (ticks, anchors, commands) skipped since the start.
+    package var unrecordedControlTotal: UInt64
     /// Number the next appended slot must have.
     package var nextN: UInt64
 
@@ -63,14 +67,18 @@ package struct UnrecordedCount: Equatable, Sendable {
 /// elsewhere. No lock is held while the disk works: a stuck sync does not stop `append`.
 ///
 /// What happens when it fills (RULES B 7)
-/// 1. Readings without acknowledgement may use 15/16 of the room. Beyond it they are skipped,
-///    counted per sensor, and their numbers are a gap; skipping ends when 1/8 of the room is free.
-/// 2. Control slots and readings that await an acknowledgement are never skipped. They use the
-///    last 1/16 too; when that is full, `append` stops in front of the first of them and says so.
-///    The caller keeps the rest: the ring fills, and MQTT stops reading its sockets.
+/// 1. Readings without acknowledgement may use what the two below leave. Beyond it they are
+///    skipped, counted per sensor, and their numbers are a gap; skipping ends when 1/8 of the room
+///    is free again.
+/// 2. Ticks, clock anchors, commands and every other record may use 1/32 more. Beyond it they are
+///    skipped, counted, and part of the gap: a disk that never answers may not stop the ring, and
+///    with it the evaluation. A record of several slots is skipped whole.
+/// 3. Readings that await an acknowledgement, and registrations, are never skipped. The last room
+///    is theirs: as much as the ring holds, because from `holdCount` on the ring takes no more of
+///    them. Where that rule is not kept, `append` stops in front of the first that does not fit.
 ///
 /// So a gap holds no slot that anybody may acknowledge, and one watermark is enough: every number
-/// below it is durable or was skipped here.
+/// below it is durable or was skipped here. The ring is drained however long the disk is away.
 ///
 /// `@unchecked Sendable`: `slots` is written under the lock outside the staged range and read by
 /// the committer inside it; only the committer makes the range shorter.
@@ -80,6 +88,9 @@ package final class JournalStaging: @unchecked Sendable {
     package static let gapsMax = 64
     /// Closed gaps that `isUnrecorded` looks through.
     package static let recentGapsMax = 128
+    /// Slots that producers may add to the ring after they were told to hold them back: a few
+    /// messages of the largest size.
+    static let lateOffersMax = 4 * SystemLimits.readingsPerMessageMax
     /// Least room, in slots.
     package static let slotCountMin = 4_096
 
@@ -96,12 +107,23 @@ package final class JournalStaging: @unchecked Sendable {
         var closedGaps: [Range<UInt64>] = []
         var recentGaps: [Range<UInt64>] = []
         var unrecordedTotal: UInt64 = 0
+        var unrecordedCanaryTotal: UInt64 = 0
+        var unrecordedControlTotal: UInt64 = 0
+        /// What the record is whose continuations follow, and whether its head was skipped.
+        var recordRank = Rank.control
+        var isRecordSkipped = false
         var touchedSensors: [UInt32] = []
     }
 
     /// Slots that fit: a power of two.
     package let capacity: Int
+    /// From this fill on the ring should refuse what may not be skipped (`holdAcknowledged`), and
+    /// take it again below `resumeCount`.
+    package let holdCount: Int
+    package let resumeCount: Int
+    /// Fill up to which each rank is taken.
     private let lossyMax: Int
+    private let controlMax: Int
     private let lossyResume: Int
     private let slots: UnsafeMutablePointer<Slot>
     /// Skipped readings by sensor.
@@ -110,13 +132,20 @@ package final class JournalStaging: @unchecked Sendable {
     private let unrecorded: ZeroedTable<UInt32>
     private let state: Mutex<State>
 
-    /// Room for `byteCount` bytes, rounded down to a power of two, at least `slotCountMin` slots.
-    package init(firstN: UInt64, byteCount: Int = 64 << 20) {
+    /// Room for `byteCount` bytes, rounded down to a power of two, at least `slotCountMin` slots and
+    /// at least twice what a ring of `ringCapacity` slots holds.
+    package init(firstN: UInt64, byteCount: Int = 64 << 20, ringCapacity: Int = 0) {
         var capacity = Self.slotCountMin
         while capacity * 2 * Slot.byteCount <= byteCount { capacity *= 2 }
+        // What producers that looked before the hold still put into the ring comes on top.
+        let ringRoom = ringCapacity + min(ringCapacity, Self.lateOffersMax)
+        while capacity < 2 * ringRoom { capacity *= 2 }
         self.capacity = capacity
-        self.lossyMax = capacity - capacity / 16
+        self.controlMax = capacity - max(ringRoom, capacity / 32)
+        self.lossyMax = self.controlMax - capacity / 32
         self.lossyResume = self.lossyMax - capacity / 8
+        self.holdCount = self.lossyMax / 5 * 4
+        self.resumeCount = self.lossyMax / 2
         unsafe self.slots = .allocate(capacity: capacity)
         self.unrecorded = ZeroedTable(count: SystemLimits.sensorCountMax)
         self.state = Mutex(State(nextN: firstN, firstStagedN: firstN))
@@ -138,22 +167,22 @@ package final class JournalStaging: @unchecked Sendable {
         self.state.withLock { state in
             precondition(firstN == state.nextN, "a batch does not follow the one before it")
             var unrecordedCount = 0
+            var storedCount = 0
             var index = 0
             while index < batch.count {
                 let slot = unsafe batch[index]
-                if Self.mayBeLost(slot) {
-                    if self.shouldSkip(&state) {
-                        unrecordedCount += self.skip(slot, &state)
-                        index += 1
-                        continue
-                    }
-                } else if state.count == self.capacity {
+                let rank = Self.rank(of: slot, &state)
+                if self.shouldSkip(slot, rank, &state) {
+                    unrecordedCount += self.skip(slot, &state)
+                } else if state.count < self.capacity {
+                    self.store(slot, &state)
+                    storedCount += 1
+                } else {
                     break
                 }
-                self.store(slot, &state)
                 index += 1
             }
-            if index > unrecordedCount, state.count > 0 {
+            if storedCount > 0 {
                 if state.oldestAt == nil { state.oldestAt = now }
                 if state.appendedSincePeek == nil { state.appendedSincePeek = now }
             }
@@ -175,18 +204,19 @@ package final class JournalStaging: @unchecked Sendable {
                 needsImmediateSync: state.count > 0
                     && state.immediateThrough > state.firstStagedN,
                 isSkipping: state.isSkipping, unrecordedTotal: state.unrecordedTotal,
-                nextN: state.nextN)
+                unrecordedCanaryTotal: state.unrecordedCanaryTotal,
+                unrecordedControlTotal: state.unrecordedControlTotal, nextN: state.nextN)
         }
     }
 
     /// Gaps that have ended, each once, for `.gap` records.
     ///
-    /// Empty while readings are still being skipped: a record for every piece would make new
-    /// pieces. When there are more than `gapsMax`, the last range reaches to the end of the last
+    /// Empty while there is little room: a record for every piece would make new pieces, and might
+    /// be skipped itself. When there are more than `gapsMax`, the last range reaches to the end of the last
     /// gap and may contain recorded numbers; the blocks themselves tell exactly.
     package func takeGaps() -> [Range<UInt64>] {
         self.state.withLock { state in
-            guard !state.isSkipping, !state.closedGaps.isEmpty else { return [] }
+            guard state.count <= self.lossyResume, !state.closedGaps.isEmpty else { return [] }
             defer { state.closedGaps = [] }
             return state.closedGaps
         }
@@ -250,23 +280,49 @@ package final class JournalStaging: @unchecked Sendable {
 
     // MARK: Private
 
-    @inline(__always)
-    private static func mayBeLost(_ slot: Slot) -> Bool {
-        switch slot.kindRaw {
-        case SlotKind.reading.rawValue: !slot.flags.contains(.acknowledgedDelivery)
-        case SlotKind.padding.rawValue: true
-        default: false
-        }
+    /// How badly a slot is needed.
+    private enum Rank {
+        /// A reading that nobody acknowledges.
+        case lossy
+        /// Another input of the engine.
+        case control
+        /// Somebody acknowledges it, or later records mean nothing without it.
+        case kept
     }
 
     @inline(__always)
-    private func shouldSkip(_ state: inout State) -> Bool {
-        if state.isSkipping {
-            state.isSkipping = state.count > self.lossyResume
-        } else {
-            state.isSkipping = state.count >= self.lossyMax
+    private static func rank(of slot: Slot, _ state: inout State) -> Rank {
+        if slot.kindRaw == SlotKind.reading.rawValue {
+            return slot.flags.contains(.acknowledgedDelivery) ? .kept : .lossy
         }
-        return state.isSkipping
+        return Self.otherRank(of: slot, &state)
+    }
+
+    private static func otherRank(of slot: Slot, _ state: inout State) -> Rank {
+        switch slot.kind {
+        case .padding: return .lossy
+        case .continuation: break
+        case .registerSensor, .registerSource: state.recordRank = .kept
+        default: state.recordRank = .control
+        }
+        return state.recordRank
+    }
+
+    @inline(__always)
+    private func shouldSkip(_ slot: Slot, _ rank: Rank, _ state: inout State) -> Bool {
+        switch rank {
+        case .lossy:
+            let limit = state.isSkipping ? self.lossyResume + 1 : self.lossyMax
+            state.isSkipping = state.count >= limit
+            return state.isSkipping
+        case .control:
+            // Continuations go where their head went.
+            if slot.kindRaw != SlotKind.continuation.rawValue {
+                state.isRecordSkipped = state.count >= self.controlMax
+            }
+            return state.isRecordSkipped
+        case .kept: return false
+        }
     }
 
     @inline(__always)
@@ -283,13 +339,20 @@ package final class JournalStaging: @unchecked Sendable {
         state.nextN &+= 1
     }
 
-    /// Counts a slot that is not staged; 1 if it was a reading, 0 for padding.
+    /// Counts a slot that is not staged; 1 if it was a reading, else 0.
     private func skip(_ slot: Slot, _ state: inout State) -> Int {
         let n = state.nextN
         state.openGap = (state.openGap?.lowerBound ?? n)..<(n + 1)
         state.nextN += 1
-        guard slot.kindRaw == SlotKind.reading.rawValue else { return 0 }
+        guard slot.kindRaw == SlotKind.reading.rawValue else {
+            switch slot.kind {
+            case .padding, .continuation: break
+            default: state.unrecordedControlTotal += 1
+            }
+            return 0
+        }
         state.unrecordedTotal += 1
+        if slot.flags.contains(.canary) { state.unrecordedCanaryTotal += 1 }
         let sensor = Int(slot.sensor.rawValue)
         if sensor < SystemLimits.sensorCountMax {
             let count = self.unrecorded[sensor]

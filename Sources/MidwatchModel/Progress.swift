@@ -46,6 +46,50 @@ package struct StageProgress: @unchecked Sendable {
     package var attemptCount: UInt64 { unsafe self.cells[2].load(ordering: .relaxed) }
 }
 
+/// Readings of one run that arrived, and those that went no further, in memory that outlives the process.
+///
+/// The cells belong to whoever made them (the vitals page, or the heap in tests) and must outlive
+/// every copy of this value. A kill finds them as they are, so sockets count as they go: `received`
+/// before a reading enters the ring.
+///
+/// `@unchecked Sendable`: every access is atomic and relaxed.
+@safe
+package struct RunTally: @unchecked Sendable {
+    private let cells: UnsafeMutablePointer<Atomic<UInt64>>
+
+    /// Cells that a tally occupies: received, one that is another's, rejected, shed.
+    package static let cellCount = 4
+
+    /// Uses `cellCount` initialised cells from `cells` on.
+    package init(cells: UnsafeMutablePointer<Atomic<UInt64>>) { unsafe self.cells = cells }
+
+    /// Counters on the heap, never freed: for tests and for programs without a vitals page.
+    package static func standalone() -> RunTally {
+        let cells = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: Self.cellCount)
+        for index in 0..<Self.cellCount { unsafe (cells + index).initialize(to: Atomic(0)) }
+        return unsafe RunTally(cells: cells)
+    }
+
+    /// Readings arrived.
+    package func receive(_ count: UInt64) {
+        unsafe self.cells[0].wrappingAdd(count, ordering: .relaxed)
+    }
+
+    /// Readings that were received are of no use.
+    package func reject(_ count: UInt64) {
+        unsafe self.cells[2].wrappingAdd(count, ordering: .relaxed)
+    }
+
+    /// Readings that were received found no room.
+    package func shed(_ count: UInt64) {
+        unsafe self.cells[3].wrappingAdd(count, ordering: .relaxed)
+    }
+
+    package var received: UInt64 { unsafe self.cells[0].load(ordering: .relaxed) }
+    package var rejected: UInt64 { unsafe self.cells[2].load(ordering: .relaxed) }
+    package var shedCount: UInt64 { unsafe self.cells[3].load(ordering: .relaxed) }
+}
+
 /// Plain counters of one owner that others may read at any time.
 ///
 /// Adding is one relaxed atomic addition: no lock, no allocation. `Name` lists the counters.

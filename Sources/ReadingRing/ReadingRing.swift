@@ -244,10 +244,12 @@ package final class ReadingRing: @unchecked Sendable {
         }
     }
 
-    /// Refuses readings that await an acknowledgement, or takes them again (RULES 7).
+    /// Refuses readings that await an acknowledgement, and registrations, or takes them again
+    /// (RULES 7).
     ///
     /// While the disk stalls nobody could acknowledge them: what is not taken stays with its
-    /// sender, and the ring stays free for what must be evaluated.
+    /// sender, and the ring stays free for what must be evaluated. A registration that never became
+    /// durable would leave the readings of its sensor in the journal without a name.
     ///
     /// Any thread.
     package func holdAcknowledged(_ isHeld: Bool) {
@@ -261,7 +263,11 @@ package final class ReadingRing: @unchecked Sendable {
 
     @inlinable
     func isHeld(_ slot: Slot) -> Bool {
-        guard slot.flags.contains(.acknowledgedDelivery) else { return false }
+        guard
+            slot.flags.contains(.acknowledgedDelivery)
+                || slot.kindRaw == SlotKind.registerSensor.rawValue
+                || slot.kindRaw == SlotKind.registerSource.rawValue
+        else { return false }
         return unsafe self.floor.pointee.load(ordering: .relaxed) >= Self.acknowledgedHold
     }
 

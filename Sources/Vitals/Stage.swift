@@ -100,8 +100,10 @@ package enum RunCounter: Int, CaseIterable, Sendable {
     case shed = 3
     /// Copies of readings that had been accepted before.
     case redelivered = 4
-    /// Accepted readings that are on stable storage.
+    /// Readings that are on stable storage, copies included.
     case durable = 5
+    /// Accepted readings that were evaluated and that the journal could not take.
+    case unrecorded = 6
 
     /// Word used in JSON and logs.
     package var word: String {
@@ -112,6 +114,7 @@ package enum RunCounter: Int, CaseIterable, Sendable {
         case .shed: "shed"
         case .redelivered: "redelivered"
         case .durable: "durable"
+        case .unrecorded: "unrecorded"
         }
     }
 }

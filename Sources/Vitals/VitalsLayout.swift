@@ -37,8 +37,10 @@ package enum VitalsLayout {
     package static let stagesInUse = 176
     package static let oldestUndeliveredCriticalSince = 184
 
-    /// Counters of the run, written by the daemon: 8 cells, `RunCounter.rawValue` apart.
+    /// Counters of the run, written by the daemon: 7 cells, `RunCounter.rawValue` apart.
     package static let runCounters = 192
+    /// Number up to which `RunCounter.durable` counts.
+    package static let durableThrough = 248
 
     /// The watchdog's line, written by the watchdog.
     package static let wantedNonce = 256

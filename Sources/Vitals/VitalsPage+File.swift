@@ -130,7 +130,7 @@ extension VitalsPage {
         for counter in RunCounter.allCases { counters[counter] = page[counter] }
         return PreviousRun(
             owner: page.owner, epoch: page.epoch, phase: page.phase, counters: counters,
-            isSameBoot: page.owner.bootID == bootID)
+            durableThrough: page.durableThrough, isSameBoot: page.owner.bootID == bootID)
     }
 
     private static func map(_ fd: Int32) throws(VitalsError) -> UnsafeMutableRawPointer {

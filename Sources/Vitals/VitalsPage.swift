@@ -49,6 +49,8 @@ package final class VitalsPage: @unchecked Sendable {
         package var epoch: UInt32
         package var phase: VitalsPhase
         package var counters: [RunCounter: UInt64]
+        /// Records below this number are in `counters[.durable]`, if they are readings.
+        package var durableThrough: UInt64
         /// Whether that run was in this boot.
         ///
         /// After a power failure the page may be older than the end of the run, so the counters are
@@ -228,6 +230,19 @@ package final class VitalsPage: @unchecked Sendable {
     /// A counter of the run.
     package subscript(_ counter: RunCounter) -> UInt64 {
         self.load(VitalsLayout.runCounters + counter.rawValue * 8)
+    }
+
+    /// The run's readings as sockets count them.
+    ///
+    /// They live in the page: keep the page as long as any copy is used.
+    package var runTally: RunTally { unsafe RunTally(cells: self.cell(VitalsLayout.runCounters)) }
+
+    /// Number up to which the counter `durable` counts: a start counts what stands behind it.
+    ///
+    /// Writer: the daemon's journal thread.
+    package var durableThrough: UInt64 {
+        get { self.load(VitalsLayout.durableThrough) }
+        set { self.store(VitalsLayout.durableThrough, newValue) }
     }
 
     // MARK: Canary

@@ -8,44 +8,94 @@ import Logging
 import MidwatchModel
 import Synchronization
 
+/// Who takes alerts: delivery, or a stand-in in tests.
+protocol AlertTaker: Sendable {
+    /// Begins; the number of the last ledger record taken in, nil if that is not known.
+    func start() async -> UInt64?
+    func offer(_ alert: Alert) -> OfferAnswer
+    func ledgerRead(through n: UInt64) -> OfferAnswer
+}
+
+extension AlertDelivery: AlertTaker {}
+
 /// What follows from a decision once it leaves the gate: an alert, an answer to an operator.
+///
+/// An alert goes to delivery at once. When delivery has no room it waits here, in order; when there
+/// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
+/// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
 final class Effects: Sendable {
+    /// Alerts that may wait here for room in delivery.
+    static let waitingMax = 16_384
     /// Ledger records that are looked through for alerts when delivery has no cursor.
     private static let repeatMax: UInt64 = 1_024
+
+    /// The ledger, for what was left to it.
+    struct Ledger: Sendable {
+        var folder: String
+        /// Number of the newest durable record.
+        var newest: @Sendable () -> UInt64
+        /// Every effect with a sequence below it is recorded, or its record was given up.
+        var settled: @Sendable () -> UInt64
+    }
 
     private struct Attached {
         var desk: OperatorDesk?
         var reporter: StatusReporter?
+        var ledger: Ledger?
         /// Alerts that delivery had no room for, in order.
         var waiting: [Alert] = []
         var isStarted = false
+        /// The alerts of all records up to it were taken.
+        var takenThrough: UInt64 = 0
+        /// Alerts were left to the ledger, the last by the effect in front of this sequence.
+        var leftThrough: UInt64?
+        var leftCount: UInt64 = 0
+        /// Records could not be read at the start: the cursor stays, the next start tries again.
+        var isCursorHeld = false
+    }
+
+    private struct CatchUp {
+        var reader: LedgerReader?
+        /// An alert that was read and found no room.
+        var pending: Alert?
     }
 
     private let builder: AlertBuilder
     private let live: LiveState
-    private let delivery: AlertDelivery
+    private let delivery: any AlertTaker
+    private let logger: Logger
     private let attached = Mutex(Attached())
+    private let catchingUp = Mutex(CatchUp())
 
-    init(builder: AlertBuilder, live: LiveState, delivery: AlertDelivery) {
+    init(builder: AlertBuilder, live: LiveState, delivery: any AlertTaker, logger: Logger) {
         self.builder = builder
         self.live = live
         self.delivery = delivery
+        self.logger = logger
     }
 
     func attach(_ desk: OperatorDesk) { self.attached.withLock { $0.desk = desk } }
 
     func attach(_ reporter: StatusReporter) { self.attached.withLock { $0.reporter = reporter } }
 
+    func attach(_ ledger: Ledger) { self.attached.withLock { $0.ledger = ledger } }
+
+    /// Alerts that were left to the ledger since the start.
+    var leftCount: UInt64 { self.attached.withLock { $0.leftCount } }
+
     /// One decision leaves; in order, never blocks.
     ///
     /// Ledger and gate threads.
     func release(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
-        let (desk, reporter) = self.attached.withLock { ($0.desk, $0.reporter) }
+        let (desk, reporter, isHeld) = self.attached.withLock {
+            ($0.desk, $0.reporter, $0.isCursorHeld)
+        }
         desk?.answer(effect.decision, isRecorded: isRecorded)
         let alert = self.builder.alert(
-            of: effect.body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
-            related: self.relatedAlarms(than: effect.decision), modes: reporter?.modes() ?? [])
-        if let alert { self.offer(alert) }
+            of: effect.body, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded,
+            rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
+            modes: reporter?.modes() ?? [])
+        if let alert { self.offer(alert, sequence: effect.sequence) }
     }
 
     /// Every ledger record up to `n` is durable.
@@ -53,58 +103,85 @@ final class Effects: Sendable {
     /// Ledger thread.
     func ledgerWritten(through n: UInt64) {
         self.attached.withLock { $0.desk }?.eventsWritten(through: n)
-        let isIdle = self.attached.withLock { $0.waiting.isEmpty && $0.isStarted }
-        // The cursor must not pass an alert that delivery has not taken.
-        if isIdle { _ = self.delivery.ledgerRead(through: n) }
+        self.attached.withLock { attached in
+            // The cursor must not pass an alert that delivery has not taken.
+            guard attached.isStarted, attached.waiting.isEmpty, attached.leftThrough == nil else {
+                return
+            }
+            attached.takenThrough = n
+            if !attached.isCursorHeld { _ = self.delivery.ledgerRead(through: n) }
+        }
     }
+
+    // MARK: - The start
 
     /// Delivery is ready: it learns what the ledger holds behind its cursor, then what waited.
     ///
     /// Without a cursor (a store that is new or does not answer) the newest records are offered
     /// again and not the whole history: a repeated alert is recognised by its id, a flood of old
-    /// ones hides the new.
-    func start(ledgerFolder: String, newest: UInt64, caughtUp: [LedgerCatchUp.Entry]) async {
+    /// ones hides the new. `waiting` are records that the disk had not taken at the start.
+    func start(
+        ledgerFolder: String, newest: UInt64, waiting: [LedgerCatchUp.Entry]
+    ) async {
         let cursor = await self.delivery.start()
         let recent = newest > Self.repeatMax ? newest - Self.repeatMax : 0
-        var from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
-        if await !self.offerLedger(ledgerFolder, from: &from, through: newest), from < recent {
-            // A line that cannot be read must not keep the newest from anyone.
-            from = recent
-            _ = await self.offerLedger(ledgerFolder, from: &from, through: newest)
+        let from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
+        let isRead = await self.offerLedger(ledgerFolder, from: from, through: newest)
+        for entry in waiting { await self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+        self.attached.withLock { attached in
+            attached.isStarted = true
+            attached.takenThrough = newest
+            attached.isCursorHeld = !isRead
         }
-        for entry in caughtUp where entry.n > from {
-            await self.offer(entry.body, ledgerN: entry.n, isRecorded: entry.n <= newest)
-        }
-        self.attached.withLock { $0.isStarted = true }
         self.retry()
     }
 
-    /// Offers the alerts of the ledger behind `from`, which follows; false at a line that is damaged.
+    /// Offers the alerts of the ledger behind `from`; false if the disk did not give them all.
     private func offerLedger(
-        _ folder: String, from: inout UInt64, through newest: UInt64
+        _ folder: String, from: UInt64, through newest: UInt64
     ) async -> Bool {
-        guard from < newest else { return true }
         let reader = LedgerReader(directory: folder, fromLine: from + 1)
-        do {
-            while let line = try reader.next(through: newest) {
-                await self.offer(line.body, ledgerN: line.n, isRecorded: true)
-                from = line.n
+        while true {
+            do {
+                switch try reader.step(through: newest) {
+                case .line(let line):
+                    await self.offer(line.body, ledgerN: line.n, isRecorded: true)
+                case .gap(let gap): self.tell(gap)
+                case .end: return true
+                }
+            } catch {
+                self.logger.critical(
+                    "ledger not read, alerts in it may be late",
+                    metadata: ["ledger.n": "\(reader.nextN)", "error": "\(error)"])
+                return false
             }
-            return true
-        } catch {
-            return false
         }
     }
 
     /// Before anything new: alerts of one alarm keep their order.
     private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) async {
-        let alert = self.builder.alert(
-            of: body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
-            related: [], modes: [])
+        let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded)
         while let alert, self.delivery.offer(alert) == .inboxFull {
             try? await Task.sleep(nanoseconds: 10_000_000)
         }
     }
+
+    private func alert(of body: [UInt8], ledgerN: UInt64, isRecorded: Bool) -> Alert? {
+        self.builder.alert(
+            of: body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
+            related: [], modes: [])
+    }
+
+    private func tell(_ gap: LedgerGap) {
+        self.logger.critical(
+            "ledger damaged, alerts in it are lost",
+            metadata: [
+                "ledger.missing": "\(gap.missing)",
+                "ledger.damage": "\(gap.fault.map { "\($0)" } ?? "lines are not there")",
+            ])
+    }
+
+    // MARK: - No room
 
     /// Offers again what delivery had no room for.
     ///
@@ -120,13 +197,74 @@ final class Effects: Sendable {
         }
     }
 
-    private func offer(_ alert: Alert) {
+    private func offer(_ alert: Alert, sequence: UInt64) {
         self.attached.withLock { attached in
-            if !attached.isStarted || !attached.waiting.isEmpty
-                || self.delivery.offer(alert) == .inboxFull
-            {
-                // Bounded: beyond it the ledger still has the alert, and its cursor stays behind.
-                if attached.waiting.count < EffectGate.capacity { attached.waiting.append(alert) }
+            let hasRoom = attached.waiting.count < Self.waitingMax
+            if attached.leftThrough == nil {
+                if attached.isStarted, attached.waiting.isEmpty,
+                    self.delivery.offer(alert) != .inboxFull
+                {
+                    return
+                }
+                if hasRoom { return attached.waiting.append(alert) }
+            }
+            // The ledger has it, or will; what follows must not overtake it.
+            attached.leftThrough = sequence + 1
+            attached.leftCount += 1
+        }
+    }
+
+    /// Takes from the ledger what was left to it, as far as delivery has room.
+    ///
+    /// Alerts that were taken before are offered again; delivery knows them by their ids. The
+    /// housekeeper's disk thread: it reads files.
+    func catchUp() {
+        self.retry()
+        let state = self.attached.withLock { attached -> (from: UInt64, ledger: Ledger)? in
+            guard attached.isStarted, attached.waiting.isEmpty, attached.leftThrough != nil,
+                let ledger = attached.ledger
+            else { return nil }
+            return (attached.takenThrough, ledger)
+        }
+        guard let (from, ledger) = state else { return }
+        // In this order: what is settled now stands in the ledger up to `newest`.
+        let settled = ledger.settled()
+        let newest = ledger.newest()
+        let isAtEnd = self.catchingUp.withLock { catching in
+            let isAtEnd = self.read(&catching, ledger.folder, from: from, through: newest)
+            if isAtEnd { catching.reader = nil }
+            return isAtEnd
+        }
+        guard isAtEnd else { return }
+        self.attached.withLock { attached in
+            attached.takenThrough = max(attached.takenThrough, newest)
+            if !attached.isCursorHeld { _ = self.delivery.ledgerRead(through: newest) }
+            if let left = attached.leftThrough, left <= settled { attached.leftThrough = nil }
+        }
+    }
+
+    /// Offers records until the end, true, or until there is no room or no disk.
+    private func read(
+        _ catching: inout CatchUp, _ folder: String, from: UInt64, through newest: UInt64
+    ) -> Bool {
+        let reader = catching.reader ?? LedgerReader(directory: folder, fromLine: from + 1)
+        catching.reader = reader
+        while true {
+            if let alert = catching.pending {
+                guard self.delivery.offer(alert) != .inboxFull else { return false }
+                catching.pending = nil
+            }
+            do {
+                switch try reader.step(through: newest) {
+                case .line(let line):
+                    catching.pending = self.alert(
+                        of: line.body, ledgerN: line.n, isRecorded: true)
+                case .gap(let gap): self.tell(gap)
+                case .end: return true
+                }
+            } catch {
+                // The disk's own fault: what is left stays left, and is tried again.
+                return false
             }
         }
     }
@@ -145,50 +283,5 @@ final class Effects: Sendable {
             related.append("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
         }
         return related
-    }
-}
-
-/// Decisions that the crash before this start kept from the ledger.
-enum LedgerCatchUp {
-    /// One record that was appended.
-    struct Entry: Sendable {
-        var n: UInt64
-        var body: [UInt8]
-    }
-
-    /// Appends decisions; what the disk does not take yet stays with the writer.
-    ///
-    /// A full disk must not keep the monitor from starting, so nothing here throws.
-    ///
-    /// - Returns: What was appended, in order; numbers beyond the writer's head are not durable.
-    static func run(
-        _ decisions: [(id: DecisionID, body: [UInt8])], writer: LedgerWriter, now: MonotonicInstant
-    ) -> [Entry] {
-        var entries: [Entry] = []
-        for (_, body) in decisions {
-            guard let n = try? writer.append(body: body, written: EngineClock.wall()) else { break }
-            entries.append(Entry(n: n, body: body))
-            if entries.count % 1_024 == 0 { _ = writer.commit(now: now) }
-        }
-        if !entries.isEmpty { _ = writer.commit(now: now) }
-        return entries
-    }
-
-    /// The newest decision on recorded input that the ledger holds.
-    static func lastDecision(folder: String, newest: UInt64) -> DecisionID? {
-        var from = newest > 4_096 ? newest - 4_096 : 1
-        while true {
-            let reader = LedgerReader(directory: folder, fromLine: from)
-            var last: DecisionID?
-            while let line = try? reader.next(through: newest) {
-                guard let body = try? JSONValue(parsing: line.body.span),
-                    body["unrecordedInput"] == nil,
-                    let id = body["decision"]?.string.flatMap({ DecisionID($0) })
-                else { continue }
-                last = last.map { max($0, id) } ?? id
-            }
-            if last != nil || from <= 1 { return last }
-            from = from > 65_536 ? from - 65_536 : 1
-        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import Glibc
 import MidwatchModel
 
 /// The clock of one run: CLOCK_BOOTTIME plus the offset that makes engine time go on where the last
@@ -23,6 +24,13 @@ struct EngineClock: Sendable {
     ///
     /// Only for anchors, screens and the wire.
     static func wall() -> WallInstant { WallInstant(nanoseconds: clinux_realtime_ns()) }
+
+    /// CLOCK_MONOTONIC: stands still while the machine is suspended, unlike engine time.
+    static func running() -> UInt64 {
+        var now = timespec()
+        guard unsafe clock_gettime(CLOCK_MONOTONIC, &now) == 0 else { return 0 }
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    }
 
     /// Engine time and wall time of one moment.
     ///

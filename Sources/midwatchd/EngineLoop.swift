@@ -88,6 +88,12 @@ final class EngineLoop: Sendable {
         var reader = self.ring.reader(.engine)
         var turn = Turn()
         turn.epoch = epoch
+        // The opening stands in the ring: until it is applied the restored sensors look as fresh as
+        // they were, and nobody may see that.
+        let opening = reader.available(max: Self.batchMax)
+        precondition(opening > 0, "the opening is offered before the engine runs")
+        self.evaluate(&engine, reader, opening, &turn)
+        reader.release(opening)
         self.publishAll(engine, &turn)
         while true {
             self.progress.beat()

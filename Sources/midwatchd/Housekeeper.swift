@@ -14,6 +14,8 @@ import Vitals
 /// alerts that are offered again. Nothing on the alarm path waits for either thread.
 final class Housekeeper: Sendable {
     private static let intervalNanoseconds: UInt64 = 100_000_000
+    /// Turns for which the phase says *suspended* after a suspend: every stage beats again first.
+    private static let suspendedTurns = 20
     /// A wall clock that moved by more than this against engine time was set.
     private static let stepMinNanoseconds: Int64 = 50_000_000
 
@@ -26,6 +28,7 @@ final class Housekeeper: Sendable {
         var staging: JournalStaging
         var supply: SegmentSupply
         var checkpoints: CheckpointWriter
+        var standstills: Standstills
         var journalMode: @Sendable () -> JournalMode
         /// Called every second for figures; it must not touch a disk.
         var everySecond: @Sendable () -> Void
@@ -61,7 +64,9 @@ final class Housekeeper: Sendable {
         var turn = 0
         var lastOffset: Int64?
         var canary = Canary()
+        var standstill = Standstill()
         while !self.stop.isSet {
+            self.judgeStandstill(&standstill)
             self.reflectCanary(&canary)
             self.reflectPhase()
             if turn % 10 == 0 {
@@ -81,6 +86,42 @@ final class Housekeeper: Sendable {
             self.diskPause.sleep(nanoseconds: 1_000_000_000)
         }
         self.parts.checkpoints.writeIfReady()
+    }
+
+    /// What is known about standing still.
+    private struct Standstill {
+        var judge = StandstillJudge()
+        /// Turns left in which the phase says *suspended*.
+        var turnsLeft = 0
+    }
+
+    /// Says that the machine was suspended or the process got no time.
+    ///
+    /// The lag itself is recorded by the engine's loop, before its next tick. The watchdog gives
+    /// every stage its full deadline again after the phase *suspended*; of a process that was only
+    /// stopped it judges for itself.
+    private func judgeStandstill(_ standstill: inout Standstill) {
+        let verdict = standstill.judge.turn(
+            boot: self.parts.clock.now().nanoseconds, running: EngineClock.running())
+        self.parts.standstills.note(verdict, at: self.parts.clock.now())
+        switch verdict {
+        case .none:
+            guard standstill.turnsLeft > 0 else { return }
+            standstill.turnsLeft -= 1
+            if standstill.turnsLeft == 0, self.parts.vitals.phase == .suspended {
+                self.parts.vitals.phase = .running
+            }
+        case .suspended(let nanoseconds):
+            self.logger.warning(
+                "the machine was suspended", metadata: ["standstill.nanoseconds": "\(nanoseconds)"]
+            )
+            guard self.parts.vitals.phase == .running else { return }
+            self.parts.vitals.phase = .suspended
+            standstill.turnsLeft = Self.suspendedTurns
+        case .stopped(let nanoseconds):
+            self.logger.warning(
+                "the process stood still", metadata: ["standstill.nanoseconds": "\(nanoseconds)"])
+        }
     }
 
     /// The relation of the two clocks goes into the journal; a step of the wall clock is said.
@@ -138,7 +179,6 @@ final class Housekeeper: Sendable {
         case .storageFailed: if !isFailed { self.parts.vitals.phase = .running }
         case .starting, .recovering, .suspended, .stopping: break
         }
-        self.parts.vitals.set(.durable, self.parts.watermark.through)
     }
 
     private func prepareSegment() {

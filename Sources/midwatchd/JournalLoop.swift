@@ -29,18 +29,25 @@ final class JournalLoop: Sendable {
     private let clock: EngineClock
     private let progress: StageProgress
     private let syncIntervalNanoseconds: UInt64
+    private let path: @Sendable (SensorIndex) -> String
+    private let durable: @Sendable (_ readingCount: UInt64, _ through: UInt64) -> Void
     private let drain: Mutex<Drain>
     private let logger: Logger
     private let stop = StopFlag()
     private let modeWord = Atomic<UInt8>(0)
     private let committed = Atomic<UInt64>(0)
+    private let committedReadings = Atomic<UInt64>(0)
     private let isCommitting = Atomic<Bool>(false)
     private let pause = WakeWord()
 
+    /// `path` names a sensor for the log; `durable` learns, after each sync, how many readings the
+    /// run has on the disk and up to which number.
     init(
         ring: ReadingRing, staging: JournalStaging, committer: JournalCommitter,
         watermark: DurableWatermark, clock: EngineClock, progress: StageProgress,
-        syncIntervalNanoseconds: UInt64, logger: Logger
+        syncIntervalNanoseconds: UInt64, logger: Logger,
+        path: @escaping @Sendable (SensorIndex) -> String,
+        durable: @escaping @Sendable (_ readingCount: UInt64, _ through: UInt64) -> Void
     ) {
         self.ring = ring
         self.staging = staging
@@ -49,6 +56,8 @@ final class JournalLoop: Sendable {
         self.clock = clock
         self.progress = progress
         self.syncIntervalNanoseconds = syncIntervalNanoseconds
+        self.path = path
+        self.durable = durable
         self.drain = Mutex(Drain(reader: ring.reader(.journal)))
         self.logger = logger
     }
@@ -128,6 +137,10 @@ final class JournalLoop: Sendable {
         let outcome = self.committer.commit(now: now)
         self.isCommitting.store(false, ordering: .releasing)
         self.committed.wrappingAdd(UInt64(outcome.recordCount), ordering: .relaxed)
+        let readings = self.committedReadings.wrappingAdd(
+            UInt64(outcome.readingCount), ordering: .relaxed
+        ).newValue
+        if outcome.recordCount > 0 { self.durable(readings, outcome.durableThrough) }
         if outcome.durableThrough > self.watermark.through {
             self.watermark.advance(to: outcome.durableThrough)
         }
@@ -162,10 +175,14 @@ final class JournalLoop: Sendable {
                 drain.reader.release(outcome.consumedCount)
                 moved += outcome.consumedCount
                 drain.isHeldBack = outcome.isHeldBack
+                // After every batch: what the ring holds when it is told has its room in staging.
+                self.holdIfFilling(&drain)
                 if outcome.isHeldBack { break }
             }
             self.holdIfFilling(&drain)
-            drain.gaps += self.staging.takeGaps()
+            let gaps = self.staging.takeGaps()
+            drain.gaps += gaps
+            if !gaps.isEmpty { self.tellUnrecorded() }
             while let gap = drain.gaps.first {
                 var slot = Slot(kind: .gap, arrival: self.clock.now())
                 slot.valueBits = gap.lowerBound
@@ -186,13 +203,31 @@ final class JournalLoop: Sendable {
         let count = self.staging.status.stagedCount
         let isHolding =
             drain.isHoldingAcknowledged
-            ? count > self.staging.capacity / 2 : count > self.staging.capacity / 4 * 3
+            ? count > self.staging.resumeCount : count >= self.staging.holdCount
         guard isHolding != drain.isHoldingAcknowledged else { return }
         drain.isHoldingAcknowledged = isHolding
         self.ring.holdAcknowledged(isHolding)
         self.logger.log(
             level: isHolding ? .critical : .notice, "acknowledged readings held",
             metadata: ["journal.isHolding": "\(isHolding)", "journal.staged": "\(count)"])
+    }
+
+    /// Sensors named in one line of the log.
+    private static let toldSensorsMax = 16
+
+    /// Says whose readings the journal does not have, the most first.
+    private func tellUnrecorded() {
+        let counts = self.staging.takeUnrecorded(max: SystemLimits.sensorCountMax)
+        guard !counts.isEmpty else { return }
+        let total = counts.reduce(UInt64(0)) { $0 + UInt64($1.count) }
+        let most = counts.sorted { $0.count > $1.count }.prefix(Self.toldSensorsMax)
+        let words = most.map { "\(self.path($0.sensor)) \($0.count)" }
+        self.logger.critical(
+            "readings evaluated but not journaled",
+            metadata: [
+                "readings.count": "\(total)", "sensors.count": "\(counts.count)",
+                "sensors.most": "\(words.joined(separator: ", "))",
+            ])
     }
 
     /// Drains the ring while the journal thread hangs in the disk.

@@ -117,12 +117,13 @@ final class LedgerLoop: Sendable {
         }
     }
 
-    /// Waits until the inputs of a batch are durable; not while the journal cannot make them so.
+    /// Waits until the inputs of a batch are durable; not while the journal cannot make them so, and
+    /// not for an input that it passed over.
     private func awaitJournal(through n: UInt64, _ waiter: DurableWatermark.Waiter) {
         self.staging.requestSync(through: n)
         while waiter.request() <= n {
             self.progress.beat()
-            guard self.journalMode() == .normal else { return }
+            guard self.journalMode() == .normal, !self.staging.isUnrecorded(n) else { return }
             self.pause.sleep(nanoseconds: 50_000_000)
         }
     }

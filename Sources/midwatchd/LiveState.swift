@@ -20,6 +20,7 @@ final class LiveState: Sendable {
     private let names = Mutex<(paths: [String], sources: [String])>(([], []))
     private let counters = Mutex(EngineCounters())
     private let engineTime = Atomic<UInt64>(0)
+    private let published = Atomic<Bool>(false)
     private let anchor = Mutex<(engine: MonotonicInstant, wall: Int64)>((.zero, 0))
     private let canary = Atomic<UInt64>(0)
     private let rules: Mutex<RuleBook>
@@ -28,11 +29,20 @@ final class LiveState: Sendable {
     init(rules: RuleBook) { self.rules = Mutex(rules) }
 
     var paths: [String] { self.names.withLock { $0.paths } }
+    /// The path of a sensor, for the log; its number while the name is not known here.
+    func path(of sensor: SensorIndex) -> String {
+        let index = Int(sensor.rawValue)
+        return self.names.withLock { names in
+            index < names.paths.count ? names.paths[index] : "#\(index)"
+        }
+    }
     var sourceNames: [String] { self.names.withLock { $0.sources } }
     var counts: EngineCounters { self.counters.withLock { $0 } }
     var time: MonotonicInstant {
         MonotonicInstant(nanoseconds: self.engineTime.load(ordering: .acquiring))
     }
+    /// Whether the engine has shown its state once since this start.
+    var isPublished: Bool { self.published.load(ordering: .acquiring) }
     var canaryNonce: UInt64 { self.canary.load(ordering: .acquiring) }
     var ruleBook: RuleBook { self.rules.withLock { $0 } }
 
@@ -61,6 +71,7 @@ final class LiveState: Sendable {
         let wall = engine.wall(of: engine.now).nanoseconds
         let now = engine.now
         self.anchor.withLock { $0 = (now, wall) }
+        self.published.store(true, ordering: .releasing)
     }
 
     func publishNames(_ engine: borrowing AlarmEngine) {

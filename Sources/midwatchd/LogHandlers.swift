@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import JSONText
 import Logging
 import MidwatchModel
@@ -11,6 +10,7 @@ struct LineLogHandler: LogHandler {
 
     let label: String
     let format: Format
+    let writer: LogWriter
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
 
@@ -42,7 +42,6 @@ struct LineLogHandler: LogHandler {
             line = text.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }
         }
         line.append(UInt8(ascii: "\n"))
-        // One write per line, so that lines of threads do not mix.
-        unsafe _ = line.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
+        self.writer.write(line)
     }
 }

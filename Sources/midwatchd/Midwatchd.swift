@@ -45,9 +45,12 @@ struct Midwatchd: AsyncParsableCommand {
         if self.check { return }
         let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
         let format: LineLogHandler.Format = configuration.log.format == .json ? .json : .human
+        let writer = LogWriter()
         LoggingSystem.bootstrap {
-            LineLogHandler(label: $0, format: format, logLevel: level)
+            LineLogHandler(label: $0, format: format, writer: writer, logLevel: level)
         }
+        // The last lines say why it ended; a reader that hangs must not keep it from ending.
+        defer { writer.flush(withinMilliseconds: 1_000) }
         let logger = Logger(label: "midwatchd")
         // A peer that goes away must not end the process.
         signal(SIGPIPE, SIG_IGN)

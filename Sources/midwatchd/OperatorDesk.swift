@@ -32,6 +32,8 @@ final class OperatorDesk: OperatorBackend {
         var report: @Sendable () -> StatusView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
+        /// Whether the start is over: sockets open, recovered state shown.
+        var isStarted: @Sendable () -> Bool
     }
 
     private let parts: Parts
@@ -158,7 +160,13 @@ final class OperatorDesk: OperatorBackend {
         return HealthView(level: status.health, reasons: status.modes)
     }
 
-    func readiness() async -> HealthView { await self.health() }
+    /// Not ready while a start is under way, and while storage has failed.
+    func readiness() async -> HealthView {
+        guard self.parts.isStarted() else {
+            return HealthView(level: .failed, reasons: ["starting"])
+        }
+        return await self.health()
+    }
 
     func metrics() async -> [MetricSample] { self.parts.metrics() }
 }

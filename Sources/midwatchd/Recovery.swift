@@ -11,10 +11,6 @@ import Vitals
 struct Recovered: ~Copyable {
     var engine: AlarmEngine
     var journal: OpenJournal
-    /// Decisions of the records behind the checkpoint, in order.
-    ///
-    /// The ledger has some of them.
-    var decisions: [(id: DecisionID, body: [UInt8])]
     var replayedCount: UInt64
 }
 
@@ -29,6 +25,8 @@ struct Recovery {
     let options: JournalOptions
     /// The newest decision that the ledger holds: those up to it are not handed out again.
     let ledgerHolds: DecisionID?
+    /// Takes the others, in order.
+    let catchUp: LedgerCatchUp
     let book: @Sendable (String) -> RuleBook?
     let logger: Logger
     let vitals: VitalsPage?
@@ -45,7 +43,9 @@ struct Recovery {
             }
             candidates.removeFirst()
         }
-        let journal = try Journal.open(directory: self.journalFolder, options: options)
+        let journal = try Journal.open(directory: self.journalFolder, options: options) {
+            self.vitals?.phase = .recovering(done: $0, total: $1)
+        }
         for candidate in candidates {
             guard candidate.journal == journal.report.journal else {
                 self.passOver(candidate, "it is of another journal")
@@ -90,7 +90,6 @@ struct Recovery {
         _ engine: consuming AlarmEngine, _ journal: OpenJournal, from checkpoint: Position?
     ) throws -> Recovered {
         var engine = engine
-        var decisions: [(id: DecisionID, body: [UInt8])] = []
         var count: UInt64 = 0
         let end = journal.report.nextN
         if let oldest = try JournalReader.oldest(directory: self.journalFolder) {
@@ -121,12 +120,12 @@ struct Recovery {
                 var taken: [Decision] = []
                 engine.takeDecisions { taken.append($0) }
                 for decision in taken where self.ledgerHolds.map({ decision.id > $0 }) ?? true {
-                    decisions.append((decision.id, engine.ledgerBody(of: decision)))
+                    self.catchUp.append(engine.ledgerBody(of: decision), now: engine.now)
                 }
             }
         }
-        return Recovered(
-            engine: engine, journal: journal, decisions: decisions, replayedCount: count)
+        self.catchUp.commit(now: engine.now)
+        return Recovered(engine: engine, journal: journal, replayedCount: count)
     }
 
     /// Makes every sensor and source of the registry known to an engine that begins in the middle.

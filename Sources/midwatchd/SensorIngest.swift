@@ -60,7 +60,8 @@ final class SensorIngest: Sendable {
             restored: report.sources.dropFirst().map(\.name), ring: ring, clock: ingestClock)
         self.configuration = configuration
         self.services = IngestServices(
-            ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock)
+            ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
+            run: vitals.runTally)
         self.watermark = watermark
         self.vitals = vitals
         self.logger = logger

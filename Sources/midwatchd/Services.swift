@@ -21,6 +21,8 @@ struct Opening: Sendable {
     let revision: String
     let clock: EngineClock
     let ring: ReadingRing
+    /// What the end of the run before took.
+    let loss: CrashLoss?
 
     func offer() {
         let (engine, wall) = self.clock.anchor()
@@ -37,6 +39,9 @@ struct Opening: Sendable {
                 payload: HexDigits.bytes(self.revision) ?? [])
         guard case .accepted = self.ring.offer(slots.span, criticality: .own) else {
             preconditionFailure("a new ring has room")
+        }
+        if let record = self.loss?.record(at: engine) {
+            _ = self.ring.offer(record, criticality: .own)
         }
     }
 }
@@ -176,12 +181,12 @@ struct DeliveryService: Service {
     let ledgerFolder: String
     /// Number of the newest durable ledger record before this run.
     let newestRecord: UInt64
-    /// Records of decisions that the crash before this start kept from the ledger.
+    /// Records of decisions that the disk had not taken at the start.
     let caughtUp: [LedgerCatchUp.Entry]
 
     func run() async throws {
         await self.effects.start(
-            ledgerFolder: self.ledgerFolder, newest: self.newestRecord, caughtUp: self.caughtUp)
+            ledgerFolder: self.ledgerFolder, newest: self.newestRecord, waiting: self.caughtUp)
         try? await gracefulShutdown()
         await self.delivery.stop(withinNanoseconds: Self.flushNanoseconds)
     }
@@ -252,6 +257,7 @@ struct IngestService: Service {
     let sourcesKnown: Int
     let declared: [String]
     let vitals: VitalsPage
+    let live: LiveState
     let logger: Logger
 
     func run() async throws {
@@ -259,6 +265,8 @@ struct IngestService: Service {
             self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
         try await self.ingest.register(self.declared)
         try await self.ingest.start()
+        // Ready means that what is asked for can be answered.
+        while !self.live.isPublished { try await Task.sleep(nanoseconds: 1_000_000) }
         self.vitals.phase = .running
         self.logger.notice("running", metadata: ["sensors.declared": "\(self.declared.count)"])
         _ = SystemdNotifier()?.ready(status: "watching")

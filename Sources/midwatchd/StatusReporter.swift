@@ -36,6 +36,7 @@ final class StatusReporter: Sendable {
         var delivery: AlertDelivery
         var vitals: VitalsPage
         var stateDirectory: String
+        var standstills: Standstills
         /// Readings received, accepted, rejected and shed since the start, by all listeners.
         var ingest: @Sendable () -> IngestTotals
         var edgeMetrics: @Sendable () -> [MetricSample]
@@ -47,6 +48,16 @@ final class StatusReporter: Sendable {
         var accepted: UInt64 = 0
         var rejected: UInt64 = 0
         var shed: UInt64 = 0
+        /// Copies of readings that had been accepted before.
+        var redelivered: UInt64 = 0
+
+        /// Of what listeners accepted the engine knew so many again.
+        func counting(redelivered: UInt64) -> IngestTotals {
+            var totals = self
+            totals.redelivered = min(redelivered, self.accepted)
+            totals.accepted -= totals.redelivered
+            return totals
+        }
     }
 
     private struct Sample {
@@ -88,10 +99,12 @@ final class StatusReporter: Sendable {
             at: now, totals: totals, evaluated: self.parts.live.counts.evaluated,
             journaled: self.parts.journal.committedCount,
             archived: self.parts.historian.counters[.stored])
-        self.parts.vitals.set(.received, totals.received)
+        // Received, rejected and shed are counted in the page by the sockets themselves.
+        let staging = self.parts.staging.status
         self.parts.vitals.set(.accepted, totals.accepted)
-        self.parts.vitals.set(.rejected, totals.rejected)
-        self.parts.vitals.set(.shed, totals.shed)
+        self.parts.vitals.set(.redelivered, totals.redelivered)
+        self.parts.vitals.set(
+            .unrecorded, staging.unrecordedTotal - staging.unrecordedCanaryTotal)
         let oldest = self.parts.delivery.status().oldestUntoldCriticalTakenAt
         // The page speaks CLOCK_BOOTTIME, delivery engine time.
         self.parts.vitals.oldestUndeliveredCriticalSince = oldest.map {
@@ -158,6 +171,9 @@ final class StatusReporter: Sendable {
         }
         if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
+        if let mode = self.parts.standstills.mode(now: self.parts.clock.now()) {
+            modes.append(mode)
+        }
         return modes + self.silentParts() + self.parts.unsafeSettings
     }
 
@@ -166,7 +182,8 @@ final class StatusReporter: Sendable {
         let now = self.parts.clock.now()
         switch self.parts.vitals.phase {
         case .starting, .recovering: return ["starting"]
-        case .suspended, .stopping: return ["stopping"]
+        case .suspended: return []
+        case .stopping: return ["stopping"]
         case .running, .storageFailed: break
         }
         return self.state.withLock { state in
@@ -316,6 +333,7 @@ final class StatusReporter: Sendable {
         for (outcome, value) in [
             ("received", totals.received), ("accepted", totals.accepted),
             ("rejected", totals.rejected), ("shed", totals.shed),
+            ("redelivered", totals.redelivered),
         ] {
             counter("midwatch_readings_total", readings, [("outcome", outcome)], value)
         }
@@ -338,6 +356,10 @@ final class StatusReporter: Sendable {
         counter(
             "midwatch_journal_unrecorded_total", "Readings evaluated but not journaled.", [],
             self.parts.staging.status.unrecordedTotal)
+        counter(
+            "midwatch_journal_unrecorded_control_total",
+            "Ticks, anchors and other records of our own not journaled.", [],
+            self.parts.staging.status.unrecordedControlTotal)
         gauge("midwatch_ring_fill_ratio", "Share of the ring in use.", [], status.queues.ringFill)
         gauge(
             "midwatch_journal_staged_bytes", "Bytes that wait for a commit.", [],

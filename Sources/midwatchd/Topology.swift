@@ -40,23 +40,33 @@ struct Topology {
         let revision = try revisions.keep(text)
         let rules = Revisions.rules(of: configuration, revision: revision)
         // The ledger is opened first: of the decisions made again only those it lacks are kept.
-        let ledger = try LedgerWriter.open(directory: folders.ledger)
+        let ledger = try LedgerWriter.open(directory: folders.ledger) {
+            vitals.phase = .recovering(done: $0, total: 0)
+        }
         if let broken = ledger.report.broken {
             logger.critical("ledger damaged", metadata: ["ledger.damage": "\(broken)"])
         }
+        let catchUp = LedgerCatchUp(writer: ledger.writer) { vitals.notePhaseProgress() }
         let recovered = try Recovery(
             journalFolder: folders.journal, checkpointFolder: folders.checkpoints,
             options: JournalOptions(
                 segmentBytes: UInt64(configuration.journal.segmentBytes),
-                stagingBytes: configuration.journal.stagingBytes),
+                stagingBytes: configuration.journal.stagingBytes,
+                ringCapacity: configuration.ring.capacity),
             ledgerHolds: LedgerCatchUp.lastDecision(
-                folder: folders.ledger, newest: ledger.writer.head.n),
+                folder: folders.ledger, newest: ledger.writer.head.n
+            ) { _ in vitals.notePhaseProgress() },
+            catchUp: catchUp,
             book: { $0 == revision ? rules : revisions.rules(of: $0) }, logger: logger,
             vitals: vitals
         ).run()
         let journal = recovered.journal
         let report = journal.report
         self.tell(report, replayed: recovered.replayedCount, logger)
+        let loss = CrashLoss.of(
+            vitals.previousRun, journalFolder: folders.journal, nextN: report.nextN)
+        loss?.tell(logger)
+        vitals.durableThrough = report.nextN
         vitals.epoch = report.epoch
 
         let sensorsKnown = recovered.engine.sensorCount
@@ -73,7 +83,12 @@ struct Topology {
         let journalLoop = JournalLoop(
             ring: ring, staging: journal.staging, committer: journal.committer,
             watermark: watermark, clock: clock, progress: vitals.progress(of: .journal),
-            syncIntervalNanoseconds: configuration.journal.syncIntervalNanoseconds, logger: logger)
+            syncIntervalNanoseconds: configuration.journal.syncIntervalNanoseconds, logger: logger,
+            path: { live.path(of: $0) },
+            durable: { readingCount, through in
+                vitals.set(.durable, readingCount)
+                vitals.durableThrough = through
+            })
         let gate = EffectGate()
         let checkpoints = CheckpointWriter(
             folder: folders.checkpoints, journal: report.journal, gate: gate,
@@ -83,14 +98,13 @@ struct Topology {
             progress: vitals.progress(of: .engine), checkpoints: checkpoints)
 
         // 5. What leaves: the ledger first, then alerts and answers.
-        let caughtUp = LedgerCatchUp.run(
-            recovered.decisions, writer: ledger.writer, now: clock.now())
-        if !caughtUp.isEmpty {
+        if catchUp.appendedCount + catchUp.refusedCount > 0 {
             logger.notice(
                 "decisions recorded late",
                 metadata: [
-                    "ledger.count": "\(caughtUp.count)",
+                    "ledger.count": "\(catchUp.appendedCount)",
                     "ledger.waiting": "\(ledger.writer.pendingCount)",
+                    "ledger.refused": "\(catchUp.refusedCount)",
                 ])
         }
         let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
@@ -101,7 +115,7 @@ struct Topology {
             builder: AlertBuilder(
                 node: configuration.node.name, site: configuration.node.site,
                 version: Build.version),
-            live: live, delivery: delivery)
+            live: live, delivery: delivery, logger: logger)
         let ledgerLoop = LedgerLoop(
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
@@ -109,6 +123,10 @@ struct Topology {
             release: { effects.release($0, isRecorded: $1, ledgerN: $2) },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
+        effects.attach(
+            Effects.Ledger(
+                folder: folders.ledger, newest: { ledgerLoop.newest },
+                settled: { gate.settledThrough }))
 
         // 6. What comes in.
         let ingest = SensorIngest(
@@ -127,6 +145,8 @@ struct Topology {
             clock: clock, logger: logger)
 
         // 8. Who looks at it: screens, metrics, the watchdog.
+        let standstills = Standstills()
+        let redeliveredBefore = recovered.engine.counts.redelivered
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
@@ -137,28 +157,46 @@ struct Topology {
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
                 retention: retention, delivery: delivery, vitals: vitals,
-                stateDirectory: configuration.stateDirectory, ingest: { ingest.totals() },
-                edgeMetrics: { ingest.metrics() }))
+                stateDirectory: configuration.stateDirectory, standstills: standstills,
+                ingest: {
+                    let redelivered = live.counts.redelivered
+                    return ingest.totals().counting(
+                        redelivered: redelivered - min(redelivered, redeliveredBefore))
+                },
+                edgeMetrics: {
+                    ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
+                }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
-                newestEvent: { ledgerLoop.newest }))
+                newestEvent: { ledgerLoop.newest },
+                isStarted: {
+                    switch vitals.phase {
+                    case .starting, .recovering: false
+                    case .running, .storageFailed, .suspended, .stopping: true
+                    }
+                }))
         effects.attach(reporter)
         effects.attach(desk)
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
                 staging: journal.staging, supply: journal.supply, checkpoints: checkpoints,
-                journalMode: { journalLoop.mode },
+                standstills: standstills, journalMode: { journalLoop.mode },
                 everySecond: {
                     reporter.sample()
                     effects.retry()
-                }, everySecondOnDisk: { retention.everySecond() }), logger: logger)
+                },
+                everySecondOnDisk: {
+                    effects.catchUp()
+                    retention.everySecond()
+                }), logger: logger)
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.
-        let opening = Opening(epoch: report.epoch, revision: revision, clock: clock, ring: ring)
+        let opening = Opening(
+            epoch: report.epoch, revision: revision, clock: clock, ring: ring, loss: loss)
         opening.offer()
         let core = CoreService(
             engine: recovered.engine,
@@ -170,7 +208,7 @@ struct Topology {
             historian,
             DeliveryService(
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
-                newestRecord: ledger.writer.head.n, caughtUp: caughtUp),
+                newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
                 configuration.api, desk: desk, progress: vitals.progress(of: .api),
                 logger: logger),
@@ -180,7 +218,7 @@ struct Topology {
             IngestService(
                 ingest: ingest, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
-                logger: logger),
+                live: live, logger: logger),
         ])
     }
 

@@ -353,6 +353,28 @@ import Testing
         await sink.stop()
     }
 
+    @Test func `threads that offer at once leave no backlog behind`() async throws {
+        let folder = try TemporaryFolder()
+        let bench = try Bench([], outbox: folder.file("outbox.sqlite"))
+        _ = await bench.delivery.start()
+        // An old figure would say "work that nobody does", and the watchdog would call people.
+        for round in 0..<50 {
+            await withTaskGroup { group in
+                for offerer in 0..<4 {
+                    group.addTask {
+                        for number in 0..<20 {
+                            let id = UInt64(round * 80 + offerer * 20 + number)
+                            _ = bench.delivery.offer(makeAlert(id, priority: .high))
+                        }
+                    }
+                }
+            }
+        }
+        #expect(await eventually { bench.delivery.status().inboxCount == 0 })
+        #expect(await eventually { bench.progress.backlog == 0 })
+        await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
+    }
+
     @Test func `offers are counted by what became of them`() async throws {
         let folder = try TemporaryFolder()
         let sink = try await WebhookSink()

@@ -19,6 +19,8 @@ enum Tidy {
         "Tests/HistorianTests/ShippedFilesTests.swift": "turns the historian at its own pace",
         "Tests/IngestTests/Eventually.swift": "waits for a condition, with a bound",
         "Tests/IntegrationTests/": "programs of their own, in real time: load runs for a set time",
+        "Tests/MidwatchdTests/DeadDiskTests.swift": "a disk that hangs until the test ends it",
+        "Tests/MidwatchdTests/Support.swift": "waits for a condition, with a bound",
         "Tests/OperatorAPITests/LiveServer.swift": "waits for a condition, with a bound",
         "Tests/VitalsTests/FakeDaemon.swift": "waits for the end of a process, with a bound",
         "Tests/VitalsTests/TestSupport.swift": "waits for a condition, with a bound",

@@ -54,25 +54,111 @@ import Testing
         let capacity = world.staging.capacity
         world.append(readings: capacity)
         let reserve = capacity / 16
-        var outcome = world.append(readings: reserve - 1, acknowledged: true)
-        #expect(outcome.consumedCount == reserve - 1 && !outcome.isHeldBack)
         let tick = Slot(kind: .tick, arrival: .zero)
-        outcome = world.append([tick])
-        #expect(outcome.consumedCount == 1)
-        // Full to the last slot: a reading may go, the tick behind it may not.
+        var outcome = world.append([tick])
+        #expect(outcome == StagingOutcome(consumedCount: 1, unrecordedCount: 0, isHeldBack: false))
+        #expect(world.staging.status.stagedCount == capacity - reserve + 1, "a tick has room")
+        outcome = world.append(readings: reserve - 2, acknowledged: true)
+        #expect(outcome.consumedCount == reserve - 2 && !outcome.isHeldBack)
+        // Room for one: a tick and a reading may go, an acknowledged reading may not.
+        let acknowledged = JournalWorld.reading(world.nextN, sensor: 2, acknowledged: true)
         let reading = JournalWorld.reading(world.nextN, sensor: 1)
-        outcome = world.append([reading, tick, reading])
+        outcome = world.append([tick, reading, acknowledged, tick, reading, acknowledged, tick])
         #expect(
             outcome
-                == StagingOutcome(consumedCount: 1, unrecordedCount: 1, isHeldBack: true))
+                == StagingOutcome(consumedCount: 5, unrecordedCount: 2, isHeldBack: true))
+        #expect(world.staging.status.unrecordedControlTotal == 2)
         let held = world.nextN
         world.commitAll()
-        outcome = world.append([tick, JournalWorld.reading(held + 1, sensor: 1)])
+        outcome = world.append([acknowledged, tick])
         #expect(!outcome.isHeldBack && outcome.consumedCount == 2)
         world.commitAll()
         #expect(world.durableThrough == held + 2)
-        let kinds = try world.readAll().records.filter { $0.slot.kind == .tick }.map(\.n)
-        #expect(kinds == [held - 2, held])
+        let records = try world.readAll().records
+        #expect(records.filter { $0.slot.kind == .tick }.map(\.n).last == held + 1)
+        let acknowledgedCount = records.count { $0.slot.flags.contains(.acknowledgedDelivery) }
+        #expect(acknowledgedCount == reserve)
+    }
+
+    /// What the ring brings while its disk is away: readings nobody acknowledges, and every kind of
+    /// record of our own.
+    private static func brought(_ n: inout UInt64, sensors: UInt64) -> [Slot] {
+        var slots: [Slot] = []
+        for offset in 0..<1_000 {
+            let at = MonotonicInstant(nanoseconds: n * 10)
+            switch offset {
+            case 100: slots.append(Slot(kind: .tick, arrival: at))
+            case 200: slots.append(Slot(kind: .clockAnchor, arrival: at))
+            case 300:
+                slots += ControlRecord.slots(
+                    head: Slot(kind: .command, arrival: at),
+                    payload: Array(repeating: 0x20, count: 100))
+            case 400: slots.append(Slot(kind: .sourceEvidence, arrival: at))
+            default: slots.append(JournalWorld.reading(n, sensor: UInt32(n % sensors)))
+            }
+            n += 1
+        }
+        return slots
+    }
+
+    @Test func `with a disk that never answers a million slots pass and memory stays`() throws {
+        let ringCapacity = 1_024
+        var world = try JournalWorld(
+            options: JournalOptions(
+                segmentBytes: 1 << 20, stagingBytes: JournalStaging.slotCountMin * 64,
+                ringCapacity: ringCapacity))
+        let staging = world.staging
+        var sent: UInt64 = 0
+        var made: UInt64 = 0
+        while sent < 1_000_000 {
+            let slots = Self.brought(&made, sensors: 50)
+            let outcome = world.append(slots)
+            try #require(outcome.consumedCount == slots.count, "the ring is held back at \(sent)")
+            try #require(!outcome.isHeldBack)
+            sent += UInt64(slots.count)
+            // What the ring held when it was told to refuse them has its room at any time.
+            let room = staging.capacity - staging.status.stagedCount
+            #expect(room >= ringCapacity)
+        }
+        let status = staging.status
+        #expect(status.stagedCount < staging.capacity)
+        #expect(staging.capacity == JournalStaging.slotCountMin)
+        let batches = sent / 1_003
+        let staged = UInt64(status.stagedCount)
+        let kept = sent - status.unrecordedTotal - staged
+        // Of each thousand four records, of seven slots, are ours; the first fill the last room.
+        #expect(status.unrecordedControlTotal >= (batches - 30) * 4)
+        #expect(kept >= status.unrecordedControlTotal && kept <= (batches + 1) * 7)
+        let counts = staging.takeUnrecorded(max: 1_000)
+        #expect(counts.count == 50)
+        #expect(counts.reduce(0) { $0 + UInt64($1.count) } == status.unrecordedTotal)
+        // The ring was full of what somebody acknowledges when it was told to hold it.
+        let outcome = world.append(readings: ringCapacity, acknowledged: true)
+        #expect(outcome.consumedCount == ringCapacity && !outcome.isHeldBack)
+        #expect(staging.takeGaps().isEmpty, "no record for a gap while there is no room for it")
+
+        // The disk answers: what was staged is there, the rest is a gap, and nothing is torn.
+        world.commitAll()
+        world.append([Slot(kind: .clockAnchor, arrival: .zero)])
+        world.commitAll()
+        let gaps = staging.takeGaps()
+        #expect(!gaps.isEmpty)
+        let (records, damage) = try world.readAll()
+        #expect(damage.isEmpty)
+        for (before, after) in zip(records, records.dropFirst()) where after.n != before.n + 1 {
+            let hole = before.n + 1
+            let isTold = gaps.contains { $0.lowerBound <= hole && $0.upperBound >= after.n }
+            #expect(isTold)
+            #expect(after.slot.kind != .continuation, "half of a record was kept")
+        }
+        #expect(world.durableThrough == world.nextN)
+    }
+
+    @Test func `a staging holds at least twice what its ring holds`() {
+        let staging = JournalStaging(firstN: 1, byteCount: 1 << 19, ringCapacity: 1 << 18)
+        #expect(staging.capacity >= 1 << 19)
+        #expect(staging.holdCount + 1 << 18 < staging.capacity)
+        #expect(staging.resumeCount < staging.holdCount)
     }
 
     @Test func `a commit is due at once for an acknowledgement, else by size or age`() throws {

@@ -26,8 +26,9 @@ import Vitals
             Stage.allCases.map(VitalsLayout.stage) == Array(stride(from: 512, to: 1_024, by: 64)))
         #expect(
             RunCounter.allCases.map(\.word) == [
-                "received", "accepted", "rejected", "shed", "redelivered", "durable",
+                "received", "accepted", "rejected", "shed", "redelivered", "durable", "unrecorded",
             ])
+        #expect(VitalsLayout.durableThrough == 248)
         #expect(VitalsLayout.epoch == 128)
         #expect(VitalsLayout.phase == 136)
         #expect(VitalsLayout.phaseProgress == 144)

@@ -5,10 +5,11 @@ extension LedgerWriter {
     ///
     /// A torn last line is cut only where nothing was anchored. Whatever else is wrong stays as it
     /// is and is reported; the ledger goes on behind its anchored head in a fresh file, so that an
-    /// audit finds the same fault for ever.
+    /// audit finds the same fault for ever. Only the newest file is read; `progress` is told the
+    /// number of the line that was read last, every 1,024 lines.
     package static func open(
         directory: String, options: LedgerOptions = LedgerOptions(),
-        disk: any JournalDisk = LinuxDisk()
+        disk: any JournalDisk = LinuxDisk(), progress: (_ done: UInt64) -> Void = { _ in }
     ) throws(LedgerError) -> (writer: LedgerWriter, report: LedgerOpenReport) {
         let folder = LedgerFolder(path: directory)
         let lock: any DiskFile
@@ -23,7 +24,7 @@ extension LedgerWriter {
         guard isOurs else { throw .lockedByAnother }
         do throws(DiskError) {
             let recovery = LedgerRecovery(folder: folder, options: options, disk: disk)
-            return try recovery.run(lock)
+            return try recovery.run(lock, progress)
         } catch {
             throw .disk(error)
         }
@@ -52,7 +53,7 @@ struct LedgerRecovery {
     }
 
     func run(
-        _ lock: any DiskFile
+        _ lock: any DiskFile, _ progress: (_ done: UInt64) -> Void
     ) throws(DiskError) -> (writer: LedgerWriter, report: LedgerOpenReport) {
         let supply = try SegmentSupply.recover(
             directory: self.folder.path, disk: self.disk, fileBytes: self.options.fileBytes)
@@ -63,7 +64,7 @@ struct LedgerRecovery {
             anchored = .empty
             anchorFault = nil
         }
-        var end = try self.findEnd(numbers, anchored)
+        var end = try self.findEnd(numbers, anchored, progress)
         var report = LedgerOpenReport(head: end.head)
         let isPastAnchor = anchored.map { end.head.n >= $0.n } ?? false
         if let anchored, !isPastAnchor {
@@ -133,13 +134,13 @@ struct LedgerRecovery {
     /// Files behind it hold no whole line: an error or a crash came before their first commit. The
     /// first of them is where the ledger goes on.
     private func findEnd(
-        _ numbers: [UInt32], _ anchored: LedgerHead?
+        _ numbers: [UInt32], _ anchored: LedgerHead?, _ progress: (_ done: UInt64) -> Void
     ) throws(DiskError) -> End {
         var end = End(head: .empty)
         for number in numbers.reversed() {
             let file = try self.disk.open(self.folder.file(number), .update)
             let walk = try LedgerWalk(folder: self.folder, disk: self.disk, file: number)
-            try self.readLines(walk, anchored, &end)
+            try self.readLines(walk, anchored, &end, progress)
             let used = try walk.scan?.usedEnd() ?? 0
             if end.head.n > 0 {
                 end.head.file = number
@@ -160,13 +161,15 @@ struct LedgerRecovery {
     }
 
     private func readLines(
-        _ walk: LedgerWalk, _ anchored: LedgerHead?, _ end: inout End
+        _ walk: LedgerWalk, _ anchored: LedgerHead?, _ end: inout End,
+        _ progress: (_ done: UInt64) -> Void
     ) throws(DiskError) {
         while true {
             switch try walk.next() {
             case .line(let line):
                 end.head.n = line.n
                 end.head.hash = line.hash
+                if line.n % 1_024 == 0 { progress(line.n) }
                 if line.n == anchored?.n {
                     end.hashAtAnchor = line.hash
                     end.unprovenFrom = walk.scan?.offset ?? 0

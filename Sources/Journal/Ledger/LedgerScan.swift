@@ -22,9 +22,11 @@ final class LedgerScan: @unchecked Sendable {
         case fault(LedgerBreak.Reason)
     }
 
-    init(number: UInt32, file: any DiskFile) {
+    init(number: UInt32, file: any DiskFile, offset: UInt64 = 0) {
         self.number = number
         self.file = file
+        self.offset = offset
+        self.bytesStart = offset
     }
 
     /// Takes the next line and moves `offset` behind it.
@@ -63,6 +65,64 @@ final class LedgerScan: @unchecked Sendable {
         guard size > offset else { return [] }
         return try self.file.bytes(
             at: offset, count: Int(min(UInt64(Self.fetchBytes), size - offset))) ?? []
+    }
+
+    /// The first whole line with a number of at least `n` that begins at or behind `offset`; nil if
+    /// the file has none.
+    ///
+    /// Whatever lies before it, zeros included, is passed over: for going on behind damage. Where a
+    /// line feed itself is damaged, the line behind it is lost as well.
+    static func firstLine(
+        from n: UInt64, in file: any DiskFile, after offset: UInt64
+    ) throws(DiskError) -> (line: LedgerLine, offset: UInt64)? {
+        let size = try file.size()
+        var at = offset
+        while at < size {
+            let wanted = Int(min(UInt64(Self.fetchBytes), size - at))
+            guard let bytes = try file.bytes(at: at, count: wanted) else { return nil }
+            var start = 0
+            while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                if let line = try? LedgerText.parse(bytes[start..<end]), line.n >= n {
+                    return (line, at + UInt64(start))
+                }
+                start = end + 1
+            }
+            if at + UInt64(wanted) == size { return nil }
+            // A line is shorter than what is fetched: without any line feed nothing whole began.
+            at += UInt64(start > 0 ? start : wanted - LedgerText.lineBytesMax)
+        }
+        return nil
+    }
+
+    /// Where a whole line begins that has a number of at most `n` and stands close before line `n`.
+    ///
+    /// Numbers ascend within a file, so halving finds it in a few reads. 0 where that does not work
+    /// out: then the file is read from its start.
+    static func start(near n: UInt64, in file: any DiskFile) throws(DiskError) -> UInt64 {
+        var low: UInt64 = 0
+        var high = try file.size()
+        while high - low > UInt64(Self.fetchBytes) {
+            let middle = low + (high - low) / 2
+            let wanted = Int(min(UInt64(2 * LedgerText.lineBytesMax + 2), high - middle))
+            guard let bytes = try file.bytes(at: middle, count: wanted) else { return low }
+            guard let first = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
+                // Zeros: the lines end before.
+                guard bytes.allSatisfy({ $0 == 0 }) else { return low }
+                high = middle
+                continue
+            }
+            let rest = bytes[(first + 1)...]
+            guard let next = rest.first, next != 0,
+                let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+            else {
+                high = middle
+                continue
+            }
+            guard let line = try? LedgerText.parse(rest[..<end]) else { return low }
+            let start = middle + UInt64(first) + 1
+            if line.n <= n, start < high { low = start } else { high = middle }
+        }
+        return low
     }
 
     /// Offset behind the last byte of the file that is not zero; `offset` if all behind it are.

@@ -10,6 +10,8 @@ final class LedgerWalk: @unchecked Sendable {
     let folder: LedgerFolder
     let disk: any JournalDisk
     private(set) var scan: LedgerScan?
+    /// Where in the present file the line begins that was found broken last.
+    private(set) var brokenOffset: UInt64?
     /// Number that the next line must have; nil takes the first line as it is.
     private(set) var expectedN: UInt64?
     private(set) var previousHash: [UInt8]?
@@ -33,18 +35,19 @@ final class LedgerWalk: @unchecked Sendable {
     ///   - folder: Where the files are.
     ///   - disk: How they are read.
     ///   - number: The first file; nothing happens until it exists.
+    ///   - offset: Where a line begins in it; 0 for the first one.
     ///   - expectedN: Number of its first line, or nil to take what is there.
     ///   - previousHash: Hash that its first line names, or nil to take what is there.
     /// - Throws: What the disk throws.
     init(
-        folder: LedgerFolder, disk: any JournalDisk, file number: UInt32,
+        folder: LedgerFolder, disk: any JournalDisk, file number: UInt32, offset: UInt64 = 0,
         expectedN: UInt64? = nil, previousHash: [UInt8]? = nil
     ) throws(DiskError) {
         self.folder = folder
         self.disk = disk
         self.expectedN = expectedN
         self.previousHash = previousHash
-        _ = try self.open(number)
+        _ = try self.open(number, offset)
     }
 
     func next() throws(DiskError) -> Step {
@@ -109,15 +112,17 @@ final class LedgerWalk: @unchecked Sendable {
     private func `break`(
         _ reason: LedgerBreak.Reason, _ scan: LedgerScan, _ offset: UInt64
     ) -> LedgerBreak {
-        LedgerBreak(
+        self.brokenOffset = offset
+        return LedgerBreak(
             reason: reason, file: LedgerFolder.name(scan.number), n: self.expectedN ?? 0,
             byteOffset: offset)
     }
 
     /// Goes on with file `number`; false if it does not exist.
-    private func open(_ number: UInt32) throws(DiskError) -> Bool {
+    private func open(_ number: UInt32, _ offset: UInt64 = 0) throws(DiskError) -> Bool {
         guard let file = try self.openIfPresent(number) else { return false }
-        self.scan = LedgerScan(number: number, file: file)
+        self.scan = LedgerScan(number: number, file: file, offset: offset)
+        self.brokenOffset = nil
         self.fileCount += 1
         self.following = try self.findFollowing(number)
         return true
