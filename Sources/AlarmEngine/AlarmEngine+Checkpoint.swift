@@ -46,7 +46,7 @@ extension AlarmEngine {
         self.alarms.appendBytes(to: &bytes)
         self.details.appendBytes(to: &bytes)
         self.sources.appendBytes(to: &bytes)
-        for index in 0..<self.names.count { Self.append(self.names[index], to: &bytes) }
+        self.names.appendBytes(to: &bytes)
         for name in self.sourceNames { Self.append(name, to: &bytes) }
         Self.append(UInt64(self.areaModes.count), to: &bytes)
         for (name, mode) in self.areaModes.sorted(by: { $0.key < $1.key }) {
@@ -86,11 +86,9 @@ extension AlarmEngine {
         self.lagUntil = MonotonicInstant(nanoseconds: words[11])
         self.canaryNonce = words[12]
         try self.restoreTables(words, bytes, &offset)
-        self.names = PathTable()
         self.sourceNames = []
-        for _ in 0..<Int(words[13]) {
-            guard let path = Self.text(bytes, &offset) else { throw .truncated }
-            self.names.append(path)
+        guard self.names.restore(count: Int(words[13]), from: bytes, at: &offset) else {
+            throw .truncated
         }
         for _ in 0..<Int(words[17]) {
             guard let name = Self.text(bytes, &offset) else { throw .truncated }
@@ -222,13 +220,7 @@ extension AlarmEngine {
         for index in 0..<self.sensors.count {
             let timer = self.addTimer(owner: index, isAlarm: false)
             self.sensors[index].timer = timer
-            let sensor = self.sensors[index]
-            guard sensor.freshness != .stale, !sensor.isRetired else { continue }
-            if let lost = self.lossOfSource(of: sensor) {
-                self.wheel.arm(timer, due: lost)
-            } else if sensor.supervision != .event {
-                self.wheel.arm(timer, due: sensor.deadline)
-            }
+            self.armSensor(index)
         }
         self.freeDetails = []
         for detail in (0..<self.details.count).reversed() {

@@ -39,8 +39,6 @@ extension AlarmEngine {
         let (declaration, number) = self.rules.numberedDeclaration(for: self.names[index])
         self.sensors[index].isDeclared = number >= 0
         self.sensors[index].isIndependent = declaration.isIndependent
-        self.sensors[index].trustsSource =
-            declaration.trustsSource && declaration.supervision == .exception
         self.sensors[index].isMode = false
         self.rebindDeadline(index, to: declaration, at: time)
         let wanted = self.ruleRun(of: index)
@@ -66,15 +64,16 @@ extension AlarmEngine {
         _ index: Int, to declaration: SensorDeclaration, at time: MonotonicInstant
     ) {
         let wasSupervised = self.sensors[index].supervision != .event
+        let trustsSource = declaration.trustsSource && declaration.supervision == .exception
         guard
             self.sensors[index].deadlineNanoseconds != declaration.deadlineNanoseconds
                 || self.sensors[index].supervision != declaration.supervision
+                || self.sensors[index].trustsSource != trustsSource
         else { return }
+        self.sensors[index].trustsSource = trustsSource
         self.sensors[index].deadlineNanoseconds = declaration.deadlineNanoseconds
         self.sensors[index].supervision = declaration.supervision
-        guard declaration.supervision != .event else {
-            return self.wheel.disarm(self.sensors[index].timer)
-        }
+        guard declaration.supervision != .event else { return self.armSensor(index) }
         guard self.sensors[index].freshness != .stale else { return }
         if !wasSupervised {
             // Its silence was not judged until now.
@@ -83,7 +82,7 @@ extension AlarmEngine {
         // A deadline that is past by the new rule passes now, not before the rule was made.
         let late = time.nanosecondsSince(self.sensors[index].deadline)
         self.sensors[index].graceNanoseconds &+= late
-        self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
+        self.armSensor(index)
     }
 
     /// The rule of an alarm goes: nobody can acknowledge it any more, so it ends altogether.

@@ -102,9 +102,7 @@ extension AlarmEngine {
                     SystemLimits.restartGraceMaxNanoseconds)
             }
             // The lag of the last run may have put the timer behind this deadline.
-            if self.sensors[index].supervision != .event {
-                self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
-            }
+            self.armSensor(index)
             if self.sensors[index].isMode { self.modeChanged(index, at: slot.arrival) }
         }
         for place in 0..<self.sources.count { self.sources[place].isHeard = false }

@@ -10,11 +10,15 @@ extension AlarmEngine {
     // MARK: - What arrives
 
     /// A reading came through a source, live or not: the source and all it is behind are there.
+    ///
+    /// A source that still delivers is not lost however many of its sensors are silent: to find it
+    /// lost and back with every reading would show as stale what speaks.
     mutating func noteArrival(_ source: SourceIndex, at time: MonotonicInstant) {
         var place = Int(source.rawValue)
         for _ in 0..<SystemLimits.sourceDepthMax {
             guard place > 0, place < self.sources.count else { return }
-            self.sources[place].lastArrival = time
+            // Never back: deadlines that rest on it only ever move on by themselves.
+            self.sources[place].lastArrival = max(self.sources[place].lastArrival, time)
             if self.sources[place].isLost || self.sources[place].silent != (0, 0, 0, 0)
                 || self.sources[place].hasStaleTrusting || !self.sources[place].isHeard
             {
@@ -31,6 +35,8 @@ extension AlarmEngine {
         self.countSensor(-1, from: self.sensors[index].source)
         self.sensors[index].source = source
         self.countSensor(1, from: source)
+        // What the old source vouched for may be over by the new one.
+        if self.sensors[index].trustsSource { self.armSensor(index) }
     }
 
     private mutating func countSensor(_ change: Int32, from source: SourceIndex) {
@@ -142,6 +148,19 @@ extension AlarmEngine {
         return self.sources[lost].lostAt
     }
 
+    /// Puts the timer of a sensor where its silence is judged next.
+    mutating func armSensor(_ index: Int) {
+        let sensor = self.sensors[index]
+        guard sensor.freshness != .stale, !sensor.isRetired else { return }
+        if let lost = self.lossOfSource(of: sensor) {
+            self.wheel.arm(sensor.timer, due: lost)
+        } else if sensor.supervision == .event {
+            self.wheel.disarm(sensor.timer)
+        } else {
+            self.wheel.arm(sensor.timer, due: sensor.deadline)
+        }
+    }
+
     /// A source is lost: its alarm is raised, and all behind it fall silent with the next tick.
     private mutating func loseSource(
         _ place: Int, at time: MonotonicInstant, cause: Decision.Cause
@@ -235,9 +254,7 @@ extension AlarmEngine {
             guard sensor.freshness == .stale else {
                 // Its timer stands at the loss; it has its deadline again, from now.
                 self.sensors[index].deadlineBase = max(sensor.deadlineBase, time)
-                if sensor.supervision != .event {
-                    self.wheel.arm(sensor.timer, due: self.sensors[index].deadline)
-                }
+                self.armSensor(index)
                 continue
             }
             let until = isCarried ? time : time.advanced(byNanoseconds: sensor.deadlineNanoseconds)

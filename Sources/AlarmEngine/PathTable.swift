@@ -39,6 +39,33 @@ struct PathTable: Sendable {
         if !isKnown { self.enter(self.count - 1) }
     }
 
+    /// The bytes of all paths, for a checkpoint.
+    func appendBytes(to bytes: inout [UInt8]) {
+        unsafe self.ends.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: self.bytes)
+    }
+
+    /// Replaces all paths by `count` paths read from `bytes` at `offset`.
+    ///
+    /// - Returns: Whether they were there; if not, the table is not to be used.
+    mutating func restore(count: Int, from bytes: [UInt8], at offset: inout Int) -> Bool {
+        guard count >= 0, count <= (bytes.count - offset) / 4 else { return false }
+        self = PathTable()
+        let begin = offset + 4 * count
+        var previous = 0
+        for index in 0..<count {
+            var end = 0
+            for byte in 0..<4 { end |= Int(bytes[offset + 4 * index + byte]) << (8 * byte) }
+            guard end >= previous, end <= bytes.count - begin else { return false }
+            self.append(String(decoding: bytes[begin + previous..<begin + end], as: UTF8.self))
+            // A path is UTF-8, or it would have become another one.
+            guard self.bytes.count == end else { return false }
+            previous = end
+        }
+        offset = begin + previous
+        return true
+    }
+
     private func range(of index: Int) -> Range<Int> {
         Int(index == 0 ? 0 : self.ends[index - 1])..<Int(self.ends[index])
     }

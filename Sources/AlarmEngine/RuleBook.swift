@@ -114,14 +114,22 @@ package final class RuleBook: Sendable {
 
     /// The declaration for `path`, or the one for undeclared sensors or for sources.
     package func declaration(for path: String) -> SensorDeclaration {
-        if let index = self.declarationIndex(for: path) { return self.declarations[index] }
-        return path.hasPrefix(Self.sourcePathPrefix) ? self.source : self.fallback
+        self.numberedDeclaration(for: path).declaration
     }
 
     /// The declaration for `path` and a number that no other declaration has.
     func numberedDeclaration(for path: String) -> (declaration: SensorDeclaration, number: Int) {
-        if let index = self.declarationIndex(for: path) { return (self.declarations[index], index) }
-        return path.hasPrefix(Self.sourcePathPrefix) ? (self.source, -2) : (self.fallback, -1)
+        let isSource = path.hasPrefix(Self.sourcePathPrefix)
+        guard let index = self.declarationIndex(for: path) else {
+            return isSource ? (self.source, -2) : (self.fallback, -1)
+        }
+        var declaration = self.declarations[index]
+        if isSource {
+            // However it is declared: nobody sends its readings.
+            declaration.supervision = .event
+            declaration.isIndependent = true
+        }
+        return (declaration, index)
     }
 
     /// The paths declared without wildcards, in file order: sensors that exist from the start.

@@ -83,6 +83,7 @@ extension AlarmEngine {
         let isSuppressed = causeRow != nil
         let known = self.knownDetail(of: alarm)
         let was = known.map { self.details[$0].design.contains(.rule) } ?? false
+        if was, let causeRow, let known { self.details[known].causeRow = causeRow }
         guard was != isSuppressed else { return }
         let detail = self.detail(of: alarm)
         if let causeRow {

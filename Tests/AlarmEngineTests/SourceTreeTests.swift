@@ -163,6 +163,18 @@ import Testing
         for index in 0..<8 { #expect(world.freshness("plant/\(index)") == .stale) }
     }
 
+    @Test func `a sensor that stands for a source never falls silent by itself`() {
+        let world = World([.make(Self.gateway, deadline: 1), .make("plant/0", deadline: 5)])
+        let source = world.registerSource("gateway")
+        world.advance(to: 4)
+        #expect(world.freshness(Self.gateway) == .neverReceived)
+        world.read("plant/0", 1, World.Facts(source: source))
+        #expect(world.freshness(Self.gateway) == .fresh)
+        world.evidence(.willPublished, of: source)
+        world.advance(to: 4.1)
+        #expect(world.annunciations().map(\.sensor) == [world.indexes[Self.gateway]])
+    }
+
     // MARK: - Supervision modes
 
     @Test func `a sensor that reports by exception lives on evidence for it`() {
