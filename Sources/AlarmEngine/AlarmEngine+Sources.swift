@@ -17,7 +17,8 @@ extension AlarmEngine {
         var place = Int(source.rawValue)
         for _ in 0..<SystemLimits.sourceDepthMax {
             guard place > 0, place < self.sources.count else { return }
-            self.sources[place].lastArrival = time
+            // Never back: deadlines that rest on it only ever move on by themselves.
+            self.sources[place].lastArrival = max(self.sources[place].lastArrival, time)
             if self.sources[place].isLost || self.sources[place].silent != (0, 0, 0, 0)
                 || self.sources[place].hasStaleTrusting || !self.sources[place].isHeard
             {
@@ -34,6 +35,8 @@ extension AlarmEngine {
         self.countSensor(-1, from: self.sensors[index].source)
         self.sensors[index].source = source
         self.countSensor(1, from: source)
+        // What the old source vouched for may be over by the new one.
+        if self.sensors[index].trustsSource { self.armSensor(index) }
     }
 
     private mutating func countSensor(_ change: Int32, from source: SourceIndex) {

@@ -51,7 +51,10 @@ import Testing
         let expected: Set<Decision.Kind> = [
             .alarmRaised, .alarmReturned, .alarmAcknowledged, .commandRefused,
             .sourceClockRebased, .runStarted, .runStopped, .configurationApplied, .clockStepped,
-            .monitorDegraded, .readingsUnrecorded,
+            .monitorDegraded, .readingsUnrecorded, .alarmRaisedSuppressed,
+            .alarmReturnedSuppressed, .alarmReset, .alarmShelved, .alarmUnshelved,
+            .alarmSuppressed, .alarmUnsuppressed, .alarmOutOfService, .alarmInService,
+            .alarmCommented,
         ]
         #expect(kinds == expected)
         let reached: Set<Decision.Cause> = [
