@@ -179,7 +179,7 @@ extension AlarmEngine {
         let isFresh = self.sensors[index].freshness == .fresh
         if isUnknown {
             self.counters.unknownValues &+= 1
-            if isFresh { self.evaluate(index, at: self.time) }
+            if isFresh { self.evaluate(index, at: slot.arrival) }
             return
         }
         let value = slot.number
@@ -189,11 +189,11 @@ extension AlarmEngine {
             case .lowLow, .low, .high, .highHigh:
                 guard rule.isMet(value, isActive: self.alarms[alarm].isRaised) else { continue }
                 let before = self.alarms[alarm].result
-                self.settle(alarm, .met, at: self.time, cause: .valueBeyondLimit)
+                self.settle(alarm, .met, at: slot.arrival, cause: .valueBeyondLimit)
                 // Beyond the limit on a sensor that is not verified: raised without its on-delay.
                 if !isFresh {
                     let unknown = before == .error ? before : ConditionResult.stale
-                    self.settle(alarm, unknown, at: self.time, cause: .lostWhileBeyondLimit)
+                    self.settle(alarm, unknown, at: slot.arrival, cause: .lostWhileBeyondLimit)
                 }
             case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
                 .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
