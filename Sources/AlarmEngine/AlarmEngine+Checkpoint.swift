@@ -13,7 +13,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
 
 extension AlarmEngine {
     /// Layout version; another one is a foreign format.
-    private static let checkpointMagic: UInt64 = 0x3330_3030_4350_574D  // "MWPC0003"
+    private static let checkpointMagic: UInt64 = 0x3430_3030_4350_574D  // "MWPC0004"
 
     /// The state at `after`: the position of the last record that was applied.
     ///
@@ -37,7 +37,7 @@ extension AlarmEngine {
             self.anchorEngine.nanoseconds, UInt64(bitPattern: self.anchorWall),
             self.lagUntil.nanoseconds, self.canaryNonce, UInt64(self.sensors.count),
             UInt64(self.alarms.count), UInt64(self.details.count), UInt64(self.sources.count),
-            UInt64(self.sourceNames.count),
+            UInt64(self.sourceNames.count), self.established.nanoseconds,
         ] {
             Self.append(word, to: &bytes)
         }
@@ -64,7 +64,7 @@ extension AlarmEngine {
     package mutating func restore(_ bytes: [UInt8]) throws(CheckpointError) -> Position {
         var offset = 0
         var words: [UInt64] = []
-        for _ in 0..<18 {
+        for _ in 0..<19 {
             guard let word = Self.word(bytes, &offset) else { throw .truncated }
             words.append(word)
         }
@@ -85,6 +85,7 @@ extension AlarmEngine {
         self.anchorWall = Int64(bitPattern: words[10])
         self.lagUntil = MonotonicInstant(nanoseconds: words[11])
         self.canaryNonce = words[12]
+        self.established = MonotonicInstant(nanoseconds: words[18])
         try self.restoreTables(words, bytes, &offset)
         self.sourceNames = []
         guard self.names.restore(count: Int(words[13]), from: bytes, at: &offset) else {

@@ -31,7 +31,7 @@ extension AlarmEngine {
         }
         let (declaration, number) = self.rules.numberedDeclaration(for: path)
         var sensor = SensorState(
-            deadlineBase: self.time, deadlineNanoseconds: declaration.deadlineNanoseconds)
+            deadlineBase: self.established, deadlineNanoseconds: declaration.deadlineNanoseconds)
         sensor.supervision = declaration.supervision
         sensor.trustsSource = declaration.trustsSource && declaration.supervision == .exception
         sensor.isIndependent = declaration.isIndependent
@@ -45,7 +45,7 @@ extension AlarmEngine {
         self.sensors[Int(index.rawValue)].firstRule = run.first
         self.sensors[Int(index.rawValue)].alarmCount = run.count
         self.addLinks(of: Int(index.rawValue))
-        self.followRules(of: Int(index.rawValue), at: self.time)
+        self.followRules(of: Int(index.rawValue), at: self.established)
         if path.hasPrefix(RuleBook.sourcePathPrefix) {
             let name = String(path.dropFirst(RuleBook.sourcePathPrefix.count))
             if let place = self.sourceNames.firstIndex(of: name) { self.stand(index, for: place) }

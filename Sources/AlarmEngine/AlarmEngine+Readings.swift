@@ -40,7 +40,7 @@ extension AlarmEngine {
         case .raiseOnly:
             self.counters.raiseOnly &+= 1
             self.evaluateRaising(index, slot, n: n)
-            self.followRules(of: index, at: self.time)
+            self.followRules(of: index, at: slot.arrival)
         case .history:
             if self.sensors[index].backlogCount < .max { self.sensors[index].backlogCount += 1 }
             self.counters.notLive &+= 1
@@ -103,7 +103,7 @@ extension AlarmEngine {
         of slot: Slot, status: SourceTimeStatus, sensor index: Int
     ) -> Liveness {
         let deadline = self.sensors[index].deadlineNanoseconds
-        let waited = self.time.nanosecondsSince(slot.arrival)
+        let waited = self.established.nanosecondsSince(slot.arrival)
         switch status {
         case .historical, .regressed: return .history
         case .absent, .implausible: return waited > deadline ? .raiseOnly : .live
@@ -138,6 +138,7 @@ extension AlarmEngine {
         let isUnknown = !self.isUsable(slot, of: index)
         // Two producers may swap: an older arrival takes nothing from the deadline.
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, slot.arrival)
+        let hadGrace = self.sensors[index].graceNanoseconds > 0
         self.sensors[index].graceNanoseconds = 0
         self.sensors[index].lastArrival = slot.arrival
         self.sensors[index].lastArrivalWall = self.wall(of: slot.arrival).nanoseconds
@@ -151,12 +152,13 @@ extension AlarmEngine {
         self.sensors[index].backlogCount = 0
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
-        guard isFirst else { return false }
         // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
-        // a grace ends. (An extension for our lag only ever moves on with the deadline.)
-        if self.sensors[index].supervision != .event {
+        // a grace ends. (An extension for our lag only ever moves on with the deadline.) A sensor
+        // that is fresh may have a grace, too: what was left by the rules before the present ones.
+        if isFirst || hadGrace, self.sensors[index].supervision != .event {
             self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
         }
+        guard isFirst else { return false }
         self.sensors[index].hasRestartGrace = false
         self.sensors[index].hasLagGrace = false
         if let alarm = self.alarm(.stale, of: index) {

@@ -90,6 +90,14 @@ extension AlarmEngine {
             self.sensors[index].lastArrival != .zero, !self.sensors[index].isUnknown
         else { return }
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, time)
+        switch self.sensors[index].freshness {
+        case .fresh, .stale:
+            // A grace that the present rules gave ends with a proof of life of any kind.
+            guard self.sensors[index].graceNanoseconds > 0 else { break }
+            self.sensors[index].graceNanoseconds = 0
+            self.armSensor(index)
+        case .neverReceived, .unverified: break
+        }
         guard self.sensors[index].freshness == .stale else { return }
         self.revive(index, at: time)
     }
@@ -252,11 +260,13 @@ extension AlarmEngine {
             if self.lostSource(above: sensor.source) != nil { continue }
             let isCarried = sensor.supervision == .event || sensor.trustsSource
             guard sensor.freshness == .stale else {
-                // Its timer stands at the loss; it has its deadline again, from now.
-                self.sensors[index].deadlineBase = max(sensor.deadlineBase, time)
+                // Its timer stands at the loss; its own deadline goes on, which others that speak
+                // through the source do not extend.
                 self.armSensor(index)
                 continue
             }
+            // Where the source was never lost nothing of its return gives anybody time.
+            guard wasLost || isCarried else { continue }
             let until = isCarried ? time : time.advanced(byNanoseconds: sensor.deadlineNanoseconds)
             for alarm in self.alarmRange(of: index) {
                 guard let detail = self.knownDetail(of: alarm),

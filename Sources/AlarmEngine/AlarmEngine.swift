@@ -23,6 +23,11 @@ package struct AlarmEngine: ~Copyable, Sendable {
 
     // State of the engine; what the checkpoint holds.
     var time: MonotonicInstant
+    /// The latest instant that records rest on: arrivals, and deadlines that passed.
+    ///
+    /// What is judged by engine time is judged by this: where the last tick stood depends on how
+    /// often somebody looked, and a tick that does nothing is not recorded (RULES 4).
+    var established = MonotonicInstant.zero
     var epoch: UInt32 = 0
     var anchorEngine = MonotonicInstant.zero
     var anchorWall: Int64 = 0
@@ -178,7 +183,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
             // `now` after each one would cost the square of a plant that falls silent at once.
             if self.wheel.hasArmed(upTo: now) { self.collectDue(upTo: now) }
         }
-        self.moveTime(to: now)
+        // Not `established`: this tick may be one of many, or one for many.
+        self.time = max(self.time, now)
     }
 
     /// Hands out the decisions made so far and forgets them; goes on with an unfinished tick.
@@ -193,7 +199,11 @@ package struct AlarmEngine: ~Copyable, Sendable {
 
     // MARK: - Time
 
-    mutating func moveTime(to instant: MonotonicInstant) { self.time = max(self.time, instant) }
+    /// A record arrived, or a deadline passed, at `instant`.
+    mutating func moveTime(to instant: MonotonicInstant) {
+        self.established = max(self.established, instant)
+        self.time = max(self.time, instant)
+    }
 
     /// Wall time of an engine instant, by the last anchor; 0 before the first one.
     package func wall(of instant: MonotonicInstant) -> WallInstant {
@@ -270,6 +280,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
             let timer = isAlarm ? self.details[index].timer : self.sensors[index].timer
             return self.wheel.arm(timer, due: due)
         }
+        self.moveTime(to: due)
         if isAlarm {
             self.fireAlarm(detail: index, due: due)
         } else {

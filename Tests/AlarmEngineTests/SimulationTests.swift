@@ -57,10 +57,9 @@ private struct Simulation {
             let longest =
                 live.deadlineNanoseconds
                 + min(live.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
-            // New rules, and a source that is back, give a deadline from that moment.
+            // New rules give a deadline from that moment.
             let isGiven = self.world.journal.reversed().prefix(4_000).contains { entry in
-                (entry.slot.kind == .configuration
-                    || entry.slot.kind == .sourceEvidence && entry.slot.sensor == .none)
+                entry.slot.kind == .configuration
                     && now.nanosecondsSince(entry.slot.arrival) <= longest
             }
             if isGiven { continue }
@@ -93,6 +92,9 @@ private struct Simulation {
                 #expect(decision.freshnessTo == .fresh, "\(outcome.body)")
                 continue
             case .unverifiable: #expect(value.isFinite, "\(outcome.body)")
+            case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
+                .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
+                break
             }
             #expect(decision.freshnessTo == .fresh, "\(outcome.body)")
             #expect(decision.quality != .bad, "\(outcome.body)")

@@ -97,6 +97,25 @@ import Testing
         #expect(bare.annunciations(.stale).count == 5)
     }
 
+    @Test func `a sensor that speaks gives no time to a silent one behind the same source`() {
+        let (world, source) = self.plant(3) { index, declaration in
+            declaration.deadlineNanoseconds = seconds(index == 0 ? 2 : 10)
+            guard index == 0 else { return }
+            declaration.supervision = .exception
+            declaration.trustsSource = true
+        }
+        for index in 0..<3 { world.read("plant/\(index)", 1, World.Facts(source: source)) }
+        for second in 1...3 {
+            // The trusting one falls silent with its source, and comes back with it.
+            world.advance(to: Double(second) * 3)
+            world.read("plant/2", 1, World.Facts(source: source))
+        }
+        world.advance(to: 9.99)
+        #expect(world.freshness("plant/1") == .fresh)
+        world.advance(to: 10.01)
+        #expect(world.freshness("plant/1") == .stale)
+    }
+
     @Test func `critical and independent sensors never wait and carry the cause`() {
         let (world, source) = self.plant(10) { index, declaration in
             if index == 4 { declaration.high = .at(100, .critical) }
