@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 VENV := $(CURDIR)/.build-venv
+SECONDS_EACH ?= 30
 CORE := MidwatchModelTests,JSONTextTests,ReadingRingTests,TelemetryWireTests,AlarmEngineTests,JournalTests,EmbeddedStoreTests
 # The tests' Python clients stand before the system's.
 TEST_PATH := $(VENV)/bin:$(PATH)
@@ -20,8 +21,8 @@ deps: ## Install the C libraries the build needs (Debian packages)
 deps-test: deps ## Install what the tests need as well
 	@Deploy/install-packages.sh postgresql mosquitto-clients python3-venv curl openssl e2fsprogs mount binutils strace
 	@test -x $(VENV)/bin/python3 || python3 -m venv $(VENV)
-	@$(VENV)/bin/python3 -c 'import paho.mqtt, standardwebhooks' 2>/dev/null \
-		|| $(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check paho-mqtt standardwebhooks
+	@$(VENV)/bin/python3 -c 'import paho.mqtt, aiomqtt, gmqtt, standardwebhooks' 2>/dev/null \
+		|| $(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check paho-mqtt aiomqtt gmqtt standardwebhooks
 
 build: deps ## Build the three programs (release)
 	$(SWIFT) build -c release --product midwatchd
@@ -61,7 +62,7 @@ sanitize: deps ## The core's tests under the thread and the address sanitizer (o
 		$(SWIFT) test -c release --sanitize=address -Xswiftc -use-ld=lld --scratch-path .build-asan
 
 fuzz: ## Fuzz the decoders (SECONDS_EACH=30)
-	Tests/Fuzz/run.sh
+	Tests/Fuzz/run.sh $(SECONDS_EACH)
 
 soak: deps-test ## The long forms of the crash, outage and silence tests
 	PATH="$(TEST_PATH)" Tests/Soak/soak.sh

@@ -52,6 +52,7 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency =
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -74,12 +75,13 @@ var targets: [Target] = [
     target("TelemetryWire", ["MidwatchModel", "JSONText"]),
     target("AlarmEngine", ["MidwatchModel", "JSONText"]),
     target("OperatorViews", ["MidwatchModel", "JSONText"]),
-    // Logs
+    // Logs, and what knows hash functions as they do
+    target("AccessControl", [], [crypto, cryptoExtras]),
     target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
     // Edges: one outside technology each
     target(
-        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "CLinux"],
-        [nioCore, nioPosix, log]),
+        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "AccessControl", "CLinux"],
+        [nioCore, nioPosix, nioTLS, crypto, log]),
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
         "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
@@ -89,7 +91,7 @@ var targets: [Target] = [
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
-    target("MidwatchConfiguration", ["MidwatchModel", "AlarmEngine", "CYAML"]),
+    target("MidwatchConfiguration", ["MidwatchModel", "AlarmEngine", "TelemetryWire", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
     target(
@@ -108,28 +110,31 @@ var targets: [Target] = [
         "midwatchd",
         [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
-            "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery", "OperatorAPI",
+            "AccessControl", "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery",
+            "OperatorAPI",
             "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
         ], [log, lifecycle, signals, arguments]),
     program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
     program(
         "midwatch",
         [
-            "MidwatchModel", "JSONText", "AlarmEngine", "OperatorViews", "Journal", "Historian",
-            "OperatorConsole", "MidwatchConfiguration", "StateFolder", "FleetSimulation",
-            "CLinux",
+            "MidwatchModel", "JSONText", "TelemetryWire", "AlarmEngine", "OperatorViews",
+            "Journal", "Historian", "OperatorConsole", "MidwatchConfiguration", "StateFolder",
+            "FleetSimulation", "AccessControl", "CLinux",
         ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
     tests("JSONTextTests", ["JSONText"]),
+    tests("AccessControlTests", ["AccessControl"]),
     tests("ReadingRingTests", ["ReadingRing", "MidwatchModel"]),
     tests("TelemetryWireTests", ["TelemetryWire", "MidwatchModel", "JSONText"]),
     tests("AlarmEngineTests", ["AlarmEngine", "MidwatchModel", "JSONText"]),
     tests("OperatorViewsTests", ["OperatorViews", "MidwatchModel", "JSONText"]),
     tests("JournalTests", ["Journal", "MidwatchModel", "JSONText", "CLinux"], [crypto]),
     tests(
-        "IngestTests", ["Ingest", "ReadingRing", "TelemetryWire", "MidwatchModel", "CLinux"],
-        [nioCore, nioPosix, nioEmbedded, log]),
+        "IngestTests",
+        ["Ingest", "ReadingRing", "TelemetryWire", "MidwatchModel", "AccessControl", "CLinux"],
+        [nioCore, nioPosix, nioEmbedded, nioTLS, log]),
     tests("HistorianTests", ["Historian", "EmbeddedStore", "MidwatchModel"], [log]),
     tests(
         "AlertDeliveryTests",
@@ -145,7 +150,9 @@ var targets: [Target] = [
     tests(
         "VitalsTests",
         ["Vitals", "midwatch-watchdog", "JSONText", "MidwatchModel", "CLinux"]),
-    tests("MidwatchConfigurationTests", ["MidwatchConfiguration", "MidwatchModel"]),
+    tests(
+        "MidwatchConfigurationTests",
+        ["MidwatchConfiguration", "MidwatchModel", "TelemetryWire"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
     tests(
         "FleetSimulationTests",
@@ -158,8 +165,9 @@ var targets: [Target] = [
     tests(
         "MidwatchdTests",
         [
-            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText", "MidwatchModel",
-            "ReadingRing", "StateFolder", "Vitals", "CLinux",
+            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
+            "MidwatchConfiguration", "MidwatchModel", "ReadingRing", "StateFolder", "Vitals",
+            "CLinux",
         ], [log]),
     tests("ArchitectureTests", []),
     tests(

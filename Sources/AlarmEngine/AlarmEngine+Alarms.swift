@@ -112,6 +112,7 @@ extension AlarmEngine {
             // sensor from its own (RULES 21). The sensor is not verified, and looked at again.
             self.sensors[index].freshness = .unverified
             self.sensors[index].hasLagGrace = true
+            self.counters.unverifiedByLag &+= 1
             self.stopOffDelays(index)
             self.sensors[index].graceNanoseconds &+= self.lagUntil.nanosecondsSince(deadline)
             self.wheel.arm(self.sensors[index].timer, due: self.lagUntil)

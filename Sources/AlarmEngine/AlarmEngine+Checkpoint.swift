@@ -108,11 +108,12 @@ extension AlarmEngine {
     package mutating func rebuildWindow(_ slot: Slot, n: UInt64) {
         switch slot.kind {
         case .reading: _ = self.window.judge(slot, n: n)
-        case .registerSensor, .registerSource, .command, .configuration, .continuation:
+        case .registerSensor, .registerSource, .command, .configuration, .sessionBegin,
+            .continuation:
             _ = self.assembler.push(slot, n: n)
         case .start: self.assembler = ControlAssembler()
         case .empty, .clockAnchor, .clockStep, .lagObserved, .lossObserved, .stop, .tick, .gap,
-            .sourceEvidence, .padding, nil:
+            .sourceEvidence, .sessionChange, .padding, nil:
             break
         }
     }

@@ -17,6 +17,8 @@ extension AlarmEngine {
                 behind: SourceIndex(rawValue: UInt32(truncatingIfNeeded: record.head.valueBits)))
         case .command: self.applyCommand(record.payload, at: record.head.arrival)
         case .configuration: self.applyConfiguration(record.payload, at: record.head.arrival)
+        // Who may send again what: the edge's business.
+        case .sessionBegin: break
         default: self.counters.unknownRecords &+= 1
         }
     }

@@ -26,7 +26,12 @@ extension AlarmEngine {
             self.counters.redelivered &+= 1
             return
         }
-        self.counters.evaluated &+= 1
+        // (Raw values: see above.)
+        if slot.criticalityRaw == SensorCriticality.own.rawValue {
+            self.counters.ownEvaluated &+= 1
+        } else {
+            self.counters.evaluated &+= 1
+        }
         if slot.source != self.sensors[index].source { self.move(index, to: slot.source) }
         self.noteArrival(slot.source, at: slot.arrival)
         self.sensors[index].readingCount &+= 1

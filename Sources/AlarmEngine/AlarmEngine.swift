@@ -141,7 +141,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
         }
         switch slot.kind {
         case .tick: self.advance(to: slot.arrival)
-        case .registerSensor, .registerSource, .command, .configuration, .continuation:
+        case .registerSensor, .registerSource, .command, .configuration, .sessionBegin,
+            .continuation:
             if let record = self.assembler.push(slot, n: n) { self.applyControl(record) }
         case .start: self.applyStart(slot)
         case .stop: self.applyStop(slot)
@@ -153,6 +154,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
         case .lagObserved: self.applyLag(slot)
         case .lossObserved, .gap: self.applyLoss(slot)
         case .sourceEvidence: self.applyEvidence(slot)
+        case .sessionChange: self.moveTime(to: slot.arrival)
         case .padding, .empty, .reading: break
         case nil: self.counters.unknownRecords &+= 1
         }
@@ -307,6 +309,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
 /// Plain counts of what the engine did; a value, copied out by its owner.
 package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
     package var evaluated: UInt64 = 0
+    /// Readings of Midwatch's own sensors; `evaluated` does not count them.
+    package var ownEvaluated: UInt64 = 0
+    /// Times a sensor turned unverified because Midwatch itself was late (RULES 21).
+    package var unverifiedByLag: UInt64 = 0
     package var redelivered: UInt64 = 0
     package var notLive: UInt64 = 0
     /// Readings that could raise but neither refresh nor clear: of the same instant as the last

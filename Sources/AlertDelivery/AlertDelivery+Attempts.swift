@@ -36,6 +36,9 @@ extension AlertDelivery {
         _ attempt: EndpointQueueMachine.Attempt, _ endpoint: EndpointConfiguration,
         _ transport: any WebhookTransport, _ clock: DeliveryClock
     ) async -> WebhookReply {
+        guard let signer = endpoint.signer() else {
+            return .failure(.secret, detail: "there is no secret to sign with")
+        }
         let wall = clock.wall()
         let timestamp = wall.nanoseconds.flooredQuotientAndRemainder(1_000_000_000).0
         let id = attempt.item.alert.id
@@ -43,7 +46,7 @@ extension AlertDelivery {
         return await transport.post(
             WebhookRequest(
                 endpoint: endpoint, id: id, timestamp: timestamp,
-                signature: endpoint.signer.signature(id: id, timestamp: timestamp, body: body),
+                signature: signer.signature(id: id, timestamp: timestamp, body: body),
                 body: body, timeoutNanoseconds: attempt.timeoutNanoseconds))
     }
 

@@ -67,7 +67,8 @@ package struct EndpointConfiguration: Sendable {
     /// Unique and stable: the store files deliveries under it.
     package var name: String
     package var address: EndpointAddress
-    package var signer: WebhookSigner
+    /// The signer at the moment; nil while there is no secret, and then nothing is sent.
+    package var signer: @Sendable () -> WebhookSigner?
     /// Alerts below it do not go here.
     package var priorityMin = AlarmPriority.low
     /// Whether the routes send an alert here; a pure function of the alert.
@@ -78,6 +79,14 @@ package struct EndpointConfiguration: Sendable {
     package var authorityFile: String?
 
     package init(name: String, address: EndpointAddress, signer: WebhookSigner) {
+        self.init(name: name, address: address, signingWith: { signer })
+    }
+
+    /// An endpoint whose secret may come later; `signer` is asked at every attempt.
+    package init(
+        name: String, address: EndpointAddress,
+        signingWith signer: @escaping @Sendable () -> WebhookSigner?
+    ) {
         self.name = name
         self.address = address
         self.signer = signer

@@ -4,6 +4,7 @@ internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
+internal import Synchronization
 
 /// Posts webhooks over HTTP/1.1 with one client for all endpoints.
 ///
@@ -12,12 +13,11 @@ internal import NIOSSL
 /// carry the calls of several.
 package struct HTTPWebhookTransport: WebhookTransport {
     private let client: HTTPClient
-    private let roots: [String: TLSConfiguration]
+    /// Roots by authority file, read at the first call that needs them.
+    private let roots = Roots()
 
     /// Makes the client; trusts the system's roots unless an endpoint names its own.
-    ///
-    /// - Throws: `NIOSSLError` or an I/O error if an endpoint's authority file cannot be read.
-    package init(endpoints: [EndpointConfiguration]) throws {
+    package init(endpoints: [EndpointConfiguration]) {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(
@@ -28,15 +28,21 @@ package struct HTTPWebhookTransport: WebhookTransport {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(callCount, 8)
         // Retrying is the ladder's business; the pool's own back-off would hide a refusal.
         configuration.connectionPool.retryConnectionEstablishment = false
-        var roots: [String: TLSConfiguration] = [:]
-        for endpoint in endpoints {
-            guard let path = endpoint.authorityFile else { continue }
+        self.client = HTTPClient(configuration: configuration)
+    }
+
+    /// What an authority file holds; one that cannot be read is tried again at the next call.
+    private final class Roots: Sendable {
+        private let known = Mutex<[String: TLSConfiguration]>([:])
+
+        func configuration(from path: String) throws -> TLSConfiguration {
+            if let tls = self.known.withLock({ $0[path] }) { return tls }
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
-            roots[endpoint.name] = tls
+            let read = tls
+            self.known.withLock { $0[path] = read }
+            return read
         }
-        self.roots = roots
-        self.client = HTTPClient(configuration: configuration)
     }
 
     package func shutdown() async { try? await self.client.shutdown() }
@@ -48,9 +54,17 @@ package struct HTTPWebhookTransport: WebhookTransport {
         outgoing.headers.add(name: "user-agent", value: "midwatch")
         outgoing.headers.add(name: "webhook-id", value: request.id)
         outgoing.headers.add(name: "webhook-timestamp", value: String(request.timestamp))
-        outgoing.headers.add(name: "webhook-signature", value: request.signature)
+        if !request.signature.isEmpty {
+            outgoing.headers.add(name: "webhook-signature", value: request.signature)
+        }
         outgoing.body = .bytes(ByteBuffer(bytes: request.body))
-        outgoing.tlsConfiguration = self.roots[request.endpoint.name]
+        if let path = request.endpoint.authorityFile {
+            do {
+                outgoing.tlsConfiguration = try self.roots.configuration(from: path)
+            } catch {
+                return .failure(.tls, detail: "caFile \(path): \(error)")
+            }
+        }
         do {
             // The client's deadline ends with the head of the answer, and the head is the answer.
             let response = try await self.client.execute(

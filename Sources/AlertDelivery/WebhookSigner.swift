@@ -29,13 +29,13 @@ package struct WebhookSigner: Sendable {
 
     private let secrets: [WebhookSecret]
 
-    /// - Parameter secrets: 1 ... `secretCountMax`, the newest first.
+    /// - Parameter secrets: At most `secretCountMax`, the newest first; with none nothing is signed.
     package init(secrets: [WebhookSecret]) {
-        precondition((1...Self.secretCountMax).contains(secrets.count), "count of secrets")
+        precondition(secrets.count <= Self.secretCountMax, "count of secrets")
         self.secrets = secrets
     }
 
-    /// The value of `webhook-signature`: one `v1,` entry for each secret.
+    /// The value of `webhook-signature`: one `v1,` entry for each secret, empty without any.
     package func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
         self.secrets.map { secret in
             let code = Self.code(secret, id: id, timestamp: timestamp, body: body)

@@ -30,6 +30,8 @@ package enum TransportFailure: String, Sendable, Equatable, CaseIterable {
     case tls
     /// Name not resolved, refused, reset, closed early.
     case network
+    /// The endpoint's secret is not there: nothing was sent, and it is tried again.
+    case secret
     /// We stopped.
     case cancelled
 }

@@ -48,7 +48,8 @@ enum MQTTClientPackets {
     }
 
     static func publish(
-        version: MQTTClientVersion, topic: String, payload: [UInt8], isAcknowledged: Bool
+        version: MQTTClientVersion, topic: String, payload: [UInt8], isAcknowledged: Bool,
+        isExactlyOnce: Bool = false
     ) -> Publish {
         var body = self.string(topic)
         let identifier = isAcknowledged ? body.count : nil
@@ -56,12 +57,15 @@ enum MQTTClientPackets {
         if version == .v5 { body.append(0) }
         let payloadStart = body.count
         body += payload
-        let bytes = self.packet(isAcknowledged ? 0x32 : 0x30, body)
+        let bytes = self.packet(isExactlyOnce ? 0x34 : isAcknowledged ? 0x32 : 0x30, body)
         let header = bytes.count - body.count
         return Publish(
             bytes: bytes, identifierOffset: identifier.map { $0 + header },
             payloadOffset: payloadStart + header)
     }
+
+    /// PUBREL (MQTT 5.0, 3.6).
+    static func release(_ identifier: UInt16) -> [UInt8] { [0x62, 2] + self.word(identifier) }
 
     /// PINGREQ (MQTT 5.0, 3.12).
     static let pingRequest: [UInt8] = [0xC0, 0]
@@ -104,6 +108,10 @@ struct MQTTServerPackets {
         case connectRefused(code: UInt8)
         /// `reason` is 0 where the server says nothing.
         case publishAcknowledged(identifier: UInt16, reason: UInt8)
+        /// PUBREC of QoS 2.
+        case publishReceived(identifier: UInt16, reason: UInt8)
+        /// PUBCOMP of QoS 2.
+        case publishCompleted(identifier: UInt16)
         case disconnected(reason: UInt8)
         case other
         /// Not MQTT: the connection must be closed.
@@ -159,11 +167,15 @@ struct MQTTServerPackets {
             let code = self.buffer[start + 1]
             return code == 0
                 ? self.accepted(start + 2, start + length) : .connectRefused(code: code)
-        case 4:
+        case 4, 5, 7:
             guard length >= 2 else { return .malformed }
             let identifier = UInt16(self.buffer[start]) << 8 | UInt16(self.buffer[start + 1])
             let reason = length > 2 ? self.buffer[start + 2] : 0
-            return .publishAcknowledged(identifier: identifier, reason: reason)
+            switch first >> 4 {
+            case 5: return .publishReceived(identifier: identifier, reason: reason)
+            case 7: return .publishCompleted(identifier: identifier)
+            default: return .publishAcknowledged(identifier: identifier, reason: reason)
+            }
         case 14: return .disconnected(reason: length > 0 ? self.buffer[start] : 0)
         case 0: return .malformed
         default: return .other

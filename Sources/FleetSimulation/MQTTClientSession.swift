@@ -16,6 +16,8 @@ struct MQTTClientSession {
     struct Entry {
         var identifier: UInt16 = 0
         var isAcknowledged = false
+        /// PUBREC came: it is PUBREL that goes out again, not the message [MQTT-4.3.3-5].
+        var isReceived = false
         var sequence: UInt64 = 0
         var sentAt: UInt64 = 0
         /// The packet where it cannot be made again from `sequence`: a plant's readings.
@@ -31,6 +33,7 @@ struct MQTTClientSession {
 
     let version: MQTTClientVersion
     let isAcknowledged: Bool
+    let isExactlyOnce: Bool
     let clientIdentifier: String
     private let windowMax: Int
     private let templates: [MQTTClientPackets.Publish]
@@ -50,6 +53,7 @@ struct MQTTClientSession {
     init(_ settings: MQTTFleetSender.Settings, client: Int, topics: [String]) {
         self.version = settings.version
         self.isAcknowledged = settings.isAcknowledged
+        self.isExactlyOnce = settings.isExactlyOnce
         self.clientIdentifier = settings.clientPrefix + LoadPattern.padded(client, 5)
         self.windowMax = settings.window
         self.window = settings.window
@@ -60,7 +64,8 @@ struct MQTTClientSession {
         self.templates = topics.map {
             MQTTClientPackets.publish(
                 version: settings.version, topic: $0, payload: payload,
-                isAcknowledged: settings.isAcknowledged)
+                isAcknowledged: settings.isAcknowledged,
+                isExactlyOnce: settings.isExactlyOnce)
         }
     }
 
@@ -77,9 +82,10 @@ struct MQTTClientSession {
         precondition(self.state == .idle, "connect in state \(self.state)")
         self.state = .connecting
         // The first connection starts afresh; later ones continue, or resending would be wrong.
+        // With QoS 2 the first session has to be one that stays.
         output += MQTTClientPackets.connect(
             version: self.version, clientIdentifier: self.clientIdentifier,
-            isClean: !self.isAcknowledged || self.connectionCount == 0,
+            isClean: !self.isAcknowledged || self.connectionCount == 0 && !self.isExactlyOnce,
             keepAliveSeconds: self.keepAliveSeconds)
     }
 
@@ -96,7 +102,11 @@ struct MQTTClientSession {
         for offset in 0..<self.inFlightCount {
             let index = (self.head + offset) % self.entries.count
             guard !self.entries[index].isAcknowledged else { continue }
-            self.append(self.entries[index], isDuplicate: true, into: &output)
+            if self.entries[index].isReceived {
+                output += MQTTClientPackets.release(self.entries[index].identifier)
+            } else {
+                self.append(self.entries[index], isDuplicate: true, into: &output)
+            }
             count += 1
         }
         return count
@@ -119,7 +129,7 @@ struct MQTTClientSession {
     ) {
         var packet = MQTTClientPackets.publish(
             version: self.version, topic: topic, payload: payload,
-            isAcknowledged: self.isAcknowledged)
+            isAcknowledged: self.isAcknowledged, isExactlyOnce: self.isExactlyOnce)
         let identifier = self.takeIdentifier()
         if let offset = packet.identifierOffset {
             packet.bytes[offset] = UInt8(truncatingIfNeeded: identifier >> 8)
@@ -132,7 +142,21 @@ struct MQTTClientSession {
                 packet: self.isAcknowledged ? packet.bytes : []))
     }
 
-    /// PUBACK; nil if nothing with this identifier waits.
+    /// PUBREC that takes the message over: PUBREL goes out; false if nothing waits for it.
+    mutating func received(identifier: UInt16, into output: inout [UInt8]) -> Bool {
+        for offset in 0..<self.inFlightCount {
+            let index = (self.head + offset) % self.entries.count
+            guard self.entries[index].identifier == identifier,
+                !self.entries[index].isAcknowledged
+            else { continue }
+            self.entries[index].isReceived = true
+            output += MQTTClientPackets.release(identifier)
+            return true
+        }
+        return false
+    }
+
+    /// PUBACK, PUBCOMP, or a PUBREC that refuses; nil if nothing with this identifier waits.
     mutating func acknowledged(
         identifier: UInt16, reason: UInt8, now: UInt64
     ) -> Acknowledgement? {

@@ -256,22 +256,17 @@ final class MQTTFleetLoop {
         while let packet = connection.packets.next() {
             switch packet {
             case .publishAcknowledged(let identifier, let reason):
-                guard
-                    let done = connection.session.acknowledged(
-                        identifier: identifier, reason: reason, now: now)
-                else {
+                self.complete(connection, identifier, reason, now)
+            case .publishReceived(let identifier, let reason):
+                if reason >= 0x80 {
+                    self.complete(connection, identifier, reason, now)
+                } else if !connection.session.received(
+                    identifier: identifier, into: &connection.output)
+                {
                     self.report.strayAcknowledgements += 1
-                    continue
                 }
-                guard done.reason < 0x80 else {
-                    self.report.refused += 1
-                    continue
-                }
-                self.report.acknowledged += 1
-                self.report.latency.record(done.latencyNanoseconds)
-                if self.settings.recordsAcknowledged {
-                    self.report.record.add(client: connection.index, sequence: done.sequence)
-                }
+            case .publishCompleted(let identifier):
+                self.complete(connection, identifier, 0, now)
             case .connectAccepted(let receiveMaximum, let keepAlive):
                 self.report.connects += 1
                 let resent = connection.session.accepted(
@@ -283,6 +278,28 @@ final class MQTTFleetLoop {
             }
         }
         return true
+    }
+
+    /// The last word on a message.
+    private func complete(
+        _ connection: MQTTFleetConnection, _ identifier: UInt16, _ reason: UInt8, _ now: UInt64
+    ) {
+        guard
+            let done = connection.session.acknowledged(
+                identifier: identifier, reason: reason, now: now)
+        else {
+            self.report.strayAcknowledgements += 1
+            return
+        }
+        guard done.reason < 0x80 else {
+            self.report.refused += 1
+            return
+        }
+        self.report.acknowledged += 1
+        self.report.latency.record(done.latencyNanoseconds)
+        if self.settings.recordsAcknowledged {
+            self.report.record.add(client: connection.index, sequence: done.sequence)
+        }
     }
 
     private func write(_ connection: MQTTFleetConnection, _ now: UInt64) {

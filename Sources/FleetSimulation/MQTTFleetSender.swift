@@ -24,7 +24,7 @@ package struct MQTTFleetReport: Equatable, Sendable {
     package var unacknowledged: UInt64 = 0
     package var elapsedNanoseconds: UInt64 = 0
     /// Publish to PUBACK.
-    package var latency = LatencyHistogram()
+    package var latency = FleetLatency()
     /// Empty unless `Settings.recordsAcknowledged`.
     package var record = AcknowledgedRecord(clients: 0)
 }
@@ -69,6 +69,8 @@ package final class MQTTFleetSender: Sendable {
         package var version = MQTTClientVersion.v5
         /// QoS 1 if true, QoS 0 if not.
         package var isAcknowledged = true
+        /// QoS 2, with `isAcknowledged` only; latency then counts up to PUBCOMP.
+        package var isExactlyOnce = false
         /// Unacknowledged messages of one connection at most; the server may ask for fewer.
         package var window = 20
         /// Messages a second of all connections; 0: as many as possible.

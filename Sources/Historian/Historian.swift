@@ -10,7 +10,7 @@ package struct HistorianConfiguration: Sendable {
     package var batchRowsMax = 10_000
     /// Longest time a readable record waits for its transaction.
     package var batchIntervalNanoseconds: UInt64 = 250_000_000
-    /// The same while only control records came: the cursor alone moves, which can wait.
+    /// The same while nothing of the plant came: readings of own sensors and the cursor can wait.
     package var quietIntervalNanoseconds: UInt64 = 5_000_000_000
     /// Interval of summaries: minute rows and what goes with them.
     package var summaryIntervalNanoseconds: UInt64 = 10_000_000_000
@@ -314,7 +314,7 @@ package final class Historian<Source: ReadingSource> {
         )
         guard position > committed else { return false }
         let interval =
-            count > 0
+            known.builder.holdsPlantRows
             ? self.configuration.batchIntervalNanoseconds
             : self.configuration.quietIntervalNanoseconds
         let isDue =
@@ -332,10 +332,12 @@ package final class Historian<Source: ReadingSource> {
             self.follow()
             return true
         }
+        let ownCount = self.box?.builder.ownCount(ofFirst: taken) ?? 0
         self.box?.builder.didStore(taken, to: to)
         self.lastWrite = Self.now()
         self.didStore()
-        self.status.counters.add(.stored, UInt64(taken))
+        self.status.counters.add(.stored, UInt64(taken - ownCount))
+        self.status.counters.add(.ownStored, UInt64(ownCount))
         self.status.counters.add(.batches)
         self.rowLimit = min(self.configuration.batchRowsMax, self.rowLimit * 2)
         return true

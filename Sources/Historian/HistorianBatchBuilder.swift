@@ -60,6 +60,8 @@ package struct HistorianBatchBuilder: ~Copyable {
     /// Arrival wall time of the last reading taken, nanoseconds since 1970.
     package private(set) var newestArrival: Int64?
 
+    private static let ownRowsLookedAtMax = 512
+
     private let sourceTimes: SourceTimeWindow
     private let unit: @Sendable (String) -> String
     private let assumedAnchor: ClockAnchor
@@ -205,6 +207,20 @@ package struct HistorianBatchBuilder: ~Copyable {
         return days
     }
 
+    /// Whether a row that waits is of the plant and not of Midwatch's own sensors.
+    ///
+    /// Many rows are never of own sensors alone.
+    package var holdsPlantRows: Bool {
+        let count = self.rows.count
+        return count > Self.ownRowsLookedAtMax || self.ownCount(ofFirst: count) < count
+    }
+
+    /// How many of the first `count` rows are of Midwatch's own sensors.
+    package func ownCount(ofFirst count: Int) -> Int {
+        let own = SensorCriticality.own.rawValue
+        return self.rows.prefix(count).count { $0.slot.criticalityRaw == own }
+    }
+
     /// What the builder counted since the last call.
     package mutating func takeTally() -> Tally {
         let tally = self.tally
@@ -314,7 +330,8 @@ package struct HistorianBatchBuilder: ~Copyable {
             // first anchor the old relation is only a guess, and counted.
             self.isAnchorOfThisRun = false
         case .empty, .reading, .continuation, .command, .configuration, .clockAnchor, .clockStep,
-            .lagObserved, .lossObserved, .start, .stop, .tick, .gap, .sourceEvidence, .padding:
+            .lagObserved, .lossObserved, .start, .stop, .tick, .gap, .sourceEvidence, .padding,
+            .sessionBegin, .sessionChange:
             break
         }
     }

@@ -11,6 +11,8 @@ package enum HistorianCounter: Int, CaseIterable, Sendable {
     case failuresConnection, failuresTransient, failuresTimeout, failuresStorage, failuresAccess
     case failuresContent, failuresPartition, failuresSource, failuresMaintenance
     case cursorFollowed, resumed
+    /// Rows of Midwatch's own sensors; `stored` does not count them.
+    case ownStored
     case lagRecords, lagMilliseconds
 
     var isGauge: Bool { self == .lagRecords || self == .lagMilliseconds }
@@ -30,7 +32,12 @@ package final class HistorianStatus: Sendable {
     package let counters = CounterBlock<HistorianCounter>()
     private let shared = Mutex(Shared())
 
-    package init() {}
+    private let onStored: @Sendable (Position) -> Void
+
+    /// `onStored` learns, on the historian's thread, up to where rows are in the archive.
+    package init(onStored: @escaping @Sendable (Position) -> Void = { _ in }) {
+        self.onStored = onStored
+    }
 
     package var state: HistorianMachine.State { self.shared.withLock { $0.state } }
 
@@ -61,6 +68,7 @@ package final class HistorianStatus: Sendable {
             $0.storedThrough = stored
             $0.archivedThrough = archived
         }
+        self.onStored(stored)
     }
 
     func publish(error: String) { self.shared.withLock { $0.lastError = error } }

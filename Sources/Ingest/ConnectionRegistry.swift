@@ -17,7 +17,7 @@ final class ConnectionRegistry: Sendable {
 
     private struct State {
         var connectionCount = 0
-        var addressCounts: [String: Int] = [:]
+        var addressCounts: [AddressKey: Int] = [:]
         var holders: [String: Holder] = [:]
         var nextConnection: UInt64 = 1
     }
@@ -37,6 +37,7 @@ final class ConnectionRegistry: Sendable {
 
     /// Takes a connection from `address`, or says which limit forbids it; the number is its own.
     func open(address: String) throws(Refusal) -> UInt64 {
+        let address = AddressKey(address)
         let result = self.state.withLock { state -> Result<UInt64, Refusal> in
             guard state.connectionCount < self.connectionCountMax else {
                 return .failure(.beyondLimit)
@@ -55,6 +56,7 @@ final class ConnectionRegistry: Sendable {
 
     /// Gives a connection up, once.
     func close(address: String) {
+        let address = AddressKey(address)
         self.state.withLock { state in
             state.connectionCount -= 1
             let left = state.addressCounts[address, default: 1] - 1

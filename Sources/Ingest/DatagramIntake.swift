@@ -68,6 +68,10 @@ struct DatagramIntake: ~Copyable {
         self.offer(.normal)
         self.offer(.low)
         self.publish(datagramCount: datagrams.count)
+        // All of the batch count with what the oldest datagram waited.
+        let latency = self.services.clock.now().nanosecondsSince(now)
+        self.services.latencies[.arrivalToRing].record(
+            latency &+ self.tally.queueDelayMax, count: self.tally.received)
         if self.tally.queueDelayMax > UDPListener.lagMinNanoseconds {
             self.lag.note(self.tally.queueDelayMax)
         }
@@ -312,7 +316,9 @@ struct DatagramIntake: ~Copyable {
         _ rejection: LineProtocolRejection, _ bytes: borrowing Span<UInt8>, _ origin: Origin
     ) {
         self.listener.lineErrors.add(rejection.error, UInt64(rejection.lineCount))
-        self.log(String(describing: rejection.error), bytes, rejection.bytes, origin)
+        self.log(
+            RejectLog.Cause(String(describing: rejection.error), offset: rejection.offset), bytes,
+            rejection.bytes, origin)
     }
 
     @inline(never)
@@ -321,17 +327,19 @@ struct DatagramIntake: ~Copyable {
         _ range: ByteRange, _ origin: Origin
     ) {
         self.listener.rejections.add(cause, count)
-        self.log(cause.word, bytes, range, origin)
+        self.log(
+            RejectLog.Cause(cause.word, offset: range.lowerBound), bytes, range, origin)
     }
 
     private mutating func log(
-        _ cause: @autoclosure () -> String, _ bytes: borrowing Span<UInt8>, _ range: ByteRange,
+        _ cause: @autoclosure () -> RejectLog.Cause, _ bytes: borrowing Span<UInt8>,
+        _ range: ByteRange,
         _ origin: Origin
     ) {
         guard self.rejectsLeft > 0 else { return }
         self.rejectsLeft -= 1
         self.listener.rejects.append(
-            at: origin.arrival, source: origin.source, cause: cause(),
+            at: origin.arrival, source: origin.source, cause: cause(), topic: Span<UInt8>(),
             input: bytes.extracting(range.range))
     }
 

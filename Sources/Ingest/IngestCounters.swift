@@ -36,6 +36,12 @@ package enum UDPCounter: Int, Sendable, CaseIterable {
     }
 }
 
+/// What was odd about payloads that were taken all the same.
+package enum PayloadNote: Int, Sendable, CaseIterable {
+    /// Readings of quality bad because their text is no declared state.
+    case undeclaredStates = 0
+}
+
 /// Why a reading that was decoded is not accepted, on every kind of socket.
 package enum ReadingRejection: Int, Sendable, CaseIterable {
     case malformedPath = 0
@@ -57,6 +63,12 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
     case noTopicRule = 11
     /// The payload gives no reading; `PayloadError` says why.
     case malformedPayload = 12
+    /// The access file does not allow this client the topic.
+    case accessDenied = 13
+    /// The source has brought as many undeclared sensors as it may.
+    case sourceLimit = 14
+    /// The reading states another unit than its rule, or than the sensor's readings before it.
+    case otherUnit = 15
 
     /// Word used in metrics and in the reject log.
     package var word: String { String(describing: self) }
@@ -66,6 +78,8 @@ package enum ReadingRejection: Int, Sendable, CaseIterable {
         case .malformedPath: self = .malformedPath
         case .undeclaredLimit: self = .undeclaredLimit
         case .sensorLimit: self = .sensorLimit
+        case .reservedPath: self = .reservedSensor
+        case .sourceLimit: self = .sourceLimit
         }
     }
 

@@ -9,17 +9,24 @@ package struct IngestServices: Sendable {
     package var sensors: SensorRegistry
     package var sources: SourceRegistry
     package var clock: IngestClock
+    /// Times from the socket to the ring, and to the acknowledgement.
+    package var latencies: StageLatencies
+    /// Told of connections and of logins that failed, on event loops: it must not block.
+    package var onAccess: @Sendable (AccessEvent) -> Void
     /// What the run received, for the start that follows a crash.
     package var run: RunTally
 
     package init(
         ring: ReadingRing, sensors: SensorRegistry, sources: SourceRegistry, clock: IngestClock,
-        run: RunTally = .standalone()
+        run: RunTally = .standalone(), latencies: StageLatencies = StageLatencies(),
+        onAccess: @escaping @Sendable (AccessEvent) -> Void = { _ in }
     ) {
         self.ring = ring
         self.sensors = sensors
         self.sources = sources
         self.clock = clock
+        self.latencies = latencies
+        self.onAccess = onAccess
         self.run = run
     }
 }

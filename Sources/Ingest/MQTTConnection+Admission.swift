@@ -5,8 +5,8 @@ internal import NIOCore
 internal import TelemetryWire
 
 extension MQTTConnection {
-    /// Decides about a CONNECT; false if its source must wait for room in the ring.
-    func admit(_ connect: MQTTConnect) -> Bool {
+    /// Decides whether a client may come in; false: it has been told no, or must wait for a verdict.
+    func authenticate(_ connect: MQTTConnect) -> Bool {
         let (name, userName, password) = self.machine.withBytes { bytes in
             (
                 Self.text(bytes, connect.clientIdentifier) ?? "",
@@ -14,38 +14,86 @@ extension MQTTConnection {
                 connect.password.map { Self.array(bytes, $0) }
             )
         }
-        let endpoint = self.loop.endpoint
-        guard endpoint.authenticate(name, userName, password) else {
+        switch self.judged(name, userName, password) {
+        case .accepted: return true
+        case .refused(let code):
             self.pendingConnect = nil
             self.statistics.counters.add(.authenticationFailures)
-            if let close = self.machine.connectRefused(.badUserNameOrPassword) { self.end(close) }
-            return false
+            self.report(.loginFailed, user: userName)
+            if let close = self.machine.connectRefused(code) { self.end(close) }
+        case nil:
+            self.pendingConnect = connect
+            self.pause(for: .verdict)
         }
+        return false
+    }
+
+    /// Gives a client that may come in its source and its session; false if it must wait.
+    func admit(_ connect: MQTTConnect) -> Bool {
+        guard self.connectAwaits == nil else { return false }
+        let name = self.machine.withBytes { Self.text($0, connect.clientIdentifier) ?? "" }
+        let endpoint = self.loop.endpoint
         // A client without a name cannot be told from another one: it is no source.
         var source = (index: endpoint.source, isOwn: false)
         if !name.isEmpty {
             switch endpoint.clients.resolve(name) {
             case .own(let index): source = (index, true)
             case .shared: self.statistics.counters.add(.clientsBeyondLimit)
-            case .ringFull:
-                self.pendingConnect = connect
-                self.pause(for: .ringFull)
-                self.loop.awaitRoom(self)
-                return false
+            case .ringFull: return self.awaitRoom(for: connect)
             }
         }
+        let identifier = name.isEmpty ? endpoint.assignedIdentifier(self.identifier) : name
+        var grant = MQTTSessionGrant()
+        switch self.attach(connect, identifier) {
+        case .granted(let granted, let number):
+            grant = granted
+            self.session = number
+        case .afterDurable(let number):
+            self.pendingConnect = connect
+            self.connectAwaits = number
+            return false
+        case .ringFull: return self.awaitRoom(for: connect)
+        }
         self.pendingConnect = nil
-        let identifier = name.isEmpty ? "midwatch-\(self.identifier)" : name
+        self.report(.connected, user: self.access.login?.userName)
         self.claim(identifier)
         self.client = (identifier, source.index, source.isOwn)
-        if let close = self.machine.connectAccepted(
-            assignedIdentifier: name.isEmpty ? identifier : nil, now: self.now)
-        {
+        self.settleWill(of: identifier, isPresent: grant.isPresent)
+        if name.isEmpty { grant.assignedIdentifier = identifier }
+        if let close = self.machine.connectAccepted(grant, now: self.now) {
             self.end(close)
             return false
         }
+        // What is durable already is answered without a commit.
+        let through = endpoint.watermark.through
+        if through > 0 { _ = self.machine.durable(through: through - 1, now: self.now) }
         if source.isOwn { self.loop.record(.connected, of: source.index) }
         return true
+    }
+
+    private func awaitRoom(for connect: MQTTConnect) -> Bool {
+        self.pendingConnect = connect
+        self.pause(for: .ringFull)
+        self.loop.awaitRoom(self)
+        return false
+    }
+
+    /// The session that CONNECT asks for, as far as the listener grants it.
+    private func attach(
+        _ connect: MQTTConnect, _ identifier: String
+    ) -> SessionTable.Attachment {
+        let endpoint = self.loop.endpoint
+        let longest = endpoint.configuration.sessionExpirySecondsMax
+        let asked =
+            switch connect.version {
+            // 3.1.1 has no expiry: for ever is as long as the listener grants.
+            case .v311: connect.cleanStart ? 0 : UInt32.max
+            case .v5: connect.properties.sessionExpiryInterval
+            }
+        return endpoint.sessions.attach(
+            SessionKey(listener: endpoint.source, client: identifier),
+            connection: self.identifier, isCleanStart: connect.cleanStart,
+            expirySeconds: min(asked, longest), now: self.now)
     }
 
     private func claim(_ clientIdentifier: String) {
@@ -68,10 +116,25 @@ extension MQTTConnection {
         if let fault = close.fault { self.statistics.faults.add(fault) }
     }
 
-    /// Gives the client identifier up and says what the ending tells about the source.
+    /// Tells the access log.
+    private func report(_ kind: AccessEvent.Kind, user: String?) {
+        let endpoint = self.loop.endpoint
+        endpoint.services.onAccess(
+            AccessEvent(
+                kind, listener: endpoint.configuration.name, address: self.address,
+                user: user ?? ""))
+    }
+
+    /// Gives client identifier and session up and says what the ending tells about the source.
     func leave(_ close: MQTTClose) {
         guard let client = self.client else { return }
-        self.publishWill(close, client.source)
+        if self.session > 0 {
+            self.loop.endpoint.sessions.detach(
+                self.session, connection: self.identifier,
+                expirySeconds: self.machine.sessionExpirySeconds, now: self.now)
+        }
+        // The evidence first: a will is what the source said about this ending.
+        defer { self.leaveWill(close, client) }
         // Who took the place over is the one who speaks for the source now.
         let isHolder = self.loop.endpoint.connections.release(
             client.identifier, by: self.identifier)
@@ -84,19 +147,6 @@ extension MQTTConnection {
         // Neither our stop nor a newer connection says anything about the source.
         case .serverStopping, .takenOver, .connectTimeout, .connectRefused: break
         }
-    }
-
-    /// Takes the will message as a message of its client, made now.
-    private func publishWill(_ close: MQTTClose, _ source: SourceIndex) {
-        guard close.willIsDue, close.cause != .serverStopping, let will = self.machine.will else {
-            return
-        }
-        let incoming = IncomingPublish(
-            packetIdentifier: 0, isDuplicate: false, isHistorical: false, source: source,
-            arrival: self.now)
-        let outcome = self.loop.intake.take(
-            incoming, topic: will.topic.span, payload: will.payload.span)
-        if outcome == .ringFull { self.statistics.counters.add(.willsLost) }
     }
 
     private static func text(_ bytes: borrowing Span<UInt8>, _ range: ByteRange) -> String? {

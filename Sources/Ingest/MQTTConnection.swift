@@ -24,11 +24,17 @@ final class MQTTConnection: ChannelInboundHandler {
         static let inflight = Pause(rawValue: 1 << 1)
         static let outbound = Pause(rawValue: 1 << 2)
         static let stopping = Pause(rawValue: 1 << 3)
+        /// The gate has not judged the CONNECT yet.
+        static let verdict = Pause(rawValue: 1 << 4)
+        /// The client sent faster than it may.
+        static let rate = Pause(rawValue: 1 << 5)
     }
 
     /// Bytes that may pile up while the connection is not read: what the kernel had when the peer
     /// closed is handed over at once, whether it is asked for or not.
     static let heldBytesMax = 8 << 20
+    /// Socket reads whose acknowledgements are timed apart.
+    static let markCountMax = 64
     /// How long a peer may refuse what is written to it.
     static let outboundPauseMaxNanoseconds: UInt64 = 60_000_000_000
 
@@ -40,19 +46,28 @@ final class MQTTConnection: ChannelInboundHandler {
     var context: ChannelHandlerContext?
     /// The client, once it was accepted.
     var client: (identifier: String, source: SourceIndex, isOwnSource: Bool)?
-    /// A CONNECT whose source could not be registered yet.
+    /// A CONNECT that was authenticated and waits: for room in the ring, or for the journal.
     var pendingConnect: MQTTConnect?
+    var access: MQTTConnectionAccess
+    /// The pending CONNECT goes on when this number is durable.
+    var connectAwaits: UInt64?
+    /// Number of the recorded session; 0: it ends with the connection.
+    var session: UInt64 = 0
     /// Received and not yet taken by the machine.
     private var held: ByteBuffer?
     private(set) var pause: Pause = []
     private var pausedAt = MonotonicInstant.zero
-    private var receivedBytes: UInt64 = 0
+    private(set) var receivedBytes: UInt64 = 0
     /// Bytes of the stream that the machine has taken.
     private var takenBytes: UInt64 = 0
     /// Bytes of the stream before this one arrived at `pausedAt`.
     private var backlogEnd: UInt64 = 0
-    private var readAt = MonotonicInstant.zero
+    var readAt = MonotonicInstant.zero
     private var isAwaitingDurable = false
+    /// Messages taken since the last socket read, and those of them that await an acknowledgement.
+    private var takenCount: UInt64 = 0
+    private var unacknowledged = (count: UInt64(0), last: UInt64(0))
+    private var marks: LatencyMarks
     private var isTransportClosed = false
     private(set) var isEnded = false
     private var isBusy = false
@@ -61,13 +76,21 @@ final class MQTTConnection: ChannelInboundHandler {
         self.identifier = identifier
         self.address = address
         self.loop = loop
+        self.access = MQTTConnectionAccess(loop.endpoint.gate)
         let configuration = loop.endpoint.configuration
         var options = MQTTConnectionOptions()
         options.connectTimeoutNanoseconds = configuration.connectTimeoutNanoseconds
         options.packetBytesMax = configuration.packetBytesMax
         options.connectBytesMax = min(options.connectBytesMax, configuration.packetBytesMax)
         options.receiveMaximum = UInt16(clamping: configuration.inflightCountMax)
+        options.unannouncedInflightMax = UInt16(
+            clamping: configuration.unannouncedInflightCountMax)
+        options.maximumQoS = configuration.maximumQoS
+        options.topicAliasMaximum = configuration.topicAliasMaximum
+        options.flowCountMax = SessionLimits.flowCountMax
+        options.sendsReasonStrings = configuration.sendsReasonStrings
         options.keepAliveMax = configuration.keepAliveSecondsMax
+        self.marks = LatencyMarks(capacity: Self.markCountMax)
         self.machine = MQTTConnectionMachine(
             options: options, now: loop.endpoint.services.clock.now())
     }
@@ -129,6 +152,9 @@ final class MQTTConnection: ChannelInboundHandler {
     /// Every record below `through` is durable; returns whether acknowledgements still wait.
     func durable(below through: UInt64) -> Bool {
         if through > 0 {
+            self.marks.settle(
+                through: through - 1, now: self.now,
+                in: self.loop.endpoint.services.latencies[.publishToAcknowledged])
             switch self.machine.durable(through: through - 1, now: self.now) {
             case .nothing: break
             case .write: self.write()
@@ -137,8 +163,17 @@ final class MQTTConnection: ChannelInboundHandler {
                 self.unpause(.inflight)
             }
         }
-        self.isAwaitingDurable = self.machine.waitingAcknowledgementCount > 0 && !self.isEnded
+        if let number = self.connectAwaits, through > number, !self.isEnded {
+            self.connectAwaits = nil
+            self.work()
+        }
+        self.isAwaitingDurable = self.isWaitingForJournal
         return self.isAwaitingDurable
+    }
+
+    private var isWaitingForJournal: Bool {
+        !self.isEnded
+            && (self.machine.waitingAcknowledgementCount > 0 || self.connectAwaits != nil)
     }
 
     /// The ring may have room again for the packet that is held.
@@ -192,7 +227,8 @@ final class MQTTConnection: ChannelInboundHandler {
         while self.pause.isEmpty, !self.isEnded, self.feed() { self.process() }
         self.isBusy = false
         self.write()
-        if self.machine.waitingAcknowledgementCount > 0, !self.isAwaitingDurable, !self.isEnded {
+        self.recordLatencies()
+        if self.isWaitingForJournal, !self.isAwaitingDurable {
             self.isAwaitingDurable = true
             self.loop.awaitDurable(self)
         }
@@ -200,6 +236,19 @@ final class MQTTConnection: ChannelInboundHandler {
         if self.isTransportClosed, self.pause.isEmpty, !self.isEnded {
             self.end(self.machine.transportClosed())
         }
+    }
+
+    /// What one socket read brought counts with its arrival.
+    private func recordLatencies() {
+        guard self.takenCount > 0 else { return }
+        let arrival = self.arrival
+        self.loop.endpoint.services.latencies[.arrivalToRing].record(
+            from: arrival, to: self.now, count: self.takenCount)
+        self.takenCount = 0
+        guard self.unacknowledged.count > 0 else { return }
+        self.marks.add(
+            through: self.unacknowledged.last, at: arrival, count: self.unacknowledged.count)
+        self.unacknowledged.count = 0
     }
 
     /// Hands bytes to the machine; false when there are none.
@@ -220,19 +269,25 @@ final class MQTTConnection: ChannelInboundHandler {
     }
 
     /// When what the machine has now arrived.
-    private var arrival: MonotonicInstant {
+    var arrival: MonotonicInstant {
         self.takenBytes <= self.backlogEnd && self.backlogEnd > 0 ? self.pausedAt : self.readAt
     }
 
     private func process() {
-        if let connect = self.pendingConnect, !self.admit(connect) { return }
+        if let connect = self.pendingConnect,
+            !self.authenticate(connect) || !self.admit(connect)
+        {
+            return
+        }
         while true {
             switch self.machine.next(now: self.readAt) {
             case .needsBytes: return
             case .connect(let connect):
-                if !self.admit(connect) { return }
+                if !self.authenticate(connect) || !self.admit(connect) { return }
             case .publish(let publish):
-                if !self.take(publish) { return }
+                if !self.mayPublishNow() || !self.take(publish) { return }
+            case .release(let identifier):
+                if !self.release(identifier) { return }
             case .stalled:
                 self.statistics.counters.add(.inflightPauses)
                 self.pause(for: .inflight)
@@ -244,29 +299,12 @@ final class MQTTConnection: ChannelInboundHandler {
         }
     }
 
-    /// Puts a message into the ring; false if there is no room.
-    private func take(_ publish: MQTTPublish) -> Bool {
-        guard let client = self.client else { preconditionFailure("PUBLISH before CONNECT") }
-        let incoming = IncomingPublish(
-            packetIdentifier: publish.packetIdentifier, isDuplicate: publish.isDuplicate,
-            isHistorical: publish.isRetained
-                && self.loop.endpoint.configuration.takesRetainedAsHistorical,
-            source: client.source, arrival: self.arrival)
-        var outcome = PublishIntake.Outcome.ringFull
-        let loop = self.loop
-        self.machine.withPublish(publish) { topic, payload in
-            outcome = loop.intake.take(incoming, topic: topic, payload: payload)
+    /// One message is in the ring up to `last`: for the latencies of this read.
+    func noteTaken(_ publish: MQTTPublish, through last: UInt64) {
+        self.takenCount &+= 1
+        if publish.packetIdentifier != 0 {
+            self.unacknowledged = (self.unacknowledged.count &+ 1, last)
         }
-        switch outcome {
-        case .taken(let last): self.machine.publishAccepted(through: last, now: self.readAt)
-        case .refused(let code): self.machine.publishRefused(code, now: self.readAt)
-        case .ringFull:
-            self.statistics.counters.add(.ringPauses)
-            self.pause(for: .ringFull)
-            self.loop.awaitRoom(self)
-            return false
-        }
-        return true
     }
 
     // MARK: - Reading and not reading
@@ -278,7 +316,7 @@ final class MQTTConnection: ChannelInboundHandler {
         self.pause.insert(cause)
     }
 
-    private func unpause(_ cause: Pause) {
+    func unpause(_ cause: Pause) {
         guard self.pause.contains(cause) else { return }
         self.pause.remove(cause)
         guard self.pause.isEmpty else { return }
@@ -322,7 +360,8 @@ final class MQTTConnection: ChannelInboundHandler {
 
     private func goOn(receivedInAll: UInt64?) {
         guard !self.isReadingStopped, !self.isEnded else { return }
-        self.backlogEnd = max(self.backlogEnd, receivedInAll ?? self.receivedBytes)
+        self.backlogEnd = max(
+            self.backlogEnd, receivedInAll.map(self.streamBytes) ?? self.receivedBytes)
         self.work()
         if !self.isReadingStopped { self.setAutoRead(true) }
     }

@@ -5,13 +5,13 @@ package import MidwatchModel
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
-internal import TelemetryWire
+package import TelemetryWire
 
 /// A TCP endpoint to which MQTT clients publish readings.
 ///
-/// MQTT 3.1.1 and 5.0, QoS 0 and 1. An acknowledgement leaves only after the journal has the
-/// readings of the message on stable storage; nothing is ever shed: when the ring is full the
-/// connection is not read until there is room, and the sender waits.
+/// MQTT 3.1.1 and 5.0, QoS 0, 1 and 2. An acknowledgement leaves only after the journal has the
+/// readings of the message, and what changed in its session, on stable storage; nothing is ever
+/// shed: when the ring is full the connection is not read until there is room, and the sender waits.
 ///
 /// Threads: a few event loops of its own (`loopCount`); everything of a connection belongs to the
 /// loop it was accepted on. Loops meet in `ConnectionRegistry` and in the counters only.
@@ -33,9 +33,10 @@ package final class MQTTEndpoint: Sendable {
         /// Topics and series that one loop remembers.
         package var topicCountMax = 65_536
         package var packetBytesMax = SystemLimits.mqttPacketBytesMax
-        /// Unacknowledged messages of one connection: told to MQTT 5 clients as receive maximum;
-        /// a 3.1.1 client is not read while it has so many.
-        package var inflightCountMax = 1_024
+        /// Unacknowledged messages of one connection: told to MQTT 5 clients as receive maximum.
+        package var inflightCountMax = 20
+        /// The same of 3.1.1 clients, which cannot be told and are not read while they have so many.
+        package var unannouncedInflightCountMax = 256
         /// From accept to CONNECT.
         package var connectTimeoutNanoseconds: UInt64 = 10_000_000_000
         /// A message with the retain flag is history and refreshes nothing (RULES 18).
@@ -45,6 +46,18 @@ package final class MQTTEndpoint: Sendable {
         package var takesRetainedAsHistorical = true
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         package var keepAliveSecondsMax: UInt16 = 0
+        /// Who comes in, and what one of them may use up.
+        package var security = MQTTSecurity(limits: .open)
+        /// Longest life of a session without a connection, in seconds; 0: none outlives it.
+        ///
+        /// MQTT 5 clients that ask for more are told; 3.1.1 clients that keep their session get
+        /// this much.
+        package var sessionExpirySecondsMax: UInt32 = 86_400
+        package var maximumQoS = QoS.exactlyOnce
+        /// Topic aliases a client may set.
+        package var topicAliasMaximum: UInt16 = 10
+        /// Whether refusals tell MQTT 5 clients the reason in words.
+        package var sendsReasonStrings = true
 
         package init(name: String, address: String, port: UInt16, rules: [TopicRule]) {
             self.name = name
@@ -54,15 +67,12 @@ package final class MQTTEndpoint: Sendable {
         }
     }
 
-    /// Decides whether a client may connect: client identifier, user name, password.
-    ///
-    /// Called on an event loop, must not block.
-    package typealias Authenticate =
-        @Sendable (_ clientIdentifier: String, _ userName: String?, _ password: [UInt8]?) -> Bool
-
     /// Why the endpoint does not start.
     package enum StartError: Error, Sendable {
         case rules(TopicRule.Problem)
+        case tls(TLSMaterial.Problem)
+        /// The system has no thread to give.
+        case noThread
         /// The system refused; the text is the library's.
         case bind(reason: String)
     }
@@ -81,9 +91,12 @@ package final class MQTTEndpoint: Sendable {
     let watermark: DurableWatermark
     let connections: ConnectionRegistry
     let clients: ClientSources
-    let authenticate: Authenticate
+    let gate: MQTTGate
+    let sessions: SessionTable
+    let wills = DelayedWills()
     let logger: Logger
     private let router: TopicRouter
+    private let startedAt: MonotonicInstant
     private let progress: [StageProgress]
     private let running = Mutex<Running?>(nil)
 
@@ -98,8 +111,8 @@ package final class MQTTEndpoint: Sendable {
     /// The source of the listener is registered by the caller; `progress` has one entry per loop.
     package init(
         _ configuration: Configuration, source: SourceIndex, services: IngestServices,
-        watermark: DurableWatermark, progress: [StageProgress], logger: Logger,
-        authenticate: @escaping Authenticate = { _, _, _ in true }
+        watermark: DurableWatermark, sessions: SessionTable, progress: [StageProgress],
+        logger: Logger
     ) throws(StartError) {
         precondition(configuration.loopCount > 0, "an endpoint has an event loop")
         precondition(progress.count == configuration.loopCount, "one progress entry per loop")
@@ -107,6 +120,13 @@ package final class MQTTEndpoint: Sendable {
             self.router = try TopicRouter(configuration.rules)
         } catch {
             throw .rules(error)
+        }
+        do throws(TLSMaterial.Problem) {
+            self.gate = try MQTTGate(
+                configuration.security, name: configuration.name, clock: services.clock,
+                logger: logger)
+        } catch {
+            throw .tls(error)
         }
         self.configuration = configuration
         self.source = source
@@ -118,13 +138,15 @@ package final class MQTTEndpoint: Sendable {
         self.clients = ClientSources(
             listener: source, name: configuration.name,
             countMax: configuration.clientSourceCountMax, sources: services.sources)
-        self.authenticate = authenticate
+        self.sessions = sessions
+        self.startedAt = services.clock.now()
         self.progress = progress
         self.logger = logger
     }
 
     /// Binds and accepts; returns the port.
     package func start() async throws(StartError) -> UInt16 {
+        guard self.gate.start() else { throw .noThread }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: self.configuration.loopCount)
         var loops: [MQTTLoop] = []
         for (eventLoop, progress) in zip(group.makeIterator(), self.progress) {
@@ -134,6 +156,7 @@ package final class MQTTEndpoint: Sendable {
             loops.append(loop)
         }
         let byLoop = loops
+        let gate = self.gate
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -142,7 +165,10 @@ package final class MQTTEndpoint: Sendable {
                 guard let loop = byLoop.first(where: { $0.eventLoop === channel.eventLoop }) else {
                     preconditionFailure("a channel of a foreign event loop")
                 }
-                return channel.eventLoop.makeCompletedFuture { try loop.accept(channel) }
+                return channel.eventLoop.makeCompletedFuture {
+                    try gate.accept(channel)
+                    try loop.accept(channel)
+                }
             }
         do {
             let channel = try await bootstrap.bind(
@@ -159,6 +185,7 @@ package final class MQTTEndpoint: Sendable {
         } catch {
             for loop in loops { loop.eventLoop.execute { loop.stop() } }
             try? await group.shutdownGracefully()
+            self.gate.stop()
             throw .bind(reason: String(describing: error))
         }
     }
@@ -169,6 +196,7 @@ package final class MQTTEndpoint: Sendable {
     package func stop() async {
         guard let running = self.running.withLock({ $0.take() }) else { return }
         try? await running.channel.close().get()
+        self.gate.stop()
         for loop in running.loops {
             let drained = loop.eventLoop.makePromise(of: Void.self)
             loop.eventLoop.execute { loop.drain(drained) }
@@ -177,9 +205,15 @@ package final class MQTTEndpoint: Sendable {
         try? await running.group.shutdownGracefully()
     }
 
+    /// The identifier of a client that came without one: no client ever gets it again
+    /// [MQTT-3.1.3-6], engine time goes on over restarts.
+    func assignedIdentifier(_ connection: UInt64) -> String {
+        "midwatch-" + String(self.startedAt.nanoseconds, radix: 36) + "-\(connection)"
+    }
+
     /// Counters and gauges of the endpoint.
     package func metrics() -> [MetricSample] {
-        self.statistics.metrics(listener: self.configuration.name) + [
+        self.statistics.metrics(listener: self.configuration.name) + self.gate.metrics() + [
             MetricSample(
                 "midwatch_mqtt_connections", help: "Open connections.", kind: .gauge,
                 labels: [(name: "listener", value: self.configuration.name)],

@@ -50,7 +50,10 @@ final class MQTTLoop: @unchecked Sendable {
         self.progress = progress
         self.intake = PublishIntake(
             router: router, services: endpoint.services, statistics: endpoint.statistics,
-            topicCountMax: endpoint.configuration.topicCountMax)
+            topicCountMax: endpoint.configuration.topicCountMax,
+            newSensors: (
+                countMax: endpoint.gate.limits.newSensorCountMax, exempt: endpoint.source
+            ))
     }
 
     // MARK: - Life
@@ -87,6 +90,10 @@ final class MQTTLoop: @unchecked Sendable {
             case .beyondLimit: counters.add(.connectionsBeyondLimit)
             case .beyondAddressLimit: counters.add(.connectionsBeyondAddressLimit)
             }
+            self.endpoint.services.onAccess(
+                AccessEvent(
+                    .turnedAway, listener: self.endpoint.configuration.name, address: address,
+                    detail: String(describing: error)))
             throw error
         }
         let connection = MQTTConnection(identifier: identifier, address: address, loop: self)
@@ -109,6 +116,14 @@ final class MQTTLoop: @unchecked Sendable {
 
     /// Another connection came with the same client identifier.
     func evict(_ identifier: UInt64) { self.connections[identifier]?.evict() }
+
+    /// The gate has judged a CONNECT.
+    func judged(_ verdict: MQTTVerdict, _ identifier: UInt64, revision: UInt64) {
+        self.connections[identifier]?.verdictArrived(verdict, revision: revision)
+    }
+
+    /// A client that sent too fast may go on.
+    func rateMayBe(_ identifier: UInt64) { self.connections[identifier]?.unpause(.rate) }
 
     // MARK: - Acknowledgements
 
@@ -190,6 +205,7 @@ final class MQTTLoop: @unchecked Sendable {
         self.progress.beat()
         let now = self.endpoint.services.clock.now()
         for connection in self.connections.values { connection.woke(now: now) }
+        for will in self.endpoint.wills.takeDue(now: now) { self.publish(will) }
     }
 
     /// Something was read: the stage tries.
@@ -215,6 +231,8 @@ final class MQTTLoop: @unchecked Sendable {
             return
         }
         for connection in self.connections.values { connection.sayGoodbye() }
+        // Whoever sent them ended before us and did not come back.
+        for will in self.endpoint.wills.takeDue(now: .distantFuture) { self.publish(will) }
         self.awaiting = []
         self.stopped = []
         self.stop()

@@ -33,8 +33,9 @@ package enum MQTTCounter: Int, Sendable, CaseIterable {
     case clientsBeyondLimit = 19
     /// Source times that could not be used: left out, the value stands.
     case sourceTimesIgnored = 20
-    /// Will messages that found no room.
+    /// Will messages for which there was no room while they waited.
     case willsLost = 21
+    case willsPublished = 22
 
     /// Name in metrics, without prefix and suffix.
     var word: String { String(describing: self) }
@@ -48,6 +49,8 @@ package final class MQTTStatistics: Sendable {
         var rejectedCount = 0
         var linesRejectedCount = 0
         var ignoredTimestampCount = 0
+        /// Why a reading was refused first, and where it stands in the payload.
+        var firstRejection: (cause: ReadingRejection, offset: Int)?
         private var causes: [ReadingRejection: UInt64] = [:]
 
         init() {}
@@ -71,11 +74,11 @@ package final class MQTTStatistics: Sendable {
         var reasonCode: MQTTReasonCode {
             for cause in self.causes.keys {
                 switch cause {
-                case .undeclaredLimit, .sensorLimit: return .quotaExceeded
-                case .reservedSensor: return .notAuthorized
+                case .undeclaredLimit, .sensorLimit, .sourceLimit: return .quotaExceeded
+                case .reservedSensor, .accessDenied: return .notAuthorized
                 case .noTopicRule, .malformedPath, .pathTooLong: return .topicNameInvalid
                 case .textValue, .duplicateField, .beyondMessageLimit, .notUTF8, .duplicateTagKey,
-                    .missingTag, .malformedPayload:
+                    .missingTag, .malformedPayload, .otherUnit:
                     continue
                 }
             }
@@ -90,6 +93,7 @@ package final class MQTTStatistics: Sendable {
     let counters = CounterBlock<MQTTCounter>()
     let rejections = CounterBlock<ReadingRejection>()
     let payloadErrors = CounterBlock<PayloadError>()
+    let payloadNotes = CounterBlock<PayloadNote>()
     let faults = CounterBlock<MQTTFault>()
     /// The last refused input.
     package let rejects = RejectLog()
@@ -126,10 +130,19 @@ package final class MQTTStatistics: Sendable {
 
     /// Remembers refused input.
     func log(
-        _ cause: String, _ publish: IncomingPublish, _ bytes: borrowing Span<UInt8>
+        _ cause: RejectLog.Cause, _ publish: IncomingPublish, topic: borrowing Span<UInt8>,
+        _ bytes: borrowing Span<UInt8>
     ) {
         self.rejects.append(
-            at: publish.arrival, source: publish.source, cause: cause, input: bytes)
+            at: publish.arrival, source: publish.source, cause: cause, topic: topic, input: bytes)
+    }
+
+    /// Readings received; readings, lines and payloads refused.
+    package var rejectionTotals: RejectionTotals {
+        var totals = RejectionTotals()
+        totals.received = self.counters[.readingsReceived]
+        totals.rejected = self.counters[.readingsRejected] + self.counters[.linesRejected]
+        return totals
     }
 
     /// Every counter; causes only if they occurred.
@@ -157,6 +170,11 @@ package final class MQTTStatistics: Sendable {
                 "midwatch_mqtt_payload_errors_total", "Payloads refused, by cause.",
                 String(describing: error), self.payloadErrors[error])
         }
+        for note in PayloadNote.allCases {
+            add(
+                "midwatch_mqtt_payload_notes_total", "Payloads taken although something is odd.",
+                String(describing: note), self.payloadNotes[note])
+        }
         for fault in MQTTFault.allCases {
             add(
                 "midwatch_mqtt_faults_total", "Connections ended by what they sent, by cause.",
@@ -165,7 +183,7 @@ package final class MQTTStatistics: Sendable {
         return samples
     }
 
-    private static func snake(_ word: String) -> String {
+    static func snake(_ word: String) -> String {
         var text = ""
         for character in word {
             if character.isUppercase {

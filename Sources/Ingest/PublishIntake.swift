@@ -13,14 +13,17 @@ struct IncomingPublish: BitwiseCopyable {
     var isHistorical: Bool
     var source: SourceIndex
     var arrival: MonotonicInstant
+    /// The record that the message is received; it goes before the readings, with them or not at
+    /// all, and says in `sourceTime` how many they are.
+    var receipt: Slot?
 
     var isAcknowledged: Bool { self.packetIdentifier != 0 }
 }
 
 /// Makes readings of PUBLISH messages and puts those of one message into the ring together.
 ///
-/// One per event loop, and owned by it. Readings of a topic already known cost no allocation and no
-/// lock, JSON excepted. Everything is counted when the message has its outcome: a message that has
+/// One per event loop, and owned by it. Readings of topics and names already known cost no
+/// allocation and no lock. Everything is counted when the message has its outcome: a message that has
 /// to wait for room is offered again and counted once.
 struct PublishIntake: ~Copyable {
     enum Outcome: Equatable {
@@ -35,27 +38,33 @@ struct PublishIntake: ~Copyable {
     /// Rule number of a topic that no rule matches.
     private static let noRule = UInt16.max
 
-    private let services: IngestServices
+    let services: IngestServices
     private let router: TopicRouter
-    private let statistics: MQTTStatistics
+    let statistics: MQTTStatistics
     private var decoder = PayloadDecoder()
     private var readings: DecodedReadingBuffer
+    /// Names of the readings where they are not in the payload; nil while they are lent.
+    private var names: WireBuffer? = WireBuffer()
+    /// The unit that readings of a sensor stated first: one sensor has one unit.
+    private var units: [SensorIndex: String] = [:]
     private var slots: SlotBuffer
     private var cache: SeriesCache
     private var cacheRevision: UInt64
     private var nextScope: UInt32 = 1
+    private let newSensors: (countMax: Int, exempt: SourceIndex)
 
     init(
         router: TopicRouter, services: IngestServices, statistics: MQTTStatistics,
-        topicCountMax: Int
+        topicCountMax: Int, newSensors: (countMax: Int, exempt: SourceIndex) = (0, .own)
     ) {
         // The ring takes a quarter of itself at once.
-        let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4)
+        let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4 - 1)
         self.services = services
         self.router = router
+        self.newSensors = newSensors
         self.statistics = statistics
         self.readings = DecodedReadingBuffer(capacity: capacity)
-        self.slots = SlotBuffer(capacity: capacity)
+        self.slots = SlotBuffer(capacity: capacity + 1)
         self.cache = SeriesCache(countMax: topicCountMax)
         self.cacheRevision = services.sensors.revision
     }
@@ -65,41 +74,65 @@ struct PublishIntake: ~Copyable {
         _ publish: IncomingPublish, topic name: borrowing Span<UInt8>,
         payload: borrowing Span<UInt8>
     ) -> Outcome {
+        var names = self.names.take() ?? WireBuffer()
+        names.removeAll()
+        let outcome = self.take(publish, topic: name, payload: payload, &names)
+        self.names = consume names
+        return outcome
+    }
+
+    private mutating func take(
+        _ publish: IncomingPublish, topic name: borrowing Span<UInt8>,
+        payload: borrowing Span<UInt8>, _ names: inout WireBuffer
+    ) -> Outcome {
         let topicHash = ByteHash.hash(name)
         var topic = self.cache.find(hash: topicHash, name, ByteRange(0, name.count), .empty)
         if topic == nil {
             switch self.learn(publish, topicHash, name) {
             case .known(let hit): topic = hit
-            case .rejected(let cause): return self.refuse(cause, publish, name)
+            case .rejected(let cause): return self.refuse(cause, publish, name, payload)
             case .ringFull: return .ringFull
             }
         }
         guard let topic, topic.rule != Self.noRule else {
-            return self.refuse(.noTopicRule, publish, name)
+            return self.refuse(.noTopicRule, publish, name, payload)
         }
         self.readings.truncate()
         let summary: PayloadSummary
-        do throws(PayloadError) {
-            // The format of a rule holds strings: naming it here would count references.
+        do throws(PayloadFault) {
+            // The plan of a rule is an object: the common case does without counting references.
             summary =
                 self.router.routes[Int(topic.rule)].isPlain
-                ? try self.decoder.decode(payload, as: .plain, into: &self.readings)
-                : try self.decode(payload, topic.rule)
+                ? try self.decoder.decodePlain(payload, into: &self.readings)
+                : try self.decode(publish, payload, topic.rule, &names)
         } catch {
-            return self.refuse(error, publish, payload)
+            return self.refuse(error, publish, name, payload)
         }
         var template = self.slot(publish)
         template.payloadHash =
             publish.isAcknowledged ? ByteHash.hash(payload, seed: topicHash) : 0
         var tally = MQTTStatistics.MessageTally(summary)
         self.slots.removeAll()
+        if let receipt = publish.receipt { self.slots.append(receipt) }
         if topic.scope == 0 {
             template.sensor = topic.sensor
             self.slots.append(Self.filled(template, self.readings[0], topic, number: 0))
-        } else if !self.resolveSeries(publish, name, payload, topic, template, &tally) {
+        } else if !self.resolve(publish, name, payload, names, topic, template, &tally) {
             return .ringFull
         }
-        return self.offer(publish, tally)
+        let outcome = self.offer(publish, tally)
+        // A message that is offered again is remembered once.
+        if summary.isOdd || tally.firstRejection != nil, outcome != .ringFull {
+            self.note(summary, tally, publish, name, payload)
+        }
+        return outcome
+    }
+
+    /// Refuses a message whose client may not publish to its topic.
+    mutating func deny(
+        _ publish: IncomingPublish, topic: borrowing Span<UInt8>, payload: borrowing Span<UInt8>
+    ) -> Outcome {
+        self.refuse(.accessDenied, publish, topic, payload)
     }
 
     /// Forgets what was learnt if classes may have changed; once per read.
@@ -114,10 +147,33 @@ struct PublishIntake: ~Copyable {
 
     @inline(never)
     private mutating func decode(
-        _ payload: borrowing Span<UInt8>, _ rule: UInt16
-    ) throws(PayloadError) -> PayloadSummary {
-        try self.decoder.decode(
-            payload, as: self.router.routes[Int(rule)].rule.payload, into: &self.readings)
+        _ publish: IncomingPublish, _ payload: borrowing Span<UInt8>, _ rule: UInt16,
+        _ names: inout WireBuffer
+    ) throws(PayloadFault) -> PayloadSummary {
+        let plan = self.router.routes[Int(rule)].plan
+        var arrival = WallInstant(nanoseconds: 0)
+        if plan.needsArrival {
+            // What waited in a pause arrived when the pause began.
+            let clock = self.services.clock
+            let age = clock.now().nanosecondsSince(publish.arrival)
+            arrival = WallInstant(nanoseconds: clock.wall().nanoseconds &- Int64(clamping: age))
+        }
+        return try self.decoder.decode(
+            payload, by: plan, arrivedAt: arrival, into: &self.readings, names: &names)
+    }
+
+    /// Names are in the payload with line protocol, else in `names`.
+    private mutating func resolve(
+        _ publish: IncomingPublish, _ name: borrowing Span<UInt8>,
+        _ payload: borrowing Span<UInt8>, _ names: borrowing WireBuffer,
+        _ topic: SeriesCache.Hit, _ template: Slot, _ tally: inout MQTTStatistics.MessageTally
+    ) -> Bool {
+        if self.router.routes[Int(topic.rule)].isLineProtocol {
+            return self.resolveSeries(publish, name, payload, topic, template, &tally)
+        }
+        return names.withBytes {
+            self.resolveSeries(publish, name, $0, topic, template, &tally)
+        }
     }
 
     private func slot(_ publish: IncomingPublish) -> Slot {
@@ -139,11 +195,12 @@ struct PublishIntake: ~Copyable {
         slot.valueKindRaw = reading.valueKind.rawValue
         slot.qualityRaw = reading.quality.rawValue
         slot.sourceTime = reading.sourceTime
+        slot.promisedInterval = reading.promisedInterval
         slot.aux = UInt64(number)
         return slot
     }
 
-    /// Finds the sensor of every reading of a line protocol payload; false: no room to register.
+    /// Finds the sensor of every reading by its name; false: no room to register one.
     private mutating func resolveSeries(
         _ publish: IncomingPublish, _ name: borrowing Span<UInt8>,
         _ payload: borrowing Span<UInt8>, _ topic: SeriesCache.Hit, _ template: Slot,
@@ -158,7 +215,11 @@ struct PublishIntake: ~Copyable {
             if hit == nil {
                 switch self.learn(publish, hash, name, payload, topic, reading) {
                 case .known(let found): hit = found
-                case .rejected(let cause): tally.reject(cause)
+                case .rejected(let cause):
+                    tally.reject(cause)
+                    if tally.firstRejection == nil {
+                        tally.firstRejection = (cause, Int(reading.offset))
+                    }
                 case .ringFull: return false
                 }
             }
@@ -170,17 +231,18 @@ struct PublishIntake: ~Copyable {
     private mutating func offer(
         _ publish: IncomingPublish, _ tally: MQTTStatistics.MessageTally
     ) -> Outcome {
-        let count = self.slots.count
+        let count = self.slots.count - (publish.receipt == nil ? 0 : 1)
         guard count > 0 else {
             self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
             return .refused(tally.reasonCode)
         }
+        if publish.receipt != nil { self.slots.fillReceipt(readingCount: count) }
         // All or none, so the most urgent reading decides for the message.
         switch self.slots.offer(to: self.services.ring) {
         case .ringFull: return .ringFull
         case .accepted(let first):
             self.statistics.record(tally, acceptedCount: count, of: publish, self.services)
-            return .taken(last: first &+ UInt64(count) &- 1)
+            return .taken(last: first &+ UInt64(self.slots.count) &- 1)
         }
     }
 
@@ -202,14 +264,13 @@ struct PublishIntake: ~Copyable {
         if let rule = self.router.rule(for: name) {
             hit.rule = UInt16(rule)
             let route = self.router.routes[rule]
-            if route.isLineProtocol {
+            if route.hasNames {
                 // Never given twice while an entry of it can exist: the cache is emptied long
                 // before four thousand million topics were learnt.
                 hit.scope = self.nextScope
                 self.nextScope = self.nextScope == UInt32.max ? 1 : self.nextScope + 1
             } else {
-                let path = route.template.path(for: name) ?? ""
-                switch self.resolve(path, publish.source) {
+                switch self.resolve(route.sensor(for: name), publish.source) {
                 case .known(let found):
                     hit.sensor = found.sensor
                     hit.criticality = found.criticality
@@ -221,7 +282,7 @@ struct PublishIntake: ~Copyable {
         return .known(hit)
     }
 
-    /// Finds the sensor of a line's field for the first time.
+    /// Finds the sensor of a name for the first time.
     @inline(never)
     private mutating func learn(
         _ publish: IncomingPublish, _ hash: UInt64, _ topicName: borrowing Span<UInt8>,
@@ -229,25 +290,53 @@ struct PublishIntake: ~Copyable {
     ) -> Learnt {
         guard let name = Self.text(topicName) else { return .rejected(.notUTF8) }
         let route = self.router.routes[Int(topic.rule)]
-        let below: SensorID
+        var unit = ""
+        let sensor: SensorID
         do {
-            below = try route.rule.seriesPath.path(
-                seriesKey: reading.series, fieldKey: reading.fieldKey, in: payload)
+            if route.isLineProtocol {
+                let below = try route.rule.seriesPath.path(
+                    seriesKey: reading.series, fieldKey: reading.fieldKey, in: payload)
+                sensor = try route.sensor(for: name, name: below.path, unit: "")
+            } else {
+                guard let below = Self.text(payload.extracting(reading.series.range)),
+                    let stated = Self.text(payload.extracting(reading.fieldKey.range))
+                else { return .rejected(.notUTF8) }
+                unit = stated
+                sensor = try route.sensor(for: name, name: below, unit: unit)
+            }
         } catch {
             return .rejected(ReadingRejection(error))
         }
-        let path = route.template.path(for: name, series: below.path) ?? ""
-        let learnt = self.resolve(path, publish.source)
+        guard route.takes(unit: unit) else { return .rejected(.otherUnit) }
+        let learnt = self.resolve(sensor, publish.source)
         if case .known(let hit) = learnt {
+            guard route.hasUnit || self.isUnit(unit, of: hit.sensor) else {
+                return .rejected(.otherUnit)
+            }
             self.cache.insert(
                 hash: hash, scope: topic.scope, payload, reading.series, reading.fieldKey, hit)
         }
         return learnt
     }
 
-    private func resolve(_ path: String, _ source: SourceIndex) -> Learnt {
-        guard let sensor = SensorID(path) else { return .rejected(.malformedPath) }
-        switch self.services.sensors.resolve(sensor, from: source) {
+    /// Whether a reading that states `unit` belongs to the sensor: the first unit stated is its.
+    ///
+    /// A pack may give one name to humidity, longitude and latitude (RFC 8428, 5.1.3): a limit on
+    /// one must not see the others.
+    private mutating func isUnit(_ unit: String, of sensor: SensorIndex) -> Bool {
+        if unit.isEmpty { return true }
+        if let known = self.units[sensor] { return known == unit }
+        // As many sensors as the registry takes at most.
+        self.units[sensor] = unit
+        return true
+    }
+
+    private func resolve(_ sensor: SensorID?, _ source: SourceIndex) -> Learnt {
+        guard let sensor else { return .rejected(.malformedPath) }
+        // Clients beyond those that are sources share one, which cannot be held to a client's bound.
+        let isBounded = self.newSensors.countMax > 0 && source != self.newSensors.exempt
+        let newMax = isBounded ? self.newSensors.countMax : Int.max
+        switch self.services.sensors.resolve(sensor, from: source, newMax: newMax) {
         case .known(_, .own): return .rejected(.reservedSensor)
         case .known(let index, let criticality):
             return .known(SeriesCache.Hit(sensor: index, criticality: criticality))
@@ -259,30 +348,5 @@ struct PublishIntake: ~Copyable {
     private static func text(_ bytes: borrowing Span<UInt8>) -> String? {
         guard let utf8 = try? UTF8Span(validating: copy bytes) else { return nil }
         return String(copying: utf8)
-    }
-
-    // MARK: - Refusals
-
-    private func refuse(
-        _ cause: ReadingRejection, _ publish: IncomingPublish, _ bytes: borrowing Span<UInt8>
-    ) -> Outcome {
-        var tally = MQTTStatistics.MessageTally()
-        tally.receivedCount = 1
-        tally.reject(cause)
-        self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
-        self.statistics.log(cause.word, publish, bytes)
-        return .refused(tally.reasonCode)
-    }
-
-    private func refuse(
-        _ error: PayloadError, _ publish: IncomingPublish, _ bytes: borrowing Span<UInt8>
-    ) -> Outcome {
-        self.statistics.payloadErrors.add(error)
-        var tally = MQTTStatistics.MessageTally()
-        tally.receivedCount = 1
-        tally.reject(.malformedPayload)
-        self.statistics.record(tally, acceptedCount: 0, of: publish, self.services)
-        self.statistics.log(String(describing: error), publish, bytes)
-        return .refused(.payloadFormatInvalid)
     }
 }

@@ -34,6 +34,10 @@ package final class SensorRegistry: Sendable {
         case undeclaredLimit = 1
         /// `SystemLimits.sensorCountMax` sensors are known.
         case sensorLimit = 2
+        /// Not declared, and the path is kept for Midwatch's own sensors.
+        case reservedPath = 3
+        /// Not declared, and its source has brought as many such sensors as it may.
+        case sourceLimit = 4
 
         /// Word used in metrics.
         package var word: String {
@@ -41,6 +45,8 @@ package final class SensorRegistry: Sendable {
             case .malformedPath: "malformedPath"
             case .undeclaredLimit: "undeclaredLimit"
             case .sensorLimit: "sensorLimit"
+            case .reservedPath: "reservedPath"
+            case .sourceLimit: "sourceLimit"
             }
         }
     }
@@ -61,6 +67,8 @@ package final class SensorRegistry: Sendable {
         var entries: [String: Entry] = [:]
         var paths: [String] = []
         var undeclaredCount = 0
+        /// Undeclared sensors by the source that brought them, since the start.
+        var broughtCounts: [SourceIndex: Int] = [:]
         var classify: @Sendable (SensorID) -> SensorClass
     }
 
@@ -117,7 +125,11 @@ package final class SensorRegistry: Sendable {
     }
 
     /// The index of a sensor, registering it if it is new and admitted.
-    package func resolve(_ sensor: SensorID, from source: SourceIndex) -> Resolution {
+    ///
+    /// `newMax`: undeclared sensors that `source` may bring in one run.
+    package func resolve(
+        _ sensor: SensorID, from source: SourceIndex, newMax: Int = Int.max
+    ) -> Resolution {
         let resolution = self.state.withLock { state -> Resolution in
             if let entry = state.entries[sensor.path] {
                 return .known(entry.index, entry.sensorClass.criticality)
@@ -126,14 +138,22 @@ package final class SensorRegistry: Sendable {
                 return .rejected(.sensorLimit)
             }
             let sensorClass = state.classify(sensor)
+            guard sensorClass.isDeclared || sensorClass.criticality != .own else {
+                return .rejected(.reservedPath)
+            }
             guard sensorClass.isDeclared || state.undeclaredCount < self.undeclaredMax else {
                 return .rejected(.undeclaredLimit)
+            }
+            let broughtCount = state.broughtCounts[source, default: 0]
+            guard sensorClass.isDeclared || broughtCount < newMax else {
+                return .rejected(.sourceLimit)
             }
             let index = SensorIndex(rawValue: UInt32(state.paths.count))
             guard self.announce(sensor, index, from: source) else {
                 return .ringFull(sensorClass.criticality)
             }
             Self.append(sensor.path, to: &state, sensorClass)
+            if !sensorClass.isDeclared { state.broughtCounts[source] = broughtCount + 1 }
             return .known(index, sensorClass.criticality)
         }
         if case .rejected(let cause) = resolution { return self.reject(cause) }
@@ -144,7 +164,7 @@ package final class SensorRegistry: Sendable {
     package func reclassify(_ classify: @escaping @Sendable (SensorID) -> SensorClass) {
         self.state.withLock { state in
             let paths = state.paths
-            state = State(classify: classify)
+            state = State(broughtCounts: state.broughtCounts, classify: classify)
             state.entries.reserveCapacity(paths.count)
             for path in paths { Self.append(path, to: &state) }
         }

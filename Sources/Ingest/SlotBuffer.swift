@@ -29,6 +29,12 @@ struct SlotBuffer: ~Copyable {
         }
     }
 
+    /// Says in the first slot, which is a receipt, how many readings follow it.
+    mutating func fillReceipt(readingCount: Int) {
+        precondition(self.count == readingCount + 1, "a receipt and its readings")
+        unsafe self.slots[0].sourceTime = Int64(readingCount)
+    }
+
     mutating func removeAll() {
         self.count = 0
         self.criticalityMax = .low

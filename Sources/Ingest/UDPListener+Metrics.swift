@@ -25,6 +25,14 @@ extension UDPListener {
         return samples
     }
 
+    /// Readings received; readings and lines refused.
+    package var rejectionTotals: RejectionTotals {
+        var totals = RejectionTotals()
+        totals.received = self.counters[.readingsReceived]
+        totals.rejected = self.counters[.readingsRejected] + self.counters[.linesRejected]
+        return totals
+    }
+
     private func totals() -> [MetricSample] {
         let shed = "Readings shed because the ring was full."
         var samples = [

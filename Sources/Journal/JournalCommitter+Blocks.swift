@@ -54,7 +54,12 @@ extension JournalCommitter {
             if slot.kindRaw == SlotKind.reading.rawValue {
                 slot.link = self.links.advance(slot.sensor, to: n)
                 highest = max(highest, slot.arrival)
-                if !slot.flags.contains(.canary) { readingCount &+= 1 }
+                // Readings about Midwatch itself were not received from anyone.
+                if !slot.flags.contains(.canary),
+                    slot.criticalityRaw != SensorCriticality.own.rawValue
+                {
+                    readingCount &+= 1
+                }
             } else {
                 slot.link = Slot.noPrevious
                 // The arrival of a continuation is payload.

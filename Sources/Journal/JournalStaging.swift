@@ -302,7 +302,10 @@ package final class JournalStaging: @unchecked Sendable {
         switch slot.kind {
         case .padding: return .lossy
         case .continuation: break
-        case .registerSensor, .registerSource: state.recordRank = .kept
+        case .registerSensor, .registerSource, .sessionBegin: state.recordRank = .kept
+        // That a connection came or went may be lost; what an answer waits for may not.
+        case .sessionChange where slot.flags.contains(.acknowledgedDelivery):
+            state.recordRank = .kept
         default: state.recordRank = .control
         }
         return state.recordRank

@@ -24,6 +24,8 @@ package enum ConfigurationLimits {
     static let modeCountMax = 16
     /// Greatest state that can be named normal; the least is 0.
     static let stateMax = 63
+    /// Secrets of one endpoint: two of them during a rotation.
+    package static let secretCountMax = 4
     /// Bytes of one text value.
     package static let textBytesMax = 4_096
 
@@ -31,6 +33,8 @@ package enum ConfigurationLimits {
     static let day: UInt64 = 86_400 * Self.nanosecondsPerSecond
     /// Shorter deadlines than the engine's tick can honour are refused.
     static let deadlineRange: ClosedRange<UInt64> = 10_000_000...(366 * Self.day)
+    static let connectTimeoutRange: ClosedRange<UInt64> =
+        (1 * Self.nanosecondsPerSecond)...(120 * Self.nanosecondsPerSecond)
     static let delayRange: ClosedRange<UInt64> = 0...(7 * Self.day)
 }
 
@@ -45,8 +49,21 @@ package enum ConfigurationDefaults {
     package static let receiveBufferBytes = 4 * 1_024 * 1_024
     package static let connectionsMax = 4_096
     package static let connectionsPerAddressMax = 1_024
-    package static let receiveMaximum = 100
+    package static let receiveMaximum = 20
     package static let keepAliveMaxSeconds = 300
+    package static let connectTimeoutNanoseconds = 10 * ConfigurationLimits.nanosecondsPerSecond
+    package static let halfOpenMax = 512
+    /// Far above what one site does, far below what one core can take.
+    package static let connectRateMax = 1_000
+    /// A gateway's thousand clients come back at once, several times over.
+    package static let connectBurstMax = 10_000
+    /// The ring slows clients down before they harm each other.
+    package static let messageRateMax = 0
+    /// Half of `undeclaredSensorsMax`: one client alone cannot use it up.
+    package static let newSensorsPerClientMax = 5_000
+    package static let qosMax = 2
+    package static let topicAliasMax = 10
+    package static let sessionExpiryMaxSeconds = 86_400
     package static let undeclaredSensorsMax = 10_000
     /// Deadline of sensors that declare none, and of undeclared ones.
     package static let deadlineNanoseconds: UInt64 = 60 * ConfigurationLimits.nanosecondsPerSecond

@@ -40,7 +40,7 @@ extension ConfigurationReader {
                 "expected one line of at most \(SystemLimits.sourceNameBytesMax) bytes")
         }
         let url = self.url(section)
-        let secretNodes = section.items("secrets", max: ConfigurationLimits.listCountMax)
+        let secretNodes = section.items("secrets", max: ConfigurationLimits.secretCountMax)
         let secrets = secretNodes.enumerated().compactMap { index, node in
             let key = section.name("secrets[\(index)]")
             let secret = section.secret(node, key, check: Self.complaint(aboutSecret:))

@@ -64,11 +64,14 @@ extension ConfigurationReader {
         let packetSize = section.size("packetSizeMax", in: 1_024...(16 << 20))
         let keepAlive = section.duration(
             "keepAliveMax", in: 1_000_000_000...(65_535 * 1_000_000_000))
+        let sessionExpiry = section.duration(
+            "sessionExpiryMax", in: 0...(365 * 86_400 * 1_000_000_000))
         let topicSections = section.sections("topics")
         var topics = topicSections.map(self.topic)
         if topics.isEmpty, !section.has("topics") {
             topics = [Self.defaultTopic]
         }
+        self.warnOfUnreachable(zip(topicSections, topics))
         let listener = MQTTListenerConfiguration(
             name: self.listenerName(section, fallback: "mqtt:\(bind)"), bind: bind,
             connectionsMax: connectionsMax,
@@ -80,111 +83,27 @@ extension ConfigurationReader {
                 clamping: section.integer(
                     "receiveMaximum", in: 1...65_535,
                     default: ConfigurationDefaults.receiveMaximum)),
+            qosMax: UInt8(
+                section.integer("qosMax", in: 0...2, default: ConfigurationDefaults.qosMax)),
+            topicAliasMax: UInt16(
+                section.integer(
+                    "topicAliasMax", in: 0...65_535,
+                    default: ConfigurationDefaults.topicAliasMax)),
+            sessionExpiryMaxSeconds: UInt32(
+                clamping: sessionExpiry.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
+                    ?? ConfigurationDefaults.sessionExpiryMaxSeconds),
             keepAliveMaxSeconds: UInt16(
                 clamping: keepAlive.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
                     ?? ConfigurationDefaults.keepAliveMaxSeconds),
-            topics: topics,
-            allowAnonymous: section.boolean("allowAnonymous", default: true))
-        if !listener.allowAnonymous {
-            section.report(
-                .advice, "allowAnonymous",
-                "false refuses every client: this version has no way to check a password")
-        }
-        if section.take("passwordFile") != nil {
-            section.report(
-                .invalid, "passwordFile", "reserved for a later version; remove it")
-        }
-        self.requireConsent(section, bind)
+            topics: topics, security: self.mqttSecurity(section))
+        self.requireConsent(section, bind, listener.security)
         section.finish()
         return listener
     }
 
-    /// Topics of a listener that lists none: the topic is the path, the payload a number.
-    static let defaultTopic = MQTTTopicConfiguration(
-        filter: "#", path: "{topic}", format: .number, valuePath: "", timePath: nil,
-        timeUnit: .milliseconds, unit: "")
-
-    private func topic(_ section: ConfigurationSection) -> MQTTTopicConfiguration {
-        let filter = section.text("filter")
-        if let filter, !Self.isTopicFilter(filter) {
-            section.report(
-                .invalid, "filter",
-                "expected an MQTT topic filter (+ alone in a level, # alone and last), "
-                    + "got \(quoted(filter))")
-        } else if filter == nil, !section.has("filter") {
-            section.report(.invalid, "filter", "missing; \"#\" takes every topic")
-        }
-        let path = section.text("path") ?? "{topic}"
-        if let complaint = Self.complaint(aboutPath: path, filter: filter ?? "#") {
-            section.report(.invalid, "path", complaint)
-        }
-        let format =
-            section.choice("format", of: MQTTPayloadFormat.allCases.map { ($0.rawValue, $0) })
-            ?? .number
-        let value = section.text("value")
-        let time = section.text("time")
-        for (key, text) in [("value", value), ("time", time)] {
-            guard let text else { continue }
-            if format != .json {
-                section.report(
-                    .invalid, key, "only used with format: json; remove it or set the format")
-            } else if text.split(separator: ".", omittingEmptySubsequences: false).contains("") {
-                section.report(
-                    .invalid, key,
-                    "expected JSON keys separated by dots, data.value, got \(quoted(text))")
-            }
-        }
-        let topic = MQTTTopicConfiguration(
-            filter: filter ?? "#", path: path, format: format,
-            valuePath: format == .json ? value ?? "value" : "",
-            timePath: time,
-            timeUnit: self.precision(section, "timeUnit") ?? .milliseconds,
-            unit: section.text("unit") ?? "")
-        section.finish()
-        return topic
-    }
-
     // MARK: - Checks
 
-    /// Whether `filter` obeys OASIS MQTT 5.0, 4.7.1; empty levels are allowed there.
-    static func isTopicFilter(_ filter: String) -> Bool {
-        let levels = filter.split(separator: "/", omittingEmptySubsequences: false)
-        guard !filter.isEmpty, filter.utf8.count <= 65_535 else { return false }
-        for (index, level) in levels.enumerated() {
-            if level == "#" { return index == levels.count - 1 }
-            if level != "+", level.contains("+") || level.contains("#") { return false }
-        }
-        return true
-    }
-
-    /// What is wrong with a path made from a topic; nil if nothing is.
-    static func complaint(aboutPath path: String, filter: String) -> String? {
-        let wildcards = filter.utf8.count { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }
-        var literal = ""
-        var rest = path[...]
-        while let open = rest.firstIndex(of: "{") {
-            literal += rest[..<open] + "x"
-            guard let close = rest[open...].firstIndex(of: "}") else {
-                return "expected } after { in \(quoted(path))"
-            }
-            let name = rest[rest.index(after: open)..<close]
-            let number = Scalars.integer(String(name)) ?? 0
-            guard name == "topic" || (1...max(1, wildcards)).contains(number) && wildcards > 0
-            else {
-                let numbers = (0..<wildcards).map { ", {\($0 + 1)}" }.joined()
-                return "expected {topic}\(numbers) (the wildcards of the filter), got "
-                    + quoted("{\(name)}")
-            }
-            rest = rest[rest.index(after: close)...]
-        }
-        literal += rest
-        guard !literal.contains("}"), SensorID(literal) != nil else {
-            return "expected a sensor path such as \"plant/{1}/temperature\", got \(quoted(path))"
-        }
-        return nil
-    }
-
-    private func precision(_ section: ConfigurationSection, _ key: String) -> TimePrecision? {
+    func precision(_ section: ConfigurationSection, _ key: String) -> TimePrecision? {
         section.choice(key, of: TimePrecision.allCases.map { ($0.rawValue, $0) })
     }
 

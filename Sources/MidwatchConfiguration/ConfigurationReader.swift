@@ -25,7 +25,7 @@ struct ConfigurationReader {
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
             runDirectory: runDirectory,
             ingest: ingest,
-            sensors: sensors,
+            sensors: sensors + self.declarations(of: ingest, behind: sensors),
             areas: areas,
             rules: rules,
             ring: self.ring(root.section("ring")),

@@ -25,6 +25,9 @@ final class ConfigurationSection {
     /// Whether the file has `key`.
     func has(_ key: String) -> Bool { self.entries.contains { $0.key == key } }
 
+    /// Every key of the mapping, for mappings whose keys are the user's.
+    var keys: [String] { self.entries.map(\.key) }
+
     /// Whether `key` is a list without items.
     func isEmptyList(_ key: String) -> Bool {
         guard

@@ -84,24 +84,7 @@ package enum MQTTPayloadFormat: String, Equatable, Sendable, CaseIterable {
     case boolean
     case json
     case lineProtocol
-}
-
-/// How messages on some topics become readings.
-package struct MQTTTopicConfiguration: Equatable, Sendable {
-    /// MQTT topic filter, `+` and `#` allowed.
-    package var filter: String
-    /// Sensor path; `{topic}` is the whole topic, `{1}` what the first wildcard stood for.
-    package var path: String
-    package var format: MQTTPayloadFormat
-    /// Names and indexes from the root of the JSON document to the value, `data.0.value`.
-    ///
-    /// Empty unless `format` is `json`.
-    package var valuePath: String
-    /// The same for the source time; nil: none is read.
-    package var timePath: String?
-    package var timeUnit: TimePrecision
-    /// Unit of undeclared sensors on these topics; empty if not set.
-    package var unit: String
+    case senml
 }
 
 /// A TCP socket that speaks MQTT 3.1.1 and 5.0.
@@ -113,11 +96,16 @@ package struct MQTTListenerConfiguration: Equatable, Sendable {
     package var connectionsPerAddressMax: Int
     package var packetBytesMax: Int
     package var receiveMaximum: UInt16
+    /// 0, 1 or 2.
+    package var qosMax: UInt8
+    package var topicAliasMax: UInt16
+    /// How long a session outlives its connection at most; 0: not at all.
+    package var sessionExpiryMaxSeconds: UInt32
     /// Longer or absent keep-alives are shortened to this.
     package var keepAliveMaxSeconds: UInt16
     /// In file order: the first filter that fits wins.
     package var topics: [MQTTTopicConfiguration]
-    package var allowAnonymous: Bool
+    package var security: MQTTSecurityConfiguration
 }
 
 /// The ring between ingest, journal and engine.

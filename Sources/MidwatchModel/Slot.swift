@@ -39,6 +39,12 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case sourceEvidence = 15
     /// A claim that its producer gave back.
     case padding = 16
+    /// A session of an MQTT client begins; payload: the client identifier, `source`: the listener,
+    /// `aux`: seconds it lives on without a connection. Its number names the session from now on.
+    case sessionBegin = 17
+    /// A session changes: value is the session's number (int64), `qualityRaw` what happened, `aux`
+    /// and `sourceTime` as that says, `packetIdentifier` of which message, `source` the listener.
+    case sessionChange = 18
 }
 
 /// What became known about a source.
@@ -100,7 +106,8 @@ package struct ReadingFlags: OptionSet, Sendable, BitwiseCopyable {
 ///     32  u64  arrival, engine time in nanoseconds
 ///     40  u32  source
 ///     44  u16  packet identifier (MQTT, QoS above 0)
-///     46  u8   criticality    47  u8  0
+///     46  u8   criticality
+///     47  u8   promised interval of a reading (`PromisedInterval`), else 0
 ///     48  u64  payload hash (MQTT) or, in a control record, its payload's byte count
 ///     56  u64  aux: number of this reading within its message, or as the kind says
 ///

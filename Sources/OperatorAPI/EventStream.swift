@@ -9,10 +9,15 @@ internal import OperatorViews
 /// response is never begun.
 final class StreamSeat: Sendable {
     private let metrics: RequestMetrics
+    private let address: String
 
-    init(_ metrics: RequestMetrics) { self.metrics = metrics }
+    /// `address` has taken the place.
+    init(_ metrics: RequestMetrics, address: String) {
+        self.metrics = metrics
+        self.address = address
+    }
 
-    deinit { self.metrics.closeStream() }
+    deinit { self.metrics.closeStream(address: self.address) }
 }
 
 /// Server-sent events of the ledger (WHATWG HTML, "Server-sent events").
@@ -36,23 +41,34 @@ struct EventStream: Sendable {
         // the first event. The retry time is in milliseconds.
         try await writer.write(ByteBuffer(string: "retry: 2000\nid: \(after)\n: open\n\n"))
         while self.stopping.value == 0, self.hangUp.value == 0, !Task.isCancelled {
-            let events = await self.backend.events(
-                after: after, limit: OperatorAPILimits.streamBatchMax)
+            let events: [EventView]
+            do {
+                events = try await self.backend.events(
+                    after: after, limit: OperatorAPILimits.streamBatchMax)
+            } catch {
+                // The stream stays open over a disk that hangs, and its client knows why.
+                try await writer.write(ByteBuffer(string: ": \(error.title)\n\n"))
+                await self.waitOrTimeOut(seconds: OperatorAPILimits.streamRetrySeconds)
+                continue
+            }
             if let last = events.last {
                 try await writer.write(Self.frames(events))
                 self.metrics.add(.streamEvents, UInt64(events.count))
                 after = last.n
                 continue
             }
-            if await self.waitOrTimeOut(after: after) {
+            if await self.waitOrTimeOut(
+                after: after, seconds: OperatorAPILimits.streamHeartbeatSeconds)
+            {
                 try await writer.write(ByteBuffer(string: ": heartbeat\n\n"))
             }
         }
         try await writer.finish(nil)
     }
 
-    /// Whether the heartbeat's time passed without an event.
-    private func waitOrTimeOut(after: UInt64) async -> Bool {
+    /// Whether the time passed without an event above `after` and without an end.
+    @discardableResult
+    private func waitOrTimeOut(after: UInt64 = .max, seconds: Int64) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await self.backend.waitForEvents(after: after)
@@ -68,7 +84,7 @@ struct EventStream: Sendable {
             }
             group.addTask {
                 do {
-                    try await Task.sleep(for: .seconds(OperatorAPILimits.streamHeartbeatSeconds))
+                    try await Task.sleep(for: .seconds(seconds))
                     return true
                 } catch {
                     return false

@@ -24,12 +24,26 @@ package enum OperatorAPILimits {
     package static let pageItemsDefault = 200
     /// Event streams open at once over all listeners.
     package static let streamSubscribersMax = 16
+    /// Event streams of one account or address: nobody takes all of them.
+    package static let streamsPerAddressMax = 8
     /// Events fetched from the ledger at once for a stream.
     package static let streamBatchMax = 100
     /// A stream without an event gets a comment this often, so that both ends see a dead link.
     package static let streamHeartbeatSeconds: Int64 = 10
     /// A connection whose client takes nothing for this long is closed, unless configured.
     package static let writeTimeoutSeconds: Int64 = 30
+    /// A file that is asked for is answered within this time, or not.
+    package static let fileReadMillisecondsMax: Int64 = 2_000
+    /// Reads of files that wait for their thread; every stream and some pages.
+    package static let fileReadsWaitingMax = 32
+    /// After a read that failed a stream waits this long for the next.
+    package static let streamRetrySeconds: Int64 = 2
+    /// Seconds after which a client may ask again for what the disk did not give.
+    package static let retryAfterSeconds = 5
+    /// Names of local accounts that are remembered.
+    package static let accountNamesMax = 256
+    /// A name that was read is looked up again after this time.
+    package static let accountNameSecondsMax: Int64 = 60
     /// Bytes of an operator's comment.
     package static let commentBytesMax = 1_024
     /// Bytes of an activation in a request.

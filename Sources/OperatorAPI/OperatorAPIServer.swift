@@ -4,6 +4,7 @@ internal import Glibc
 internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
+package import MidwatchModel
 internal import NIOCore
 internal import ServiceLifecycle
 
@@ -76,6 +77,7 @@ package struct OperatorAPIServer: Service {
     private let backend: any OperatorBackend
     private let logger: Logger
     private let onListening: @Sendable (_ loopbackPort: Int?) -> Void
+    private let onAccess: @Sendable (AccessEvent) -> Void
     private let stopping = EventSignal()
     /// Counters of the API; its own metrics page carries them already.
     package let metrics = RequestMetrics()
@@ -83,12 +85,14 @@ package struct OperatorAPIServer: Service {
     /// Checks the configuration; nothing listens before `run()`.
     ///
     /// `onListening` is called once per listener when it takes connections, with the port of the
-    /// loopback listener or nil for the unix socket.
+    /// loopback listener or nil for the unix socket. `onAccess` learns of every request, and must
+    /// not block.
     ///
     /// - Throws: `OperatorAPIError` for a configuration that must not be used.
     package init(
         configuration: OperatorAPIConfiguration, backend: any OperatorBackend, logger: Logger,
-        onListening: @escaping @Sendable (_ loopbackPort: Int?) -> Void = { _ in }
+        onListening: @escaping @Sendable (_ loopbackPort: Int?) -> Void = { _ in },
+        onAccess: @escaping @Sendable (AccessEvent) -> Void = { _ in }
     ) throws(OperatorAPIError) {
         guard configuration.socketPath.utf8.count <= 107 else {
             throw .socketPathTooLong(path: configuration.socketPath)
@@ -103,6 +107,7 @@ package struct OperatorAPIServer: Service {
         self.backend = backend
         self.logger = logger
         self.onListening = onListening
+        self.onAccess = onAccess
     }
 
     package func run() async throws {
@@ -148,7 +153,8 @@ package struct OperatorAPIServer: Service {
         let writeTimeout = TimeAmount.seconds(self.configuration.writeTimeoutSeconds)
         return Application(
             responder: OperatorResponder(
-                backend: self.backend, kind: kind, metrics: metrics, stopping: self.stopping),
+                backend: self.backend, kind: kind, metrics: metrics, stopping: self.stopping,
+                onAccess: self.onAccess),
             server: .http1(
                 configuration: .init(
                     additionalChannelHandlers: [

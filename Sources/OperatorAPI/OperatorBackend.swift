@@ -6,7 +6,8 @@ package import OperatorViews
 /// What the operator API asks of the daemon.
 ///
 /// Every call may come from any thread, several at once, and must be bounded in time: a caller
-/// waits at the other end.
+/// waits at the other end. None may block the thread it is called on, which delivery shares: live
+/// tables are read in place, files through `FileReads`.
 package protocol OperatorBackend: Sendable {
     func status() async -> StatusView
 
@@ -20,7 +21,9 @@ package protocol OperatorBackend: Sendable {
     func acknowledge(_ request: AckRequest) async -> AckOutcome
 
     /// Ledger records numbered above `after`, ascending, at most `limit`, durable ones only.
-    func events(after: UInt64, limit: Int) async -> [EventView]
+    ///
+    /// - Throws: `filesNotAnswering` if the disk does not answer in time.
+    func events(after: UInt64, limit: Int) async throws(Problem) -> [EventView]
 
     /// Number of the newest durable ledger record; 0 if there is none.
     func newestEvent() async -> UInt64
@@ -37,6 +40,17 @@ package protocol OperatorBackend: Sendable {
     func readiness() async -> HealthView
 
     func metrics() async -> [MetricSample]
+
+    /// Name of a local account, without waiting for a disk that hangs.
+    func accountName(uid: UInt32) async -> String
+
+    /// The last refused input, newest first, at most `limit`.
+    func rejects(limit: Int) async -> [RejectView]
+}
+
+extension OperatorBackend {
+    /// A backend without listeners has refused nothing.
+    package func rejects(limit: Int) async -> [RejectView] { [] }
 }
 
 /// An operator acknowledges one activation of an alarm.

@@ -81,7 +81,7 @@ extension OperatorResponder {
                 throw Problem(
                     .forbidden, detail: "the kernel does not say who is at the other end")
             }
-            return (LocalAccounts.name(uid: peer.uid), peer.origin)
+            return (await self.backend.accountName(uid: peer.uid), peer.origin)
         case .loopback(let token):
             guard let token else {
                 throw Problem(

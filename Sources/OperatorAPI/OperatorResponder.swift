@@ -21,6 +21,14 @@ enum ListenerKind: Sendable, Equatable {
     case unixSocket
     /// Anyone on this machine may read; commands need the token.
     case loopback(token: String?)
+
+    /// Name in the access log.
+    var name: String {
+        switch self {
+        case .unixSocket: "api/unix"
+        case .loopback: "api/tcp"
+        }
+    }
 }
 
 /// Answers the requests of one listener.
@@ -31,6 +39,7 @@ struct OperatorResponder: HTTPResponder {
     let kind: ListenerKind
     let metrics: RequestMetrics
     let stopping: EventSignal
+    let onAccess: @Sendable (AccessEvent) -> Void
 
     @Sendable
     func respond(to request: Request, context: OperatorContext) async throws -> Response {
@@ -43,7 +52,38 @@ struct OperatorResponder: HTTPResponder {
             response = Self.response(Problem(.badRequest, detail: error.description))
         }
         self.metrics.countStatus(response.status.code)
+        await self.report(request, response.status, context)
         return response
+    }
+
+    /// Tells the access log who asked what, and whether it was answered.
+    private func report(
+        _ request: Request, _ status: HTTPResponse.Status, _ context: OperatorContext
+    ) async {
+        let kind: AccessEvent.Kind
+        switch status.code {
+        case 401, 403:
+            kind = .loginFailed
+            self.metrics.add(.loginsFailed)
+        case 400..<500: kind = .refused
+        default: kind = request.method == .get ? .read : .command
+        }
+        // Without the query: it may hold anything.
+        let path = (request.head.path ?? "").prefix { $0 != "?" }
+        self.onAccess(
+            AccessEvent(
+                kind, listener: self.kind.name, address: await self.address(of: context),
+                detail: "\(request.method.rawValue) \(path)"))
+    }
+
+    /// Who is there as the kernel says: the account on a unix socket, the address otherwise.
+    private func address(of context: OperatorContext) async -> String {
+        switch self.kind {
+        case .unixSocket:
+            return await PeerCredentials.read(from: context.channel).map { "uid=\($0.uid)" }
+                ?? "unknown"
+        case .loopback: return context.channel.remoteAddress?.ipAddress ?? "unknown"
+        }
     }
 
     private func route(_ request: Request, _ context: OperatorContext) async throws -> Response {
@@ -58,18 +98,20 @@ struct OperatorResponder: HTTPResponder {
             try Self.require(.post, of: request)
             return try await self.acknowledge(segments[2], request, context)
         }
-        guard segments.count <= 2, let route = Route(rawValue: segments.joined(separator: "/"))
+        guard segments.count <= 3, let route = Route(rawValue: segments.joined(separator: "/"))
         else { throw Problem(.notFound, detail: "see the operator API page for the addresses") }
         try Self.require(.get, of: request)
-        if segments.count == 2 { try self.authorizeReading(request) }
+        if segments.count >= 2 { try self.authorizeReading(request) }
         switch route {
         case .health: return Self.health(await self.backend.health())
         case .ready: return Self.health(await self.backend.readiness())
         case .metrics: return await self.metricsPage()
+        case .description: return Self.description()
         case .status: return Self.json(await self.backend.status())
         case .sensors: return Self.json(try await self.sensors(QueryReader(target.query)))
         case .alarms: return Self.json(try await self.alarms(QueryReader(target.query)))
         case .events: return Self.json(try await self.events(QueryReader(target.query)))
+        case .rejects: return Self.json(try await self.rejects(QueryReader(target.query)))
         case .stream: return try await self.stream(request, QueryReader(target.query), context)
         }
     }
@@ -78,11 +120,21 @@ struct OperatorResponder: HTTPResponder {
         case health = "healthz"
         case ready = "readyz"
         case metrics
+        case description = "v1/openapi.json"
         case status = "v1/status"
         case sensors = "v1/sensors"
         case alarms = "v1/alarms"
         case events = "v1/events"
         case stream = "v1/stream"
+        case rejects = "v1/ingest/rejects"
+    }
+
+    /// What can be asked for; the same for everybody.
+    private static func description() -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "application/json", .xContentTypeOptions: "nosniff"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: APIDescription.text + "\n")))
     }
 
     private static func require(_ method: HTTPRequest.Method, of request: Request) throws {
@@ -139,9 +191,14 @@ struct OperatorResponder: HTTPResponder {
         try reader.allow(["after", "limit"])
         let limit = try reader.limit()
         let after = try reader.number("after") ?? 0
-        let found = await self.backend.events(after: after, limit: limit + 1)
+        let found = try await self.backend.events(after: after, limit: limit + 1)
         let page = Array(found.prefix(limit))
         return PageView(items: page, next: found.count > limit ? page.last.map { "\($0.n)" } : nil)
+    }
+
+    private func rejects(_ reader: QueryReader) async throws -> PageView<RejectView> {
+        try reader.allow(["limit"])
+        return PageView(items: await self.backend.rejects(limit: try reader.limit()))
     }
 
     private func stream(
@@ -159,12 +216,14 @@ struct OperatorResponder: HTTPResponder {
         } else {
             after = await self.backend.newestEvent()
         }
-        guard self.metrics.openStream() else {
+        let address = await self.address(of: context)
+        guard self.metrics.openStream(address: address) else {
             throw Problem(
                 .tooManySubscribers,
-                detail: "\(OperatorAPILimits.streamSubscribersMax) streams are open")
+                detail: "\(OperatorAPILimits.streamSubscribersMax) streams are open, or "
+                    + "\(OperatorAPILimits.streamsPerAddressMax) by \(address)")
         }
-        let seat = StreamSeat(self.metrics)
+        let seat = StreamSeat(self.metrics, address: address)
         let stream = EventStream(
             backend: self.backend, metrics: self.metrics, stopping: self.stopping,
             hangUp: try await HangUpHandler.watch(context.channel), after: after, seat: seat)
@@ -187,6 +246,8 @@ struct OperatorResponder: HTTPResponder {
         case .unauthorized: response.headers[.wwwAuthenticate] = "Bearer"
         case .methodNotAllowed:
             response.headers[.allow] = String(problem.detail.dropFirst("use ".count))
+        case .filesNotAnswering, .tooManySubscribers:
+            response.headers[.retryAfter] = "\(OperatorAPILimits.retryAfterSeconds)"
         default: break
         }
         return response

@@ -2,6 +2,8 @@
 
 internal import Glibc
 internal import NIOCore
+internal import OperatorViews
+internal import Synchronization
 
 /// Who is at the other end of a unix socket, as the kernel saw it at `connect`.
 ///
@@ -30,11 +32,13 @@ struct PeerCredentials: Sendable, Equatable {
 /// The resolver of the C library may ask a directory server and wait for it without a bound; the
 /// name of who acknowledged an alarm must not hang on a network. Accounts that are not in the file
 /// are shown as `uid:1000`.
-enum LocalAccounts {
+package enum LocalAccounts {
     private static let fileBytesMax = 1 << 20
 
     /// Name of the account with this number, or `uid:` and the number.
-    static func name(uid: UInt32, file: String = "/etc/passwd") -> String {
+    ///
+    /// Reads a file: not on a thread that others need.
+    package static func name(uid: UInt32, file: String = "/etc/passwd") -> String {
         let number = String(uid)
         for line in self.read(file).split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
@@ -61,5 +65,43 @@ enum LocalAccounts {
             bytes.append(contentsOf: chunk.prefix(count))
         }
         return bytes
+    }
+}
+
+/// Names of accounts that were looked up lately: an acknowledgement does not wait for a disk.
+package final class AccountNames: Sendable {
+    private struct Entry {
+        var name: String
+        var readAt: ContinuousClock.Instant
+    }
+
+    private let reads: FileReads
+    private let lookUp: @Sendable (UInt32) -> String
+    private let known = Mutex<[UInt32: Entry]>([:])
+
+    package init(
+        _ reads: FileReads,
+        lookUp: @escaping @Sendable (UInt32) -> String = { LocalAccounts.name(uid: $0) }
+    ) {
+        self.reads = reads
+        self.lookUp = lookUp
+    }
+
+    /// The name; while the disk does not answer the one that was read last, or the number.
+    package func name(uid: UInt32) async -> String {
+        let entry = self.known.withLock { $0[uid] }
+        let age = Duration.seconds(OperatorAPILimits.accountNameSecondsMax)
+        if let entry, entry.readAt.duration(to: .now) < age { return entry.name }
+        let lookUp = self.lookUp
+        do throws(Problem) {
+            let name = try await self.reads.read { lookUp(uid) }
+            self.known.withLock { known in
+                if known.count >= OperatorAPILimits.accountNamesMax { known.removeAll() }
+                known[uid] = Entry(name: name, readAt: .now)
+            }
+            return name
+        } catch {
+            return entry?.name ?? "uid:\(uid)"
+        }
     }
 }

@@ -10,6 +10,7 @@ package final class RequestMetrics: Sendable {
         case acknowledged, acknowledgeRefused
         case streamsOpened, streamsRefused, streamEvents, writesStalled
         case samplesRefused
+        case loginsFailed
     }
 
     private let counters = CounterBlock<Name>()
@@ -29,9 +30,13 @@ package final class RequestMetrics: Sendable {
         }
     }
 
-    /// Takes a place among the streams; false if all are taken.
-    func openStream() -> Bool {
-        guard self.streamsOpen.take(max: OperatorAPILimits.streamSubscribersMax) else {
+    /// Takes a place among the streams; false if all are taken, or too many by this address.
+    func openStream(address: String) -> Bool {
+        guard
+            self.streamsOpen.take(
+                max: OperatorAPILimits.streamSubscribersMax,
+                perAddressMax: OperatorAPILimits.streamsPerAddressMax, address: address)
+        else {
             self.add(.streamsRefused)
             return false
         }
@@ -39,7 +44,7 @@ package final class RequestMetrics: Sendable {
         return true
     }
 
-    func closeStream() { self.streamsOpen.giveBack() }
+    func closeStream(address: String) { self.streamsOpen.giveBack(address: address) }
 
     package var openStreamCount: Int { self.streamsOpen.count }
 
@@ -60,6 +65,9 @@ package final class RequestMetrics: Sendable {
             plain(
                 "midwatch_api_acknowledgements_refused_total",
                 "Acknowledgements that were not done, for whatever reason.", .acknowledgeRefused),
+            plain(
+                "midwatch_api_logins_failed_total", "Requests of those who may not send them.",
+                .loginsFailed),
             plain("midwatch_api_streams_opened_total", "Event streams opened.", .streamsOpened),
             plain(
                 "midwatch_api_streams_refused_total", "Event streams refused: too many were open.",

@@ -125,6 +125,11 @@ package struct OperatorClient: Sendable {
             try self.get("/v1/events" + Self.query([("after", "\(after)"), ("limit", "\(limit)")])))
     }
 
+    /// The last input that listeners refused, newest first.
+    package func rejects(limit: Int) throws(ClientError) -> PageView<RejectView> {
+        try self.view(try self.get("/v1/ingest/rejects" + Self.query([("limit", "\(limit)")])))
+    }
+
     /// Follows the ledger until `onEvent` returns false, the daemon stops, or the link breaks.
     ///
     /// `last` is the number of the last event seen; nil begins with the next one. It is kept up to

@@ -24,6 +24,10 @@ package struct AlarmView: OperatorView {
     package var heldSince: WallInstant?
     package var ackBy = ""
     package var ackComment = ""
+    /// When the acknowledgement was decided.
+    package var ackAt: WallInstant?
+    /// From where it came, as the ledger has it.
+    package var ackOrigin = ""
     /// Value that raised the alarm.
     package var triggerValue: Double?
     package var setpoint: Double?
@@ -67,6 +71,8 @@ package struct AlarmView: OperatorView {
             json.fieldIfPresent("heldSince", self.heldSince)
             json.field("ackBy", self.ackBy)
             json.field("ackComment", self.ackComment)
+            json.fieldIfPresent("ackAt", self.ackAt?.rfc3339)
+            json.field("ackOrigin", self.ackOrigin)
             json.fieldIfPresent("triggerValue", self.triggerValue)
             json.fieldIfPresent("setpoint", self.setpoint)
             json.fieldIfPresent("worstValue", self.worstValue)
@@ -96,6 +102,8 @@ package struct AlarmView: OperatorView {
         self.heldSince = try reader.wallIfPresent("heldSince")
         self.ackBy = try reader.text("ackBy")
         self.ackComment = try reader.text("ackComment")
+        self.ackAt = try reader.wallIfPresent("ackAt")
+        self.ackOrigin = try reader.textIfPresent("ackOrigin") ?? ""
         self.triggerValue = try reader.numberIfPresent("triggerValue")
         self.setpoint = try reader.numberIfPresent("setpoint")
         self.worstValue = try reader.numberIfPresent("worstValue")

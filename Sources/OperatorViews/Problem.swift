@@ -20,6 +20,7 @@ package struct Problem: OperatorView, Error {
         case timedOut = "timed-out"
         case tooManySubscribers = "too-many-subscribers"
         case notReady = "not-ready"
+        case filesNotAnswering = "files-not-answering"
         case internalError = "internal-error"
 
         /// Status code of the response (RFC 9110, section 15).
@@ -35,7 +36,7 @@ package struct Problem: OperatorView, Error {
             case .unsupportedMediaType: 415
             case .refused: 422
             case .internalError: 500
-            case .tooManySubscribers, .notReady: 503
+            case .tooManySubscribers, .notReady, .filesNotAnswering: 503
             case .timedOut: 504
             }
         }
@@ -57,6 +58,7 @@ package struct Problem: OperatorView, Error {
             case .timedOut: "The engine did not answer in time"
             case .tooManySubscribers: "Too many event streams are open"
             case .notReady: "Midwatch is not ready"
+            case .filesNotAnswering: "The disk does not answer"
             case .internalError: "Midwatch failed to answer"
             }
         }

@@ -111,8 +111,11 @@ package struct TextFilter: Sendable {
 }
 
 extension SensorView {
-    /// The order of attention: alarms by state and priority, then silence, then quality, then path.
+    /// The order of attention: alarms by state and priority, then silence, then quality, then path;
+    /// sensors about Midwatch itself come last.
     package static func isWorse(_ a: SensorView, _ b: SensorView) -> Bool {
+        let (isOwnA, isOwnB) = (OwnPath.isOwn(a.path), OwnPath.isOwn(b.path))
+        if isOwnA != isOwnB { return isOwnB }
         let keyA = a.attentionKey
         let keyB = b.attentionKey
         return keyA == keyB ? a.path < b.path : keyA < keyB

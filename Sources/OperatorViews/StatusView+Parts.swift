@@ -220,6 +220,8 @@ package struct ArchiveView: OperatorView {
 /// The disk that holds the journal.
 package struct DiskView: OperatorView {
     package var bytesFree: UInt64 = 0
+    /// Since the disk said so: one that hangs says nothing; nil: it never did.
+    package var ageNanoseconds: UInt64?
     /// At the present rate, until retention must give something up; nil: it never fills.
     package var timeToFullSeconds: UInt64?
 
@@ -228,6 +230,7 @@ package struct DiskView: OperatorView {
     package func encode(to json: inout JSONWriter) {
         json.object { json in
             json.field("bytesFree", self.bytesFree)
+            json.fieldIfPresent("ageNanoseconds", self.ageNanoseconds)
             json.fieldIfPresent("timeToFullSeconds", self.timeToFullSeconds)
         }
     }
@@ -235,6 +238,7 @@ package struct DiskView: OperatorView {
     package init(json: JSONValue) throws(ViewError) {
         let reader = try ViewReader(json, place: "disk")
         self.bytesFree = try reader.integer("bytesFree")
+        self.ageNanoseconds = try reader.integerIfPresent("ageNanoseconds")
         self.timeToFullSeconds = try reader.integerIfPresent("timeToFullSeconds")
     }
 }

@@ -4,10 +4,10 @@ internal import CLinux
 internal import Glibc
 package import MidwatchModel
 
-/// Pictures of the engine's state as files: `<n, 20 digits>.checkpoint` in one folder.
+/// Pictures of a state at a position (the engine's, the MQTT sessions') as files: `<n, 20 digits>.checkpoint` in one folder.
 ///
 /// Eight bytes of magic, CRC-32C of the rest, the journal's identity as 36 bytes of text, the
-/// engine's own bytes. A file is replaced by rename; the last `keptCount` stay, so that a damaged
+/// picture's own bytes. A file is replaced by rename; the last `keptCount` stay, so that a damaged
 /// one falls back to the one before it. Each names its journal: indexes mean nothing in another.
 package enum CheckpointFile {
     package static let keptCount = 3

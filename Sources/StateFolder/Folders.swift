@@ -26,6 +26,7 @@ package struct Folders: Sendable {
     package var ledger: String { "\(self.state)/ledger" }
     package var accessLog: String { "\(self.state)/access" }
     package var checkpoints: String { "\(self.state)/checkpoints" }
+    package var sessions: String { "\(self.state)/sessions" }
     package var revisions: String { "\(self.state)/revisions" }
     package var outbox: String { "\(self.state)/outbox.sqlite" }
     package var archive: String { "\(self.state)/archive.sqlite" }
@@ -34,7 +35,7 @@ package struct Folders: Sendable {
     package func make() throws {
         for folder in [
             self.state, self.run, self.journal, self.ledger, self.accessLog, self.checkpoints,
-            self.revisions,
+            self.sessions, self.revisions,
         ] {
             try FileBytes.makeFolder(folder)
         }

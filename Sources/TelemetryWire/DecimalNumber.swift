@@ -21,7 +21,7 @@ struct DecimalNumber: Sendable, BitwiseCopyable {
     private(set) var end = 0
     /// Digits as one integer, meaningful while `isTruncated` is false.
     private(set) var significand: UInt64 = 0
-    private var exponent = 0
+    private(set) var exponent = 0
     private(set) var isNegative = false
     /// No point and no exponent were written.
     private(set) var isInteger = true
@@ -204,7 +204,7 @@ struct DecimalNumber: Sendable, BitwiseCopyable {
 
     /// 10^exponent for 0 to 19.
     @_noLocks
-    private static func integerPowerOfTen(_ exponent: Int) -> UInt64 {
+    static func integerPowerOfTen(_ exponent: Int) -> UInt64 {
         switch exponent {
         case 0: 1
         case 1: 10

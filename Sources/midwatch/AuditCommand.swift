@@ -36,19 +36,32 @@ struct AuditCommand: ParsableCommand {
             let folders = try self.state.folders(reading: "ledger") { $0.ledger }
             let ledger = try self.verify(folders.ledger)
             let accessLog = try self.verify(folders.accessLog)
-            let isWhole = ledger.isWhole && accessLog.isWhole
+            let anchors = AccessLogAnchors(
+                ledger: folders.ledger, accessLog: folders.accessLog)
+            let isWhole = ledger.isWhole && accessLog.isWhole && anchors.fault == nil
             if self.state.json {
                 var json = JSONWriter()
                 json.object { json in
                     json.field("state", self.state.directory)
                     json.field("ok", isWhole)
                     json.objectField("ledger") { Self.write(ledger, to: &$0) }
-                    json.objectField("accessLog") { Self.write(accessLog, to: &$0) }
+                    json.objectField("accessLog") { json in
+                        Self.write(accessLog, to: &json)
+                        json.field("anchorsFound", anchors.checkedCount)
+                        if let fault = anchors.fault {
+                            json.field("anchorBroken", fault.record)
+                        }
+                    }
                 }
                 CommandOutput.line(json.text)
             } else {
                 Self.tell(ledger, name: "ledger", path: folders.ledger)
                 Self.tell(accessLog, name: "access log", path: folders.accessLog)
+                if let fault = anchors.fault {
+                    CommandOutput.line(
+                        TerminalText.clean(
+                            "access log: BROKEN at record \(fault.record): \(fault.reason)"))
+                }
             }
             if !isWhole { throw ExitCode.failure }
         }

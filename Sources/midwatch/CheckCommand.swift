@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AccessControl
 internal import ArgumentParser
 internal import JSONText
 internal import MidwatchConfiguration
 internal import OperatorConsole
+internal import StateFolder
 
 /// The command `midwatch check`.
 struct CheckCommand: ParsableCommand {
@@ -11,7 +13,8 @@ struct CheckCommand: ParsableCommand {
         commandName: "check", abstract: "Checks a configuration file without starting anything.",
         discussion: """
             Prints one line for each thing to say, FILE:LINE:COLUMN: KEY: what was found and what \
-            to write instead.
+            to write instead. Password files, access files and certificates that it names are \
+            read too.
 
             EXIT CODES:
               0  the daemon would start with it
@@ -38,11 +41,17 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let result = MidwatchConfiguration.load(path: self.path, isStrict: self.strict)
-        let isRefused = result.configuration == nil || !result.errors.isEmpty
+        let files = result.configuration.map(Self.checkFiles) ?? []
+        let isRefused =
+            result.configuration == nil || !result.errors.isEmpty || files.contains { $0.isError }
         if self.json {
-            self.printJSON(result, isRefused: isRefused)
+            self.printJSON(result, files, isRefused: isRefused)
         } else {
             for line in result.report { CommandOutput.line(TerminalText.clean(line)) }
+            for issue in files {
+                let kind = issue.isError ? "error" : "warning"
+                CommandOutput.line(TerminalText.clean("\(kind): \(issue)"))
+            }
             if let configuration = result.configuration, !isRefused {
                 CommandOutput.line(
                     TerminalText.clean(Self.summary(configuration, path: self.path)))
@@ -59,7 +68,46 @@ struct CheckCommand: ParsableCommand {
             + "\(configuration.alerts.endpoints.count) alert endpoints"
     }
 
-    private func printJSON(_ result: ConfigurationResult, isRefused: Bool) {
+    /// Reads the files that secure the MQTT listeners.
+    private static func checkFiles(_ configuration: MidwatchConfiguration) -> [AccessFileIssue] {
+        var issues: [AccessFileIssue] = []
+        func check(_ path: String?, _ parse: ([UInt8]) -> [AccessFileIssue]) {
+            guard let path else { return }
+            guard let bytes = FileBytes.read(path) else {
+                issues.append(
+                    AccessFileIssue(
+                        file: path, line: 0, message: "cannot be read; make it, or remove the key",
+                        isError: true))
+                return
+            }
+            issues += parse(bytes)
+        }
+        for security in configuration.ingest.mqtt.map(\.security) {
+            check(security.passwordFile) {
+                PasswordFile.parse($0, file: security.passwordFile ?? "").issues
+            }
+            check(security.accessFile) {
+                AccessRules.parse($0, file: security.accessFile ?? "").issues
+            }
+            for path in [security.tls?.certificate, security.tls?.key, security.tls?.clientCA] {
+                check(path) { bytes in
+                    let isPEM = String(decoding: bytes, as: UTF8.self).contains("-----BEGIN ")
+                    return isPEM
+                        ? []
+                        : [
+                            AccessFileIssue(
+                                file: path ?? "", line: 0,
+                                message: "not in PEM form; convert it with openssl", isError: true)
+                        ]
+                }
+            }
+        }
+        return issues
+    }
+
+    private func printJSON(
+        _ result: ConfigurationResult, _ files: [AccessFileIssue], isRefused: Bool
+    ) {
         var json = JSONWriter()
         json.object { json in
             json.field("file", self.path)
@@ -75,6 +123,16 @@ struct CheckCommand: ParsableCommand {
                             json.field("key", issue.key)
                             json.field("message", issue.message)
                         }
+                    }
+                }
+            }
+            json.arrayField("files") { json in
+                for issue in files {
+                    json.object { json in
+                        json.field("file", issue.file)
+                        json.field("refused", issue.isError)
+                        json.field("line", issue.line)
+                        json.field("message", issue.message)
                     }
                 }
             }

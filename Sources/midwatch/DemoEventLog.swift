@@ -42,19 +42,22 @@ struct DemoEventLog {
             let alarm = body["alarm"]?.string
         else { return }
         let word: String
+        // The counts are of the plant; an alarm about the monitor itself is shown all the same.
+        let count: UInt64 = OwnPath.isOwn(path) ? 0 : 1
         switch kind {
         case "alarmRaised":
             word = "RAISED  "
-            self.raised += 1
-            if self.first == nil, let at = WallInstant(rfc3339: body["at"]?.string ?? "") {
+            self.raised += count
+            if count > 0, self.first == nil, let at = WallInstant(rfc3339: body["at"]?.string ?? "")
+            {
                 self.first = (path, body["decision"]?.string ?? "", at)
             }
         case "alarmReturned":
             word = "returned"
-            self.returned += 1
+            self.returned += count
         case "alarmAcknowledged":
             word = "acked   "
-            self.acknowledged += 1
+            self.acknowledged += count
         default: return
         }
         guard !self.isQuiet else { return }

@@ -18,6 +18,8 @@ struct MidwatchCommand: ParsableCommand {
               midwatch events --follow
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
+              midwatch ingest rejects            what sensors sent that was refused
+              midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
 
             EXIT CODES:
@@ -32,7 +34,8 @@ struct MidwatchCommand: ParsableCommand {
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
-            AuditCommand.self, ReplayCommand.self, MigrateCommand.self,
+            AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
+            IngestCommand.self, PasswdCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -17,6 +17,7 @@ struct SensorsCommand: ParsableCommand {
               midwatch sensors --worst            what needs attention first
               midwatch sensors 'tunnel/+/co'      by template, as in MQTT
               midwatch sensors fan --freshness stale
+              midwatch sensors --own              those about Midwatch itself as well, last
             """)
 
     @OptionGroup var daemon: DaemonOptions
@@ -30,15 +31,22 @@ struct SensorsCommand: ParsableCommand {
     @Flag(help: "The worst first instead of by path; at most 1,000.")
     var worst = false
 
+    @Flag(help: "Also the sensors about Midwatch itself, midwatch/…, behind the others.")
+    var own = false
+
     func run() throws {
         var query = SensorQuery(limit: 1_000)
         query.filter = self.filter ?? ""
         query.freshness = self.freshness?.freshness
         let wantsWorst = self.worst
         if wantsWorst { query.order = .worst }
-        let sensors = try self.daemon.perform { client throws(ClientError) in
+        let found = try self.daemon.perform { client throws(ClientError) in
             wantsWorst ? try client.sensors(query).items : try client.allSensors(query)
         }
+        let wantsOwn = self.own || query.filter.hasPrefix(OwnPath.root)
+        let sensors =
+            found.filter { !OwnPath.isOwn($0.path) }
+            + (wantsOwn ? found.filter { OwnPath.isOwn($0.path) } : [])
         if self.daemon.json {
             self.daemon.printJSON(PageView(items: sensors))
         } else {

@@ -59,7 +59,7 @@ struct SimulateCommand: ParsableCommand {
     @Flag(inversion: .prefixedNo, help: "UDP: segmentation offload, many datagrams a call.")
     var gso = true
 
-    @Option(help: "MQTT: quality of service, 0 or 1.")
+    @Option(help: "MQTT: quality of service, 0, 1 or 2.")
     var qos = 1
 
     @Option(help: "MQTT: connections.")
@@ -112,7 +112,7 @@ struct SimulateCommand: ParsableCommand {
         guard (self.seconds ?? 1) > 0, (self.seconds ?? 1) <= 1e8 else {
             throw ValidationError("--seconds: more than 0")
         }
-        guard self.qos == 0 || self.qos == 1 else { throw ValidationError("--qos: 0 or 1") }
+        guard (0...2).contains(self.qos) else { throw ValidationError("--qos: 0, 1 or 2") }
         guard self.protocolVersion == "5" || self.protocolVersion == "3.1.1" else {
             throw ValidationError("--version: 3.1.1 or 5")
         }
@@ -223,7 +223,8 @@ struct SimulateCommand: ParsableCommand {
             load: plant.map { .plant($0, .number) } ?? .pattern(sensorsPerClient: each))
         settings.connections = self.connections
         settings.version = self.protocolVersion == "5" ? .v5 : .v311
-        settings.isAcknowledged = self.qos == 1
+        settings.isAcknowledged = self.qos > 0
+        settings.isExactlyOnce = self.qos == 2
         settings.window = self.window
         settings.rate = self.rate
         settings.messagesMax = self.count ?? 0
@@ -238,7 +239,7 @@ struct SimulateCommand: ParsableCommand {
             signals, sent: { sender.sentCount }, acknowledged: { sender.acknowledgedCount },
             stop: { sender.stop() })
         let report = sender.join()
-        SimulationReport(mqtt: report, isAcknowledged: self.qos == 1).print(json: self.json)
+        SimulationReport(mqtt: report, isAcknowledged: self.qos > 0).print(json: self.json)
         if let path = self.ackedOut { try report.record.write(to: path) }
         if report.sent == 0 || report.unacknowledged > 0 || report.refused > 0
             || self.count.map({ report.sent < $0 }) == true

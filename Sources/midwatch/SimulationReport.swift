@@ -8,7 +8,7 @@ struct SimulationReport {
     private var fields: [(name: String, value: UInt64)]
     private let seconds: Double
     private let sent: UInt64
-    private var latency: LatencyHistogram?
+    private var latency: FleetLatency?
 
     init(udp report: UDPFleetReport) {
         self.sent = report.readings

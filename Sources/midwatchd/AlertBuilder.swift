@@ -38,6 +38,7 @@ struct AlertBuilder: Sendable {
         var json = JSONWriter(reservingBytes: 2_048)
         json.object { json in
             json.field("alarmID", alarmID)
+            json.field("aboutMonitor", OwnPath.isOwn(path))
             json.field("message", Self.message(record, declaration, path: path, kind: kind))
             self.writeFacts(record, declaration, to: &json)
             self.writeGuidance(
@@ -56,7 +57,7 @@ struct AlertBuilder: Sendable {
             json.field("recorded", isRecorded)
         }
         return Alert(
-            id: "alert_\(id.position.epoch)_\(id.position.n)_\(id.ordinal)",
+            id: Self.alertID(id),
             alarmKey: Self.key(alarmID), alarmID: alarmID,
             sequence: id.position.n << 12 | UInt64(min(id.ordinal, 4_095)), priority: priority,
             type: type,
@@ -161,6 +162,11 @@ struct AlertBuilder: Sendable {
         case "alarmAcknowledged": "alarm.acknowledged"
         default: nil
         }
+    }
+
+    /// The id of a decision's alert.
+    static func alertID(_ id: DecisionID) -> String {
+        "alert_\(id.position.epoch)_\(id.position.n)_\(id.ordinal)"
     }
 
     /// At most four significant decimals, for sentences.

@@ -16,49 +16,68 @@ struct EndpointError: Error, CustomStringConvertible {
 /// From the configuration's endpoints and routes to delivery.
 enum AlertWiring {
     static func delivery(
-        _ configuration: MidwatchConfiguration, outboxPath: String, clock: EngineClock,
-        progress: StageProgress, logger: Logger, outcomes: OutcomeLog
+        _ configuration: MidwatchConfiguration, keys: EndpointKeys, outboxPath: String,
+        clock: EngineClock, progress: StageProgress, logger: Logger, outcomes: OutcomeLog
     ) throws -> AlertDelivery {
         let routes = configuration.alerts.routes
-        let endpoints = try configuration.alerts.endpoints.map { try Self.endpoint($0, routes) }
+        let endpoints = try configuration.alerts.endpoints.map {
+            try Self.endpoint($0, routes, keys)
+        }
         return AlertDelivery(
             configuration: DeliveryConfiguration(
                 endpoints: endpoints, outboxPath: outboxPath,
                 seed: UInt64(bitPattern: EngineClock.wall().nanoseconds)),
-            transport: try HTTPWebhookTransport(endpoints: endpoints),
+            transport: HTTPWebhookTransport(endpoints: endpoints),
             clock: DeliveryClock(monotonic: { clock.now() }, wall: { EngineClock.wall() }),
             progress: progress, logger: logger, outcomes: { outcomes.note($0) })
     }
 
     private static func endpoint(
-        _ endpoint: AlertEndpointConfiguration, _ routes: [AlertRouteConfiguration]
+        _ endpoint: AlertEndpointConfiguration, _ routes: [AlertRouteConfiguration],
+        _ keys: EndpointKeys
     ) throws -> EndpointConfiguration {
-        var secrets: [WebhookSecret] = []
-        for reference in endpoint.secrets {
-            guard let secret = WebhookSecret(try reference.resolve()) else {
-                throw EndpointError(
-                    endpoint: endpoint.name,
-                    reason: "\(reference) holds no whsec_ secret of 24 to 64 bytes in base64")
-            }
-            secrets.append(secret)
-        }
         let address: EndpointAddress
         do throws(EndpointAddress.Refusal) {
             address = try EndpointAddress(endpoint.url)
         } catch {
             throw EndpointError(endpoint: endpoint.name, reason: error.rawValue)
         }
+        let name = endpoint.name
         var result = EndpointConfiguration(
-            name: endpoint.name, address: address, signer: WebhookSigner(secrets: secrets))
+            name: name, address: address, signingWith: { keys.signer(of: name) })
         result.concurrency = endpoint.inFlightMax
         result.authorityFile = endpoint.caFile
-        let name = endpoint.name
-        let mine = routes.filter { $0.endpoints.contains(name) }
-        result.accepts = { alert in
-            guard let colon = alert.alarmID.lastIndex(of: ":") else { return true }
-            let path = String(alert.alarmID[..<colon])
-            return mine.contains { $0.matches(path: path, priority: alert.priority) }
-        }
+        let routing = AlertRouting(routes: routes, endpoint: name)
+        result.accepts = { routing.takes(alarmID: $0.alarmID, priority: $0.priority) }
         return result
+    }
+}
+
+/// Which alerts go to one endpoint.
+struct AlertRouting: Sendable {
+    private let routes: [AlertRouteConfiguration]
+    private let mine: [AlertRouteConfiguration]
+
+    init(routes: [AlertRouteConfiguration], endpoint: String) {
+        self.routes = routes
+        self.mine = routes.filter { $0.endpoints.contains(endpoint) }
+    }
+
+    /// Whether the alert goes here: a route to this endpoint fits it.
+    ///
+    /// A site that routes by the paths of its plant names no path of Midwatch's own. So that nobody
+    /// is left untold that the monitor is ill, an alert about Midwatch itself that no route's paths
+    /// fit goes to every endpoint of a route for its priority.
+    func takes(alarmID: String, priority: AlarmPriority) -> Bool {
+        guard let colon = alarmID.lastIndex(of: ":") else { return true }
+        let path = String(alarmID[..<colon])
+        if self.mine.contains(where: { $0.matches(path: path, priority: priority) }) {
+            return true
+        }
+        guard OwnPath.isOwn(path) else { return false }
+        let isNamed = self.routes.contains { route in
+            route.paths.contains { PathTemplate.matches($0, path) }
+        }
+        return !isNamed && self.mine.contains { $0.priorities.contains(priority) }
     }
 }

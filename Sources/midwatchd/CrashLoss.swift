@@ -39,7 +39,8 @@ struct CrashLoss: Equatable, Sendable {
             from: run.durableThrough, below: nextN, onEvent: { _ in }
         ) { slot, _, epoch in
             if epoch == run.epoch, slot.kindRaw == SlotKind.reading.rawValue,
-                !slot.flags.contains(.canary)
+                !slot.flags.contains(.canary),
+                slot.criticalityRaw != SensorCriticality.own.rawValue
             {
                 held += 1
             }

@@ -15,6 +15,8 @@ import Synchronization
 final class EngineLoop: Sendable {
     /// Lateness of the loop that is told to the engine as our own lag.
     static let lagMinNanoseconds: UInt64 = 50_000_000
+    /// Lateness below it is not noted.
+    private static let latenessMinNanoseconds: UInt64 = 1_000_000
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
     private static let batchMax = 256
@@ -28,12 +30,15 @@ final class EngineLoop: Sendable {
     private let clock: EngineClock
     private let progress: StageProgress
     private let checkpoints: CheckpointWriter
+    private let latency: LatencyHistogram
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
+    private let worstLateness = Atomic<UInt64>(0)
 
     init(
         ring: ReadingRing, staging: JournalStaging, gate: EffectGate, live: LiveState,
-        clock: EngineClock, progress: StageProgress, checkpoints: CheckpointWriter
+        clock: EngineClock, progress: StageProgress, checkpoints: CheckpointWriter,
+        latency: LatencyHistogram
     ) {
         self.ring = ring
         self.staging = staging
@@ -42,10 +47,22 @@ final class EngineLoop: Sendable {
         self.clock = clock
         self.progress = progress
         self.checkpoints = checkpoints
+        self.latency = latency
     }
 
     /// Ticks that were more than `lagMinNanoseconds` late.
     var tickSlipCount: UInt64 { self.slips.load(ordering: .relaxed) }
+
+    /// The worst lateness since the last call: of the loop itself, or of a record that waited for it.
+    ///
+    /// Any thread, one at a time.
+    func takeWorstLateness() -> UInt64 { self.worstLateness.exchange(0, ordering: .relaxed) }
+
+    private func note(lateness: UInt64) {
+        // Less is no lateness that anyone could notice, and the exchange costs.
+        guard lateness >= Self.latenessMinNanoseconds else { return }
+        self.worstLateness.max(lateness, ordering: .relaxed)
+    }
 
     func requestStop() {
         self.stop.set()
@@ -66,13 +83,16 @@ final class EngineLoop: Sendable {
         /// When the next turn should begin at the latest, if this thread gets its time.
         var expectedBy = MonotonicInstant.distantFuture
         var namesChanged = true
+        /// Readings of the batch before this turn, and when the first of them arrived.
+        var readings: UInt64 = 0
+        var firstArrival = MonotonicInstant.zero
         var epoch: UInt32 = 0
 
         /// Keeps count of control records, which may stand in the ring in part.
         mutating func follow(_ slot: Slot) {
             switch slot.kind {
             case .continuation: self.continuationsDue -= self.continuationsDue > 0 ? 1 : 0
-            case .registerSensor, .registerSource, .command, .configuration:
+            case .registerSensor, .registerSource, .command, .configuration, .sessionBegin:
                 let bytes = min(slot.payloadHash, UInt64(SystemLimits.controlPayloadBytesMax))
                 self.continuationsDue = ControlRecord.slotCount(payloadBytes: Int(bytes)) - 1
             default: break
@@ -98,11 +118,16 @@ final class EngineLoop: Sendable {
         while true {
             self.progress.beat()
             let now = self.clock.now()
+            if turn.readings > 0 {
+                self.latency.record(from: turn.firstArrival, to: now, count: turn.readings)
+                turn.readings = 0
+            }
             self.tick(&engine, &turn, now: now)
             let count = reader.available(max: Self.batchMax)
             if count > 0 {
                 self.progress.setBacklog(UInt64(count))
                 self.progress.attempt()
+                self.note(lateness: now.nanosecondsSince(reader.slot(0).arrival))
                 self.evaluate(&engine, reader, count, &turn)
                 reader.release(count)
                 if now.nanosecondsSince(turn.lastPublish) >= Self.publishNanoseconds {
@@ -135,6 +160,7 @@ final class EngineLoop: Sendable {
     private func tick(_ engine: inout AlarmEngine, _ turn: inout Turn, now: MonotonicInstant) {
         let lateness = now.nanosecondsSince(turn.expectedBy)
         turn.expectedBy = now
+        self.note(lateness: lateness)
         if lateness >= Self.lagMinNanoseconds {
             self.slips.wrappingAdd(1, ordering: .relaxed)
             turn.owedLag = max(turn.owedLag, lateness)
@@ -164,6 +190,8 @@ final class EngineLoop: Sendable {
             let n = reader.next &+ UInt64(offset)
             engine.apply(slot, n: n)
             if slot.kindRaw == SlotKind.reading.rawValue {
+                if turn.readings == 0 { turn.firstArrival = slot.arrival }
+                turn.readings &+= 1
                 turn.dirty.insert(slot.sensor.rawValue)
             } else {
                 if slot.kindRaw == SlotKind.tick.rawValue { turn.tickInFlight = false }
@@ -182,7 +210,9 @@ final class EngineLoop: Sendable {
             if decision.kind == .alarmAcknowledged, let command = engine.lastCommand,
                 let alarm = engine.alarmIndex(decision.alarm, of: Int(decision.sensor.rawValue))
             {
-                self.live.note(command, acknowledged: alarm, activation: decision.activation)
+                self.live.note(
+                    command, acknowledged: alarm, activation: decision.activation,
+                    at: decision.wall)
             }
             if decision.kind == .configurationApplied {
                 self.live.publishRules(engine.ruleBook)

@@ -41,11 +41,17 @@ final class Housekeeper: Sendable {
     private let stop = StopFlag()
     private let pause = WakeWord()
     private let diskPause = WakeWord()
+    private let worstStep = Atomic<UInt64>(0)
 
     init(_ parts: Parts, logger: Logger) {
         self.parts = parts
         self.logger = logger
     }
+
+    /// The largest step of the wall clock since the last call, in nanoseconds.
+    ///
+    /// Any thread, one at a time.
+    func takeWorstStep() -> UInt64 { self.worstStep.exchange(0, ordering: .relaxed) }
 
     func start() -> [LoopThread] {
         [
@@ -134,6 +140,7 @@ final class Housekeeper: Sendable {
             step.sourceTime = wall.nanoseconds
             // No place now: the step is said with the next anchor.
             guard self.parts.ring.offer(step, criticality: .own) != .ringFull else { return }
+            self.worstStep.max((offset &- before).magnitude, ordering: .relaxed)
             self.logger.warning(
                 "the wall clock was set",
                 metadata: ["clock.step.nanoseconds": "\(offset &- before)"])

@@ -20,7 +20,12 @@ final class JournalLoop: Sendable {
         var gaps: [Range<UInt64>] = []
         /// Readings that await an acknowledgement are not taken: staging fills.
         var isHoldingAcknowledged = false
+        /// When what is staged arrived.
+        var marks = LatencyMarks(capacity: JournalLoop.markCountMax)
     }
+
+    /// Batches whose way to the disk is timed apart.
+    private static let markCountMax = 4_096
 
     private let ring: ReadingRing
     private let staging: JournalStaging
@@ -32,6 +37,8 @@ final class JournalLoop: Sendable {
     private let path: @Sendable (SensorIndex) -> String
     private let durable: @Sendable (_ readingCount: UInt64, _ through: UInt64) -> Void
     private let drain: Mutex<Drain>
+    private let latency: LatencyHistogram
+    private let archiving: ArchiveLatency
     private let logger: Logger
     private let stop = StopFlag()
     private let modeWord = Atomic<UInt8>(0)
@@ -45,8 +52,8 @@ final class JournalLoop: Sendable {
     init(
         ring: ReadingRing, staging: JournalStaging, committer: JournalCommitter,
         watermark: DurableWatermark, clock: EngineClock, progress: StageProgress,
-        syncIntervalNanoseconds: UInt64, logger: Logger,
-        path: @escaping @Sendable (SensorIndex) -> String,
+        syncIntervalNanoseconds: UInt64, latency: LatencyHistogram, archiving: ArchiveLatency,
+        logger: Logger, path: @escaping @Sendable (SensorIndex) -> String,
         durable: @escaping @Sendable (_ readingCount: UInt64, _ through: UInt64) -> Void
     ) {
         self.ring = ring
@@ -59,6 +66,8 @@ final class JournalLoop: Sendable {
         self.path = path
         self.durable = durable
         self.drain = Mutex(Drain(reader: ring.reader(.journal)))
+        self.latency = latency
+        self.archiving = archiving
         self.logger = logger
     }
 
@@ -143,6 +152,14 @@ final class JournalLoop: Sendable {
         if outcome.recordCount > 0 { self.durable(readings, outcome.durableThrough) }
         if outcome.durableThrough > self.watermark.through {
             self.watermark.advance(to: outcome.durableThrough)
+            let durableAt = self.clock.now()
+            self.drain.withLock {
+                $0.marks.settle(
+                    through: outcome.durableThrough - 1, now: durableAt, in: self.latency)
+            }
+            self.archiving.durable(
+                through: outcome.durableThrough - 1, now: durableAt,
+                count: UInt64(outcome.recordCount))
         }
         let word: UInt8 =
             switch outcome.mode {
@@ -169,8 +186,15 @@ final class JournalLoop: Sendable {
                 guard available > 0 else { break }
                 let first = drain.reader.next
                 let now = self.clock.now()
+                var arrival = now
                 let outcome = unsafe drain.reader.withRun(available) { run in
-                    unsafe self.staging.append(run, firstN: first, now: now)
+                    unsafe arrival = run[0].arrival
+                    return unsafe self.staging.append(run, firstN: first, now: now)
+                }
+                if outcome.consumedCount > 0 {
+                    drain.marks.add(
+                        through: first &+ UInt64(outcome.consumedCount) &- 1, at: arrival,
+                        count: UInt64(outcome.consumedCount))
                 }
                 drain.reader.release(outcome.consumedCount)
                 moved += outcome.consumedCount

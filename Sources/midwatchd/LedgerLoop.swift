@@ -30,6 +30,7 @@ final class LedgerLoop: Sendable {
     private let clock: EngineClock
     private let progress: StageProgress
     private let logger: Logger
+    private let latency: LatencyHistogram
     private let release: Release
     private let noteWritten: @Sendable (_ through: UInt64) -> Void
     private let stop = StopFlag()
@@ -46,7 +47,8 @@ final class LedgerLoop: Sendable {
     init(
         writer: LedgerWriter, gate: EffectGate, staging: JournalStaging,
         watermark: DurableWatermark, journalMode: @escaping @Sendable () -> JournalMode,
-        clock: EngineClock, progress: StageProgress, logger: Logger, release: @escaping Release,
+        clock: EngineClock, progress: StageProgress, latency: LatencyHistogram, logger: Logger,
+        release: @escaping Release,
         noteWritten: @escaping @Sendable (_ through: UInt64) -> Void
     ) {
         self.writer = writer
@@ -57,12 +59,16 @@ final class LedgerLoop: Sendable {
         self.clock = clock
         self.progress = progress
         self.logger = logger
+        self.latency = latency
         self.release = release
         self.noteWritten = noteWritten
     }
 
     /// Whether the last commit failed: decisions wait in memory.
     var isFailing: Bool { self.failing.load(ordering: .relaxed) }
+
+    /// Records beside decisions that found no place, or that the writer refused.
+    var lostNoteCount: UInt64 { self.lostNotes.load(ordering: .relaxed) }
 
     /// Number of the newest durable record; 0 if there is none.
     var newest: UInt64 { self.written.load(ordering: .acquiring) }
@@ -161,6 +167,8 @@ final class LedgerLoop: Sendable {
         if self.failing.exchange(false, ordering: .relaxed) {
             self.logger.notice("ledger written again")
         }
+        let recordedAt = self.clock.now()
+        for effect in batch { self.latency.record(from: effect.queuedAt, to: recordedAt) }
         if let last = batch.last {
             self.leaving.withLock { _ in
                 for effect in self.gate.confirm(through: last.sequence) {

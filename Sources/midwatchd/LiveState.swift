@@ -12,7 +12,9 @@ final class LiveState: Sendable {
     struct Acknowledgement: Sendable {
         var activation: DecisionID
         var user: String
+        var origin: String
         var comment: String
+        var at: WallInstant
     }
 
     let sensors = LiveTable<LiveSensor>()
@@ -25,6 +27,8 @@ final class LiveState: Sendable {
     private let canary = Atomic<UInt64>(0)
     private let rules: Mutex<RuleBook>
     private let acknowledgements = Mutex<[Int: Acknowledgement]>([:])
+    /// Those of runs before this one, by alarm id.
+    private let remembered = Mutex<[String: Acknowledgement]>([:])
 
     init(rules: RuleBook) { self.rules = Mutex(rules) }
 
@@ -55,10 +59,18 @@ final class LiveState: Sendable {
     }
 
     /// Who acknowledged the current activation of alarm `index`; nil if nobody did.
-    func acknowledgement(of index: Int, activation: DecisionID) -> Acknowledgement? {
-        self.acknowledgements.withLock { $0[index] }.flatMap {
-            $0.activation == activation ? $0 : nil
-        }
+    func acknowledgement(
+        of index: Int, alarmID: String, activation: DecisionID
+    ) -> Acknowledgement? {
+        let known = self.acknowledgements.withLock { $0[index] }
+        if let known, known.activation == activation { return known }
+        let remembered = self.remembered.withLock { $0[alarmID] }
+        return remembered.flatMap { $0.activation == activation ? $0 : nil }
+    }
+
+    /// Takes what the ledger knows of earlier runs.
+    func remember(_ acknowledgements: [String: Acknowledgement]) {
+        self.remembered.withLock { $0 = acknowledgements }
     }
 
     // MARK: Engine thread
@@ -82,10 +94,14 @@ final class LiveState: Sendable {
 
     func publishRules(_ rules: RuleBook) { self.rules.withLock { $0 = rules } }
 
-    func note(_ command: OperatorCommand, acknowledged index: Int, activation: DecisionID) {
+    func note(
+        _ command: OperatorCommand, acknowledged index: Int, activation: DecisionID,
+        at: WallInstant
+    ) {
         self.acknowledgements.withLock {
             $0[index] = Acknowledgement(
-                activation: activation, user: command.user, comment: command.comment)
+                activation: activation, user: command.user, origin: command.origin,
+                comment: command.comment, at: at)
         }
     }
 }

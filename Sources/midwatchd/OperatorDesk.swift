@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlarmEngine
-import AlertDelivery
-import Historian
-import Ingest
-import JSONText
-import Journal
 import MidwatchModel
 import OperatorAPI
 import OperatorViews
 import ReadingRing
 import StateFolder
 import Synchronization
-import Vitals
 
 /// What the operator API asks: answered from the live tables, the ledger and the counters.
 ///
@@ -28,10 +22,12 @@ final class OperatorDesk: OperatorBackend {
         var ring: ReadingRing
         var live: LiveState
         var clock: EngineClock
-        var ledgerFolder: String
+        var events: EventReader
+        var files: FileReadThread
         var report: @Sendable () -> StatusView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
+        var rejects: @Sendable (_ limit: Int) -> [RejectView]
         /// Whether the start is over: sockets open, recovered state shown.
         var isStarted: @Sendable () -> Bool
     }
@@ -40,7 +36,12 @@ final class OperatorDesk: OperatorBackend {
     private let signal = EventSignal()
     private let waiting = Mutex<[UInt64: CheckedContinuation<AckOutcome, Never>]>([:])
 
-    init(_ parts: Parts) { self.parts = parts }
+    private let accounts: AccountNames
+
+    init(_ parts: Parts) {
+        self.parts = parts
+        self.accounts = AccountNames(parts.files.reads)
+    }
 
     // MARK: Called by the daemon
 
@@ -136,19 +137,14 @@ final class OperatorDesk: OperatorBackend {
         if let refusal { continuation.resume(returning: refusal) }
     }
 
-    func events(after: UInt64, limit: Int) async -> [EventView] {
-        let reader = LedgerReader(directory: self.parts.ledgerFolder, fromLine: after + 1)
+    func events(after: UInt64, limit: Int) async throws(Problem) -> [EventView] {
         let newest = self.parts.newestEvent()
-        var events: [EventView] = []
-        while events.count < limit, let line = try? reader.next(through: newest) {
-            guard let body = try? JSONValue(parsing: line.body.span) else { continue }
-            events.append(
-                EventView(
-                    n: line.n,
-                    written: WallInstant(rfc3339: line.written) ?? WallInstant(nanoseconds: 0),
-                    body: body))
+        // Who has everything is answered without a look at the disk.
+        guard after < newest else { return [] }
+        let events = self.parts.events
+        return try await self.parts.files.reads.read {
+            events.events(after: after, through: newest, limit: limit)
         }
-        return events
     }
 
     func newestEvent() async -> UInt64 { self.parts.newestEvent() }
@@ -169,141 +165,8 @@ final class OperatorDesk: OperatorBackend {
     }
 
     func metrics() async -> [MetricSample] { self.parts.metrics() }
-}
 
-/// Makes views of sensors and alarms from one copy of the names and one moment.
-struct Viewer {
-    let paths: [String]
-    private let sources: [String]
-    private let live: LiveState
-    private let rules: RuleBook
-    private let now: MonotonicInstant
+    func accountName(uid: UInt32) async -> String { await self.accounts.name(uid: uid) }
 
-    init(_ parts: OperatorDesk.Parts) {
-        self.init(live: parts.live, now: parts.clock.now())
-    }
-
-    init(live: LiveState, now: MonotonicInstant) {
-        self.paths = live.paths
-        self.sources = live.sourceNames
-        self.live = live
-        self.rules = live.ruleBook
-        self.now = now
-    }
-
-    func sensor(_ index: Int) -> SensorView? {
-        guard index < self.paths.count, let live = self.live.sensors.read(index) else { return nil }
-        let path = self.paths[index]
-        guard !Revisions.isCanary(path) else { return nil }
-        let declaration = self.rules.declaration(for: path)
-        var view = SensorView(
-            path: path, index: UInt32(index), freshness: live.freshness,
-            deadlineNanoseconds: live.deadlineNanoseconds)
-        view.title = declaration.title
-        view.unit = declaration.unit
-        let wasHeard = live.lastArrival != .zero
-        let value = Self.number(live.valueBits, live.valueKind)
-        view.value = wasHeard && value.isFinite ? value : nil
-        view.valueKind = live.valueKind
-        view.quality = live.quality
-        view.statusCode = Self.statusCode(live, wasHeard: wasHeard)
-        view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
-        view.ageNanoseconds = wasHeard ? self.age(of: live) : nil
-        view.supervision = live.supervision
-        view.criticality = declaration.effectiveCriticality
-        view.sourceTime =
-            live.lastSourceTime == Slot.noSourceTime
-            ? nil : WallInstant(nanoseconds: live.lastSourceTime)
-        view.sourceTimeStatus = live.sourceTimeStatus
-        view.arrivalTime = wasHeard ? live.lastArrivalWall : nil
-        let source = Int(live.source.rawValue)
-        view.source = wasHeard && source < self.sources.count ? self.sources[source] : ""
-        view.backlogCount = live.backlogCount
-        view.declared = live.isDeclared
-        view.readingsCount = live.readingCount
-        let limits = LimitsView(
-            lowLow: declaration.lowLow?.setpoint, low: declaration.low?.setpoint,
-            high: declaration.high?.setpoint, highHigh: declaration.highHigh?.setpoint)
-        view.limits = limits == LimitsView() ? nil : limits
-        if live.hasActiveAlarm {
-            view.alarm = AlarmMark(state: live.alarmState, priority: live.alarmPriority)
-        }
-        return view
-    }
-
-    func alarm(_ index: Int) -> AlarmView? {
-        guard let live = self.live.alarms.read(index), !live.isRetired else { return nil }
-        let sensor = Int(live.sensor.rawValue)
-        guard sensor < self.paths.count, let state = self.live.sensors.read(sensor) else {
-            return nil
-        }
-        let path = self.paths[sensor]
-        let declaration = self.rules.declaration(for: path)
-        var view = AlarmView(
-            alarmID: "\(path):\(self.rules.alarmName(live.kind, rule: live.rule))",
-            activation: live.activation == .none ? "" : live.activation.description, path: path,
-            kind: live.kind.word, state: live.state, priority: live.priority)
-        view.conditionResult = live.result
-        let wasRaised = live.activationCount > 0
-        view.raisedAt = wasRaised ? live.raisedAt : nil
-        view.lastTransitionAt = wasRaised ? live.lastTransition : nil
-        view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
-        if let answer = self.live.acknowledgement(of: index, activation: live.activation) {
-            view.ackBy = answer.user
-            view.ackComment = answer.comment
-        }
-        let trigger = Self.number(live.triggerBits, state.valueKind)
-        let current = Self.number(state.valueBits, state.valueKind)
-        switch live.kind {
-        case .lowLow, .low, .high, .highHigh:
-            view.setpoint = live.setpoint
-            view.triggerValue = wasRaised && trigger.isFinite ? trigger : nil
-            view.worstValue = wasRaised && live.worst.isFinite ? live.worst : nil
-        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
-            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
-            .expression:
-            break
-        }
-        view.currentValue = state.lastArrival != .zero && current.isFinite ? current : nil
-        view.unit = declaration.unit
-        view.title = declaration.title
-        let texts = self.rules.rationalization(
-            of: self.rules.alarmName(live.kind, rule: live.rule), declaration)
-        view.consequence = texts.consequence
-        view.operatorAction = texts.operatorAction
-        view.firstChecks = texts.firstChecks
-        view.timeToRespondSeconds = texts.timeToRespondSeconds
-        view.runbook = texts.runbook
-        view.activationCount = live.activationCount
-        return view
-    }
-
-    /// Age of the last reading: engine time, or the calendar where that says more.
-    ///
-    /// Engine time stands still while Midwatch is down; the age that a person sees must not.
-    private func age(of live: LiveSensor) -> UInt64 {
-        let engine = self.now.nanosecondsSince(live.lastArrival)
-        guard live.lastArrivalWall.nanoseconds != 0, live.freshness != .fresh else { return engine }
-        let wall = EngineClock.wall().nanoseconds &- live.lastArrivalWall.nanoseconds
-        return max(engine, UInt64(clamping: wall))
-    }
-
-    private static func number(_ bits: UInt64, _ kind: ValueKind) -> Double {
-        switch kind {
-        case .float64: Double(bitPattern: bits)
-        case .int64, .mappedState: Double(Int64(bitPattern: bits))
-        case .bool: bits == 0 ? 0 : 1
-        }
-    }
-
-    private static func statusCode(_ live: LiveSensor, wasHeard: Bool) -> UInt32 {
-        if !wasHeard { return StatusCode.badWaitingForInitialData }
-        if live.isUnknown { return StatusCode.badSensorFailure }
-        if live.freshness != .fresh { return StatusCode.uncertainLastUsableValue }
-        switch live.quality {
-        case .good: return StatusCode.good
-        case .uncertain: return StatusCode.uncertain
-        case .bad: return StatusCode.bad
-        }
-    }
+    func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
 }

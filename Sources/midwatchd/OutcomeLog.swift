@@ -1,58 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AlarmEngine
 import AlertDelivery
+import Ingest
 import JSONText
-import Journal
 import Logging
 import MidwatchModel
 import Synchronization
 
 /// Where the outcomes of deliveries go: the outcome into the ledger, attempts into the access log.
-///
-/// The access log has the ledger's format, a chain of its own, and a bound: the oldest files go.
 final class OutcomeLog: Sendable {
-    /// Files of 1 MiB that the access log keeps.
-    static let accessFileCountMax = 64
-    private static let attemptCapacity = 8_192
+    /// Alerts whose way is timed; the older ones are not.
+    private static let timedCountMax = 8_192
 
-    private let writer: LedgerWriter
+    private let access: AccessLog
     private let clock: EngineClock
+    private let latency: LatencyHistogram
     private let logger: Logger
     private let ledger = Mutex<LedgerLoop?>(nil)
-    private let attempts = Mutex<[[UInt8]]>([])
-    private let lost = Atomic<UInt64>(0)
-    private let wake = WakeWord()
-    private let stop = StopFlag()
+    /// When decisions were made whose alerts are on their way, by alert; oldest first.
+    private let decided = Mutex<(order: [String], at: [String: MonotonicInstant])>(([], [:]))
 
-    init(folder: String, clock: EngineClock, logger: Logger) throws {
-        self.writer = try LedgerWriter.open(
-            directory: folder,
-            options: LedgerOptions(fileBytes: 1 << 20, fileCountMax: Self.accessFileCountMax)
-        ).writer
+    init(access: AccessLog, clock: EngineClock, latency: LatencyHistogram, logger: Logger) {
+        self.access = access
         self.clock = clock
+        self.latency = latency
         self.logger = logger
     }
 
     func attach(_ ledger: LedgerLoop) { self.ledger.withLock { $0 = ledger } }
-
-    /// Attempts that found no place here.
-    var lostCount: UInt64 { self.lost.load(ordering: .relaxed) }
-
-    func start() -> LoopThread { LoopThread("access-log") { self.run() } }
-
-    func requestStop() {
-        self.stop.set()
-        self.wake.wake()
-    }
 
     /// Takes an outcome; called on the dispatcher, returns at once.
     func note(_ outcome: DeliveryOutcome) {
         let ledger = self.ledger.withLock { $0 }
         switch outcome {
         case .delivered(let report, let superseded):
+            if let at = self.decided.withLock({ $0.at[report.alertID] }) {
+                self.latency.record(from: at, to: self.clock.now())
+            }
             ledger?.note(Self.body("alertDelivered", report, superseded))
-            self.attempt(Self.body("deliveryAttempt", report, []))
-        case .attemptFailed(let report, _): self.attempt(Self.body("deliveryAttempt", report, []))
+            self.access.note(Self.body("deliveryAttempt", report, []))
+        case .attemptFailed(let report, _):
+            self.access.note(Self.body("deliveryAttempt", report, []))
         case .deadLettered(let letter):
             self.logger.error(
                 "alert given up",
@@ -97,30 +86,35 @@ final class OutcomeLog: Sendable {
         }
     }
 
-    private func attempt(_ body: [UInt8]) {
-        let isTaken = self.attempts.withLock { attempts in
-            guard attempts.count < Self.attemptCapacity else { return false }
-            attempts.append(body)
-            return true
-        }
-        if !isTaken { self.lost.wrappingAdd(1, ordering: .relaxed) }
-        self.wake.wake()
+    /// Takes a login that failed or a publish that was denied; any thread, returns at once.
+    func note(_ report: MQTTAccessReport) {
+        self.access.note(
+            Self.fields("accessRefused") { json in
+                json.field("listener", report.listener)
+                json.field("address", report.address)
+                json.field("client", report.clientIdentifier)
+                json.field("user", report.userName)
+                json.field("cause", report.cause.rawValue)
+                json.field("failures", report.failureCount)
+            })
     }
 
-    private func run() {
-        while true {
-            let isStopping = self.stop.isSet
-            let bodies = self.attempts.withLock { attempts in
-                let taken = attempts
-                attempts = []
-                return taken
-            }
-            for body in bodies {
-                _ = try? self.writer.append(body: body, written: EngineClock.wall())
-            }
-            if !bodies.isEmpty { _ = self.writer.commit(now: self.clock.now()) }
-            if isStopping { return }
-            self.wake.sleep(nanoseconds: 1_000_000_000)
+    /// The alert of a decision is about to be offered: its way is timed from the decision on.
+    ///
+    /// Ledger and gate threads.
+    func willAlert(_ effect: PendingEffect) {
+        switch effect.decision.kind {
+        case .alarmRaised, .alarmReturned, .alarmAcknowledged: break
+        default: return
+        }
+        let alert = AlertBuilder.alertID(effect.decision.id)
+        self.decided.withLock { decided in
+            decided.order.append(alert)
+            decided.at[alert] = effect.queuedAt
+            guard decided.order.count > Self.timedCountMax else { return }
+            let half = Self.timedCountMax / 2
+            for old in decided.order.prefix(half) { decided.at[old] = nil }
+            decided.order.removeFirst(half)
         }
     }
 

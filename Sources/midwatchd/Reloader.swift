@@ -15,7 +15,8 @@ import UnixSignals
 ///
 /// The new text is kept, then named in a configuration record: the engine binds every sensor anew
 /// at that place in the sequence, and replay does the same. Sockets, stores and endpoints keep what
-/// they started with; a change there is said to need a restart.
+/// they started with; a change there is said to need a restart. Certificates, password and access
+/// files are read again, each for itself: one that is bad leaves what it had in force.
 struct Reloader: Service {
     let path: String
     let started: MidwatchConfiguration
@@ -31,6 +32,10 @@ struct Reloader: Service {
     }
 
     private func reload() async {
+        // First, and whatever becomes of the rest: a certificate does not wait for a typing error.
+        for problem in self.ingest.reloadSecurity() {
+            self.logger.error("not reloaded", metadata: ["listener.problem": "\(problem)"])
+        }
         let result = MidwatchConfiguration.load(path: self.path)
         guard let configuration = result.configuration, result.errors.isEmpty else {
             for line in result.report { self.logger.error("\(line)") }

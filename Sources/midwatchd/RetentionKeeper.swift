@@ -18,6 +18,8 @@ final class RetentionKeeper: Sendable {
     private let clock: EngineClock
     private let logger: Logger
     private let state = Mutex<(turn: Int, verdict: RetentionVerdict?)>((0, nil))
+    private let disk = Mutex<(space: DiskSpace, at: MonotonicInstant)?>(nil)
+    private let folder: String
 
     init(
         folder: String, configuration: JournalConfiguration, ring: ReadingRing,
@@ -28,6 +30,7 @@ final class RetentionKeeper: Sendable {
         if let bytes = configuration.retentionBytes { policy.bytesMax = UInt64(bytes) }
         policy.keepNanoseconds = configuration.retentionNanoseconds
         self.retention = JournalRetention(directory: folder, policy: policy)
+        self.folder = folder
         self.ring = ring
         self.watermark = watermark
         self.archivedThrough = archivedThrough
@@ -38,8 +41,17 @@ final class RetentionKeeper: Sendable {
     /// The last verdict; nil before the first one.
     var verdict: RetentionVerdict? { self.state.withLock { $0.verdict } }
 
-    /// Housekeeping thread.
+    /// The disk of the journal, and when it was looked at; nil before the first look.
+    ///
+    /// Any thread: it never asks the disk itself, which may hang.
+    var space: (space: DiskSpace, at: MonotonicInstant)? { self.disk.withLock { $0 } }
+
+    /// Thread of the disk.
     func everySecond() {
+        if let space = try? LinuxDisk().space(self.folder) {
+            let now = self.clock.now()
+            self.disk.withLock { $0 = (space, now) }
+        }
         let isTurn = self.state.withLock { state in
             state.turn += 1
             return state.turn % Self.intervalSeconds == 1

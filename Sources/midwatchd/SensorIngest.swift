@@ -6,8 +6,10 @@ import Journal
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import OperatorViews
 import ReadingRing
 import StateFolder
+import Synchronization
 import TelemetryWire
 import Vitals
 
@@ -39,17 +41,26 @@ final class SensorIngest: Sendable {
     let sensors: SensorRegistry
     private let sources: SourceRegistry
     private let configuration: MidwatchConfiguration
-    private let services: IngestServices
+    let services: IngestServices
+    let board: ListenerBoard
+    /// Readings about Midwatch itself that found no place in the ring.
+    let ownRefused = Atomic<UInt64>(0)
     private let watermark: DurableWatermark
+    private let sessions: SessionTable
     private let vitals: VitalsPage
     private let logger: Logger
-    private let listeners = Listeners()
+    let listeners = Listeners()
+    /// Told of logins that fail and publishes that are denied.
+    private let accessReport: @Sendable (MQTTAccessReport) -> Void
 
     init(
         _ configuration: MidwatchConfiguration, report: JournalReport, rules: RuleBook,
-        ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark, vitals: VitalsPage,
-        logger: Logger
+        ring: ReadingRing, clock: EngineClock, watermark: DurableWatermark,
+        sessions: SessionTable, vitals: VitalsPage, latencies: StageLatencies,
+        onAccess: @escaping @Sendable (AccessEvent) -> Void,
+        accessReport: @escaping @Sendable (MQTTAccessReport) -> Void, logger: Logger
     ) {
+        self.accessReport = accessReport
         let ingestClock = IngestClock(now: { clock.now() }, wall: { EngineClock.wall() })
         self.sensors = SensorRegistry(
             restored: report.sensorPaths,
@@ -61,18 +72,28 @@ final class SensorIngest: Sendable {
         self.configuration = configuration
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
-            run: vitals.runTally)
+            run: vitals.runTally, latencies: latencies, onAccess: onAccess)
+        self.board = ListenerBoard(names: OwnListener.all(of: configuration).map(\.name))
         self.watermark = watermark
+        self.sessions = sessions
         self.vitals = vitals
         self.logger = logger
     }
 
     /// What the rules say about a path when it first appears.
+    ///
+    /// What is about Midwatch itself nobody else may write.
     static func classifier(_ rules: RuleBook) -> @Sendable (SensorID) -> SensorClass {
         { sensor in
-            SensorClass(
-                isDeclared: rules.declarationIndex(for: sensor.path) != nil,
-                criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+            let index = rules.declarationIndex(for: sensor.path)
+            guard OwnPath.isOwn(sensor.path) else {
+                return SensorClass(
+                    isDeclared: index != nil,
+                    criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+            }
+            return SensorClass(
+                isDeclared: index.map { !rules.declarations[$0].isTemplate } ?? false,
+                criticality: .own)
         }
     }
 
@@ -109,32 +130,127 @@ final class SensorIngest: Sendable {
     }
 
     /// Opens every listener; readings flow from now on.
-    func start() async throws {
-        let canary = Revisions.canaryPath(of: self.configuration)
-        if let sensor = SensorID(canary) {
-            let listener = try CanaryListener(
-                port: self.configuration.vitals.canary.port,
-                sensor: try await self.index(of: sensor),
-                source: try await self.source("canary"), ring: self.services.ring,
-                clock: self.services.clock)
-            try listener.start()
-            self.vitals.canaryPort = listener.port
-            self.listeners.add(listener)
+    ///
+    /// One that cannot open is said to be down and tried again by `retry`.
+    func start() async throws { try await self.openDue() }
+
+    /// Tries again what is down and due, and beats for the stages that nothing else beats for.
+    ///
+    /// At least once a second: without the beat the watchdog would restart the daemon for a
+    /// listener that a restart cannot open either.
+    func retry() async throws {
+        if !self.listeners.hasUDP { self.vitals.progress(of: .udp).beat() }
+        if !self.listeners.hasMQTT { self.vitals.progress(of: .mqtt).beat() }
+        try await self.openDue()
+    }
+
+    private func openDue() async throws {
+        for index in self.board.due(self.services.clock.now()) {
+            do {
+                try await self.open(index)
+                if self.board.opened(index) > 0 {
+                    self.logger.notice(
+                        "listener up", metadata: ["listener.name": "\(self.board.names[index])"])
+                }
+            } catch let error as ListenerError {
+                let failures = self.board.failed(
+                    index, reason: error.reason, at: self.services.clock.now())
+                // The first, then what the status says.
+                guard failures == 1 else { continue }
+                self.logger.critical("listener down", metadata: ["error": "\(error)"])
+            }
         }
-        for udp in self.configuration.ingest.udp { try await self.startUDP(udp) }
-        for mqtt in self.configuration.ingest.mqtt { try await self.startMQTT(mqtt) }
+    }
+
+    /// Opens the listener `index` in the order of `OwnListener.all`.
+    private func open(_ index: Int) async throws {
+        let (udp, mqtt) = (self.configuration.ingest.udp, self.configuration.ingest.mqtt)
+        if index < udp.count { return try await self.startUDP(udp[index]) }
+        if index < udp.count + mqtt.count {
+            return try await self.startMQTT(mqtt[index - udp.count])
+        }
+        try await self.startCanary()
     }
 
     /// Closes every listener; what was received is in the ring, what was acknowledged is durable.
     func stop() async { await self.listeners.stop() }
 
+    /// Reads certificates, passwords and access rules again; returns what could not be used.
+    func reloadSecurity() -> [String] { self.listeners.reloadSecurity() }
+
+    /// What every screen says of the listeners.
+    func warnings() -> [String] { self.listeners.warnings() }
+
     func totals() -> StatusReporter.IngestTotals { self.listeners.totals() }
+
+    /// What was received and refused: the own sensors feed a `RejectionRate` with it.
+    func rejectionTotals() -> RejectionTotals { self.listeners.rejectionTotals() }
+
+    /// The last refused input, newest first.
+    func rejects(limit: Int) -> [RejectView] {
+        let now = self.services.clock.now()
+        let wall = self.services.clock.wall()
+        return self.listeners.rejects(limit: limit).map { listener, entry in
+            let age = Int64(clamping: now.nanosecondsSince(entry.at))
+            var view = RejectView(
+                listener: listener, number: entry.number,
+                time: WallInstant(nanoseconds: wall.nanoseconds &- age),
+                source: self.sources.name(of: entry.source) ?? "", cause: entry.cause,
+                inputBytes: entry.inputBytes, excerpt: RejectLog.escaped(entry.excerpt))
+            view.topic = RejectLog.escaped(entry.topic)
+            view.detail = entry.detail
+            view.offset = entry.offset
+            return view
+        }
+    }
 
     func metrics() -> [MetricSample] {
         self.sensors.metrics() + self.sources.metrics() + self.listeners.metrics()
+            + (self.configuration.ingest.mqtt.isEmpty ? [] : self.sessions.metrics())
     }
 
     // MARK: Private
+
+    /// Opens the canary's door, on any free port if the configured one is taken.
+    ///
+    /// The watchdog reads the port from the vitals page; without a door it would restart a daemon
+    /// that has nothing wrong with it.
+    private func startCanary() async throws {
+        guard let sensor = SensorID(Revisions.canaryPath(of: self.configuration)) else { return }
+        let (index, source) = (try await self.index(of: sensor), try await self.source("canary"))
+        let bind = self.configuration.vitals.canary
+        let listener: CanaryListener
+        do throws(SocketError) {
+            listener = try self.canary(bind.port, index, source)
+            try listener.start()
+        } catch {
+            throw ListenerError(name: "canary", address: "\(bind)", reason: "\(error)")
+        }
+        self.vitals.canaryPort = listener.port
+        self.listeners.add(listener)
+    }
+
+    private func canary(
+        _ port: UInt16, _ sensor: SensorIndex, _ source: SourceIndex
+    ) throws(SocketError) -> CanaryListener {
+        func open(_ port: UInt16) throws(SocketError) -> CanaryListener {
+            try CanaryListener(
+                port: port, sensor: sensor, source: source, ring: self.services.ring,
+                clock: self.services.clock)
+        }
+        do throws(SocketError) {
+            return try open(port)
+        } catch {
+            let listener = try open(0)
+            self.logger.warning(
+                "canary port taken, another one is used",
+                metadata: [
+                    "canary.wanted": "\(port)", "canary.port": "\(listener.port)",
+                    "error": "\(error)",
+                ])
+            return listener
+        }
+    }
 
     private func startUDP(_ udp: UDPListenerConfiguration) async throws {
         var options = UDPListener.Configuration(
@@ -156,9 +272,8 @@ final class SensorIngest: Sendable {
     }
 
     private func startMQTT(_ mqtt: MQTTListenerConfiguration) async throws {
-        let rules = mqtt.topics.map { topic in
-            TopicRule(filter: topic.filter, path: topic.path, payload: Self.payload(topic))
-        }
+        let rules = mqtt.topics.compactMap(\.rule)
+        precondition(rules.count == mqtt.topics.count, "a topic that the configuration refuses")
         var options = MQTTEndpoint.Configuration(
             name: "mqtt/\(mqtt.name)", address: mqtt.bind.host, port: mqtt.bind.port, rules: rules)
         options.connectionCountMax = mqtt.connectionsMax
@@ -166,31 +281,26 @@ final class SensorIngest: Sendable {
         options.packetBytesMax = mqtt.packetBytesMax
         options.inflightCountMax = Int(mqtt.receiveMaximum)
         options.keepAliveSecondsMax = mqtt.keepAliveMaxSeconds
-        let endpoint = try MQTTEndpoint(
-            options, source: try await self.source(options.name), services: self.services,
-            watermark: self.watermark, progress: [self.vitals.progress(of: .mqtt)],
-            logger: self.logger)
+        options.connectTimeoutNanoseconds = mqtt.security.connectTimeoutNanoseconds
+        options.maximumQoS = QoS(rawValue: mqtt.qosMax) ?? .exactlyOnce
+        options.topicAliasMaximum = mqtt.topicAliasMax
+        options.sessionExpirySecondsMax = mqtt.sessionExpiryMaxSeconds
+        let security = ListenerSecurity(listener: mqtt)
+        let endpoint: MQTTEndpoint
         do {
+            options.security = try security.security(report: self.accessReport)
+            endpoint = try MQTTEndpoint(
+                options, source: try await self.source(options.name), services: self.services,
+                watermark: self.watermark, sessions: self.sessions,
+                progress: [self.vitals.progress(of: .mqtt)], logger: self.logger)
             _ = try await endpoint.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")
         }
-        self.listeners.add(endpoint)
+        self.listeners.add(endpoint, security)
     }
 
-    private static func payload(_ topic: MQTTTopicConfiguration) -> PayloadFormat {
-        let unit = SourceTimeUnit(rawValue: topic.timeUnit.rawValue) ?? .nanoseconds
-        return switch topic.format {
-        case .number, .boolean: .plain
-        case .json:
-            .json(
-                JSONPayload(
-                    valuePath: topic.valuePath, timestampPath: topic.timePath, timestampUnit: unit))
-        case .lineProtocol: .lineProtocol(unit: unit)
-        }
-    }
-
-    private func index(of sensor: SensorID) async throws -> SensorIndex {
+    func index(of sensor: SensorID) async throws -> SensorIndex {
         for _ in 0..<Self.registrationTriesMax {
             switch self.sensors.resolve(sensor, from: .own) {
             case .known(let index, _): return index
@@ -202,7 +312,7 @@ final class SensorIngest: Sendable {
         throw RegistrationError(name: sensor.path, reason: "the ring stays full")
     }
 
-    private func source(_ name: String) async throws -> SourceIndex {
+    func source(_ name: String) async throws -> SourceIndex {
         for _ in 0..<Self.registrationTriesMax {
             switch self.sources.resolve(name, origin: .configured) {
             case .known(let index): return index

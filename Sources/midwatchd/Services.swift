@@ -54,7 +54,7 @@ final class CoreService: Service {
     private let journalLoop: JournalLoop
     private let ledgerLoop: LedgerLoop
     private let housekeeper: Housekeeper
-    private let outcomes: OutcomeLog
+    private let access: AccessLog
     private let vitals: VitalsPage
 
     /// Holds the engine until its thread takes it.
@@ -65,7 +65,7 @@ final class CoreService: Service {
     init(
         engine: consuming sending AlarmEngine, opening: Opening, engineLoop: EngineLoop,
         journalLoop: JournalLoop, ledgerLoop: LedgerLoop, housekeeper: Housekeeper,
-        outcomes: OutcomeLog, vitals: VitalsPage
+        access: AccessLog, vitals: VitalsPage
     ) {
         self.engine = Mutex(EngineBox(engine: engine))
         self.opening = opening
@@ -73,7 +73,7 @@ final class CoreService: Service {
         self.journalLoop = journalLoop
         self.ledgerLoop = ledgerLoop
         self.housekeeper = housekeeper
-        self.outcomes = outcomes
+        self.access = access
         self.vitals = vitals
     }
 
@@ -87,7 +87,7 @@ final class CoreService: Service {
         }
         let journalThreads = self.journalLoop.start()
         let ledgerThreads = self.ledgerLoop.start()
-        let accessThread = self.outcomes.start()
+        self.access.start()
         let keeperThreads = self.housekeeper.start()
         try? await gracefulShutdown()
         // The last inputs are evaluated, then written, then their effects recorded.
@@ -96,14 +96,14 @@ final class CoreService: Service {
         _ = self.opening.ring.offer(stop, criticality: .own)
         self.engineLoop.requestStop()
         engineThread.join()
+        // Before the ledger, which takes its last word.
+        self.access.finish()
         self.ledgerLoop.requestStop()
         for thread in ledgerThreads { thread.join() }
         self.journalLoop.requestStop()
         for thread in journalThreads { thread.join() }
         self.housekeeper.requestStop()
         for thread in keeperThreads { thread.join() }
-        self.outcomes.requestStop()
-        accessThread.join()
     }
 
     /// Carries the engine into its thread.
@@ -116,20 +116,22 @@ final class CoreService: Service {
 
 /// The archive writer on a thread of its own.
 final class HistorianService: Service {
-    let status = HistorianStatus()
+    let status: HistorianStatus
     let storeName: String
     private let makeRun: @Sendable (_ stop: @escaping () -> Bool) -> Void
     private let stop = StopFlag()
 
     init(
         _ configuration: MidwatchConfiguration, folders: Folders, feed: HistorianFeed,
-        clock: EngineClock, live: LiveState, progress: StageProgress, logger: Logger
-    ) throws {
-        let status = self.status
+        clock: EngineClock, live: LiveState, progress: StageProgress, archiving: ArchiveLatency,
+        logger: Logger
+    ) {
+        let status = HistorianStatus { archiving.stored(through: $0.n) }
+        self.status = status
         let days = Int32(clamping: configuration.archive.retentionNanoseconds / 86_400_000_000_000)
         var settings = HistorianConfiguration()
         let unit: @Sendable (String) -> String = { live.ruleBook.declaration(for: $0).unit }
-        let makeStore: @Sendable () -> any ArchiveStore
+        let makeStore: @Sendable () throws(SecretError) -> any ArchiveStore
         switch configuration.archive.store {
         case .sqlite:
             self.storeName = "sqlite"
@@ -141,10 +143,9 @@ final class HistorianService: Service {
             }
         case .postgresql(let server):
             self.storeName = "postgresql"
-            let connection = try server.connection.resolve()
             settings.identityFile = ArchiveIdentityFile(path: folders.archiveIdentity)
-            makeStore = {
-                var options = PostgresOptions(connection: connection)
+            makeStore = { () throws(SecretError) in
+                var options = PostgresOptions(connection: try server.connection.resolve())
                 options.migratesAtStart = server.migrateAtStart
                 options.readingDays = days
                 return PostgresArchive(options)
@@ -152,13 +153,43 @@ final class HistorianService: Service {
         }
         let fixed = settings
         self.makeRun = { stop in
+            let store = Self.awaitStore(
+                makeStore, clock: clock, progress: progress, logger: logger, stop: stop)
+            guard let store else { return }
             let (engine, wall) = clock.anchor()
             let historian = Historian(
-                configuration: fixed, source: feed, store: makeStore(), status: status,
+                configuration: fixed, source: feed, store: store, status: status,
                 progress: progress, logger: logger,
                 assumedAnchor: ClockAnchor(arrival: engine, wall: wall.nanoseconds), unit: unit)
             historian.run(until: stop)
         }
+    }
+
+    /// The store, once the secret it needs is there; nil at a stop.
+    ///
+    /// Until then the archive counts as unreachable, and nothing else waits for it.
+    private static func awaitStore(
+        _ makeStore: @Sendable () throws(SecretError) -> any ArchiveStore, clock: EngineClock,
+        progress: StageProgress, logger: Logger, stop: () -> Bool
+    ) -> (any ArchiveStore)? {
+        let pause = WakeWord()
+        var pace = RetryPace()
+        while !stop() {
+            progress.beat()
+            if pace.isDue(clock.now()) {
+                do throws(SecretError) {
+                    return try makeStore()
+                } catch {
+                    if pace.failureCount == 0 {
+                        logger.critical(
+                            "archive has no connection string", metadata: ["error": "\(error)"])
+                    }
+                    pace.failed(at: clock.now())
+                }
+            }
+            pause.sleep(nanoseconds: 250_000_000)
+        }
+        return nil
     }
 
     func run() async throws {
@@ -199,26 +230,37 @@ struct APIService: Service {
     private static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private let makeServer: @Sendable () throws -> OperatorAPIServer
+    private let files: FileReadThread
     private let progress: StageProgress
+    private let clock: EngineClock
+    private let own: OwnCounters
     private let logger: Logger
 
     init(
-        _ configuration: APIConfiguration, desk: OperatorDesk, progress: StageProgress,
+        _ configuration: APIConfiguration, desk: OperatorDesk, files: FileReadThread,
+        access: AccessLog, progress: StageProgress, clock: EngineClock, own: OwnCounters,
         logger: Logger
     ) {
+        self.clock = clock
+        self.own = own
+        self.files = files
         let settings = OperatorAPIConfiguration(
             socketPath: configuration.unixSocketPath,
             loopback: configuration.tcp.map {
                 OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
             })
+        let count: @Sendable (AccessEvent) -> Void = { access.count($0) }
         self.makeServer = {
-            try OperatorAPIServer(configuration: settings, backend: desk, logger: logger)
+            try OperatorAPIServer(
+                configuration: settings, backend: desk, logger: logger, onAccess: count)
         }
         self.progress = progress
         self.logger = logger
     }
 
     func run() async throws {
+        self.files.start()
+        defer { self.files.requestStop() }
         await withTaskGroup { group in
             group.addTask { await self.serve() }
             group.addTask {
@@ -236,6 +278,7 @@ struct APIService: Service {
             do {
                 try await self.makeServer().run()
             } catch {
+                self.own.noteAPIFailure(at: self.clock.now())
                 self.logger.critical("operator API down", metadata: ["error": "\(error)"])
                 await self.rest(Self.retryNanoseconds)
             }
@@ -250,7 +293,11 @@ struct APIService: Service {
 
 /// Sockets: last to start, first to stop.
 struct IngestService: Service {
+    /// Less than the second in which a stage must beat.
+    private static let retryMilliseconds = 500
+
     let ingest: SensorIngest
+    let own: OwnSensors
     let report: JournalReport
     /// What the engine knows after recovery; what the registry has beyond is registered again.
     let sensorsKnown: Int
@@ -264,13 +311,31 @@ struct IngestService: Service {
         try await self.ingest.registerAgain(
             self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
         try await self.ingest.register(self.declared)
+        try await self.own.start()
         try await self.ingest.start()
         // Ready means that what is asked for can be answered.
         while !self.live.isPublished { try await Task.sleep(nanoseconds: 1_000_000) }
         self.vitals.phase = .running
-        self.logger.notice("running", metadata: ["sensors.declared": "\(self.declared.count)"])
+        let plantCount = self.declared.count { !OwnPath.isOwn($0) }
+        self.logger.notice("running", metadata: ["sensors.declared": "\(plantCount)"])
         _ = SystemdNotifier()?.ready(status: "watching")
-        try? await gracefulShutdown()
+        await self.keepListening()
+        self.own.end()
         await self.ingest.stop()
+    }
+
+    /// Until the stop: what is down is tried again.
+    private func keepListening() async {
+        let ingest = self.ingest
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            do {
+                try await ingest.retry()
+            } catch {
+                self.logger.error("listeners not tried again", metadata: ["error": "\(error)"])
+            }
+            try? await cancelWhenGracefulShutdown {
+                try await Task.sleep(for: .milliseconds(Self.retryMilliseconds))
+            }
+        }
     }
 }

@@ -18,6 +18,7 @@ final class StatusReporter: Sendable {
         var node: String
         var site: String
         var unsafeSettings: [String]
+        var listenerWarnings: @Sendable () -> [String]
         var startedAt: WallInstant
         var epoch: UInt32
         var ring: ReadingRing
@@ -27,7 +28,11 @@ final class StatusReporter: Sendable {
         var staging: JournalStaging
         var journal: JournalLoop
         var ledger: LedgerLoop
+        var gate: EffectGate
+        var access: AccessLog
+        var files: FileReadThread
         var engine: EngineLoop
+        var latencies: StageLatencies
         var historian: HistorianStatus
         var storeName: String
         /// Places where journal and ledger were found damaged at the start.
@@ -35,11 +40,18 @@ final class StatusReporter: Sendable {
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
-        var stateDirectory: String
         var standstills: Standstills
+        var keys: EndpointKeys
+        var board: ListenerBoard
+        var own: OwnCounters
         /// Readings received, accepted, rejected and shed since the start, by all listeners.
         var ingest: @Sendable () -> IngestTotals
+        /// Own readings that found no place in the ring.
+        var ownRefused: @Sendable () -> UInt64
         var edgeMetrics: @Sendable () -> [MetricSample]
+
+        /// Listeners for readings of the plant.
+        var listenerCount: Int { self.board.names.count { $0 != "canary" } }
     }
 
     /// What came in, over all listeners.
@@ -50,6 +62,10 @@ final class StatusReporter: Sendable {
         var shed: UInt64 = 0
         /// Copies of readings that had been accepted before.
         var redelivered: UInt64 = 0
+        /// Of the shed ones those of critical sensors.
+        var shedCritical: UInt64 = 0
+        var linesRejected: UInt64 = 0
+        var kernelDrops: UInt64 = 0
 
         /// Of what listeners accepted the engine knew so many again.
         func counting(redelivered: UInt64) -> IngestTotals {
@@ -60,7 +76,7 @@ final class StatusReporter: Sendable {
         }
     }
 
-    private struct Sample {
+    struct Sample {
         var at = MonotonicInstant.zero
         var totals = IngestTotals()
         var evaluated: UInt64 = 0
@@ -68,25 +84,35 @@ final class StatusReporter: Sendable {
         var archived: UInt64 = 0
     }
 
-    private struct State {
+    struct State {
         var last = Sample()
         var rates = StageRates()
         var beats: [Stage: (count: UInt64, at: MonotonicInstant)] = [:]
+        /// Latencies up to a moment: one picture every ten seconds, the oldest a minute old.
+        var pictures: [[LatencySnapshot]] = []
+        var turn = 0
         var watchdogBeat: UInt64 = 0
         var watchdogAt: MonotonicInstant?
     }
 
     /// A stage without a beat, or a watchdog without one, for this long is said.
     private static let silenceMaxNanoseconds: UInt64 = 5_000_000_000
+    /// Seconds between two pictures of the latencies, and how many are kept.
+    private static let pictureSeconds = 10
+    private static let pictureCountMax = 6
 
     let parts: Parts
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    private let bornAt: MonotonicInstant
+    let bornAt: MonotonicInstant
+    /// Wall clock less engine time at the start.
+    let wallOffset: Int64
 
     init(_ parts: Parts) {
         self.parts = parts
         self.bornAt = parts.clock.now()
+        let (engine, wall) = parts.clock.anchor()
+        self.wallOffset = wall.nanoseconds &- Int64(bitPattern: engine.nanoseconds)
     }
 
     /// Takes the second's figures.
@@ -110,6 +136,7 @@ final class StatusReporter: Sendable {
         self.parts.vitals.oldestUndeliveredCriticalSince = oldest.map {
             MonotonicInstant(nanoseconds: $0.nanoseconds &- self.parts.clock.offset)
         }
+        self.takePicture()
         self.state.withLock { state in
             let seconds = Double(now.nanosecondsSince(state.last.at)) / 1e9
             if state.last.at != .zero, seconds > 0 {
@@ -132,6 +159,36 @@ final class StatusReporter: Sendable {
                 state.watchdogBeat = beat
                 state.watchdogAt = now
             }
+        }
+    }
+
+    private func takePicture() {
+        let isTurn = self.state.withLock { state in
+            state.turn += 1
+            return state.turn % Self.pictureSeconds == 1
+        }
+        guard isTurn else { return }
+        let picture = self.latencySnapshots()
+        self.state.withLock { state in
+            state.pictures.append(picture)
+            if state.pictures.count > Self.pictureCountMax { state.pictures.removeFirst() }
+        }
+    }
+
+    private func latencySnapshots() -> [LatencySnapshot] {
+        LatencyStage.allCases.map { self.parts.latencies[$0].snapshot() }
+    }
+
+    /// Latencies of the last minute; a stage in which nothing happened is left out.
+    private func latencies() -> [LatencyView] {
+        let oldest = self.state.withLock { $0.pictures.first }
+        return zip(LatencyStage.allCases, self.latencySnapshots()).compactMap { stage, now in
+            let span = oldest.map { now.since($0[stage.rawValue]) } ?? now
+            guard span.count > 0 else { return nil }
+            return LatencyView(
+                stage: stage.word, p50Nanoseconds: span.quantile(0.5),
+                p99Nanoseconds: span.quantile(0.99), p999Nanoseconds: span.quantile(0.999),
+                maxNanoseconds: span.maxNanoseconds)
         }
     }
 
@@ -166,15 +223,14 @@ final class StatusReporter: Sendable {
         case .stopped(let condition): modes.append("archive stopped: \(condition.word)")
         default: modes.append("archive unreachable")
         }
-        for endpoint in self.parts.delivery.status().endpoints where endpoint.breaker != .closed {
-            modes.append("endpoint \(endpoint.endpoint) unreachable")
-        }
+        modes += self.unusableParts()
         if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
         if let mode = self.parts.standstills.mode(now: self.parts.clock.now()) {
             modes.append(mode)
         }
         return modes + self.silentParts() + self.parts.unsafeSettings
+            + self.parts.listenerWarnings()
     }
 
     /// Stages that do not turn, and a watchdog that was there and is not any more.
@@ -208,7 +264,7 @@ final class StatusReporter: Sendable {
     func report() -> StatusView {
         let now = self.parts.clock.now()
         let modes = self.modes()
-        let isFailed = self.parts.journal.mode == .storageFailed
+        let isFailed = self.parts.journal.mode == .storageFailed || self.isBlind
         var view = StatusView(
             node: self.parts.node, version: Build.version,
             health: isFailed ? .failed : modes.isEmpty ? .healthy : .degraded,
@@ -222,6 +278,7 @@ final class StatusReporter: Sendable {
         view.position = Position(epoch: self.parts.epoch, n: next > 0 ? next - 1 : 0).description
         self.count(into: &view)
         self.queues(into: &view)
+        view.latencies = self.latencies()
         self.state.withLock { state in
             view.rates = state.rates
             view.stages = Stage.allCases.compactMap { stage in
@@ -236,8 +293,9 @@ final class StatusReporter: Sendable {
                 view.watchdog.alive = age < 5_000_000_000
             }
         }
-        if let space = try? LinuxDisk().space(self.parts.stateDirectory) {
-            view.disk.bytesFree = space.available
+        if let disk = self.parts.retention.space {
+            view.disk.bytesFree = disk.space.available
+            view.disk.ageNanoseconds = now.nanosecondsSince(disk.at)
             view.disk.timeToFullSeconds = self.parts.retention.verdict?.timeToFullNanoseconds.map {
                 $0 / 1_000_000_000
             }
@@ -246,8 +304,9 @@ final class StatusReporter: Sendable {
     }
 
     private func count(into view: inout StatusView) {
-        let canary = self.parts.live.paths.firstIndex { Revisions.isCanary($0) }
-        for index in 0..<self.parts.live.sensors.count where index != canary {
+        let paths = self.parts.live.paths
+        for index in 0..<min(self.parts.live.sensors.count, paths.count)
+        where !OwnPath.isOwn(paths[index]) {
             switch self.parts.live.sensors.read(index)?.freshness {
             case .fresh: view.sensors.fresh += 1
             case .stale: view.sensors.stale += 1
@@ -301,88 +360,6 @@ final class StatusReporter: Sendable {
         view.archive.state = self.parts.historian.state.word
         view.archive.breaker = self.parts.historian.state.word == "breakerOpen" ? "open" : "closed"
         view.archive.archivedThrough = self.parts.historian.archivedThrough.description
-    }
-
-    // MARK: Metrics
-
-    func metrics() -> [MetricSample] {
-        let totals = self.parts.ingest()
-        let counts = self.parts.live.counts
-        let status = self.report()
-        var samples: [MetricSample] = [
-            MetricSample(
-                "midwatch_build_info", help: "The program; the value is 1.", kind: .gauge,
-                labels: [("version", Build.version), ("node", self.parts.node)], value: 1)
-        ]
-        func counter(
-            _ name: String, _ help: String, _ labels: [(name: String, value: String)],
-            _ value: UInt64
-        ) {
-            samples.append(
-                MetricSample(name, help: help, kind: .counter, labels: labels, value: Double(value))
-            )
-        }
-        func gauge(
-            _ name: String, _ help: String, _ labels: [(name: String, value: String)] = [],
-            _ value: Double
-        ) {
-            samples.append(
-                MetricSample(name, help: help, kind: .gauge, labels: labels, value: value))
-        }
-        let readings = "Readings by what became of them, over all sources."
-        for (outcome, value) in [
-            ("received", totals.received), ("accepted", totals.accepted),
-            ("rejected", totals.rejected), ("shed", totals.shed),
-            ("redelivered", totals.redelivered),
-        ] {
-            counter("midwatch_readings_total", readings, [("outcome", outcome)], value)
-        }
-        let engine = "What the engine did, by kind."
-        for (kind, value) in [
-            ("evaluated", counts.evaluated), ("redelivered", counts.redelivered),
-            ("notLive", counts.notLive), ("unknownValue", counts.unknownValues),
-            ("decision", counts.decisions), ("alarmRaised", counts.alarmsRaised),
-            ("alarmReturned", counts.alarmsReturned), ("unknownSensor", counts.unknownSensors),
-            ("sourceClockRebased", counts.sourceClocksRebased),
-        ] {
-            counter("midwatch_engine_events_total", engine, [("kind", kind)], value)
-        }
-        counter(
-            "midwatch_engine_tick_slips_total", "Turns of the engine's loop over 50 ms late.", [],
-            self.parts.engine.tickSlipCount)
-        counter(
-            "midwatch_journal_records_total", "Records made durable since the start.", [],
-            self.parts.journal.committedCount)
-        counter(
-            "midwatch_journal_unrecorded_total", "Readings evaluated but not journaled.", [],
-            self.parts.staging.status.unrecordedTotal)
-        counter(
-            "midwatch_journal_unrecorded_control_total",
-            "Ticks, anchors and other records of our own not journaled.", [],
-            self.parts.staging.status.unrecordedControlTotal)
-        gauge("midwatch_ring_fill_ratio", "Share of the ring in use.", [], status.queues.ringFill)
-        gauge(
-            "midwatch_journal_staged_bytes", "Bytes that wait for a commit.", [],
-            Double(status.queues.journalStagedBytes))
-        let sensors = "Sensors by freshness."
-        for (word, value) in [
-            ("fresh", status.sensors.fresh), ("stale", status.sensors.stale),
-            ("unverified", status.sensors.unverified),
-            ("neverReceived", status.sensors.neverReceived),
-        ] {
-            gauge("midwatch_sensors_by_freshness", sensors, [("freshness", word)], Double(value))
-        }
-        let alarms = "Alarms that are not normal, by priority."
-        for (word, value) in [
-            ("critical", status.alarms.critical), ("high", status.alarms.high),
-            ("medium", status.alarms.medium), ("low", status.alarms.low),
-        ] {
-            gauge("midwatch_alarms_active", alarms, [("priority", word)], Double(value))
-        }
-        samples += self.parts.historian.metrics()
-        samples += self.parts.delivery.metrics()
-        samples += self.parts.edgeMetrics()
-        return samples
     }
 }
 

@@ -78,12 +78,15 @@ struct Topology {
             capacity: configuration.ring.capacity, firstSequence: report.nextN)
         let watermark = DurableWatermark(through: report.nextN)
         let live = LiveState(rules: rules)
+        let latencies = StageLatencies()
+        let archiving = ArchiveLatency(clock: clock, latency: latencies[.durableToArchived])
 
         // 4. The two readers of the ring.
         let journalLoop = JournalLoop(
             ring: ring, staging: journal.staging, committer: journal.committer,
             watermark: watermark, clock: clock, progress: vitals.progress(of: .journal),
-            syncIntervalNanoseconds: configuration.journal.syncIntervalNanoseconds, logger: logger,
+            syncIntervalNanoseconds: configuration.journal.syncIntervalNanoseconds,
+            latency: latencies[.arrivalToDurable], archiving: archiving, logger: logger,
             path: { live.path(of: $0) },
             durable: { readingCount, through in
                 vitals.set(.durable, readingCount)
@@ -95,7 +98,8 @@ struct Topology {
             watermark: watermark, clock: clock, logger: logger)
         let engineLoop = EngineLoop(
             ring: ring, staging: journal.staging, gate: gate, live: live, clock: clock,
-            progress: vitals.progress(of: .engine), checkpoints: checkpoints)
+            progress: vitals.progress(of: .engine), checkpoints: checkpoints,
+            latency: latencies[.arrivalToEvaluated])
 
         // 5. What leaves: the ledger first, then alerts and answers.
         if catchUp.appendedCount + catchUp.refusedCount > 0 {
@@ -107,9 +111,13 @@ struct Topology {
                     "ledger.refused": "\(catchUp.refusedCount)",
                 ])
         }
-        let outcomes = try OutcomeLog(folder: folders.accessLog, clock: clock, logger: logger)
+        let own = OwnCounters()
+        let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
+        let access = try AccessLog(folder: folders.accessLog, clock: clock, logger: logger)
+        let outcomes = OutcomeLog(
+            access: access, clock: clock, latency: latencies[.decisionToDelivered], logger: logger)
         let delivery = try AlertWiring.delivery(
-            configuration, outboxPath: folders.outbox, clock: clock,
+            configuration, keys: keys, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
         let effects = Effects(
             builder: AlertBuilder(
@@ -119,58 +127,79 @@ struct Topology {
         let ledgerLoop = LedgerLoop(
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
-            progress: vitals.progress(of: .ledger), logger: logger,
-            release: { effects.release($0, isRecorded: $1, ledgerN: $2) },
+            progress: vitals.progress(of: .ledger), latency: latencies[.decisionToRecorded],
+            logger: logger,
+            release: { effect, isRecorded, ledgerN in
+                own.note(effect.decision.kind, isRecorded: isRecorded)
+                outcomes.willAlert(effect)
+                effects.release(effect, isRecorded: isRecorded, ledgerN: ledgerN)
+            },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
+        access.attach(ledgerLoop)
+        AcknowledgementHistory.read(
+            folder: folders.ledger, newest: ledger.writer.head.n, into: live)
         effects.attach(
             Effects.Ledger(
                 folder: folders.ledger, newest: { ledgerLoop.newest },
                 settled: { gate.settledThrough }))
 
-        // 6. What comes in.
+        // 6. What comes in; MQTT sessions go on where the journal left them.
+        let sessions = SessionKeeper(
+            SessionKeeper.Parts(
+                folders: folders, report: report, ring: ring, watermark: watermark, clock: clock),
+            logger: logger)
         let ingest = SensorIngest(
             configuration, report: report, rules: rules, ring: ring, clock: clock,
-            watermark: watermark, vitals: vitals, logger: logger)
+            watermark: watermark, sessions: sessions.table, vitals: vitals, latencies: latencies,
+            onAccess: { access.count($0) }, accessReport: { outcomes.note($0) }, logger: logger)
 
         // 7. The archive follows the journal.
-        let historian = try HistorianService(
+        let historian = HistorianService(
             configuration, folders: folders,
             feed: HistorianFeed(
                 folder: folders.journal, report: report, watermark: watermark, logger: logger),
-            clock: clock, live: live, progress: vitals.progress(of: .historian), logger: logger)
+            clock: clock, live: live, progress: vitals.progress(of: .historian),
+            archiving: archiving, logger: logger)
         let retention = RetentionKeeper(
             folder: folders.journal, configuration: configuration.journal, ring: ring,
             watermark: watermark, archivedThrough: { historian.status.archivedThrough },
             clock: clock, logger: logger)
 
         // 8. Who looks at it: screens, metrics, the watchdog.
+        let files = FileReadThread()
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
-                unsafeSettings: configuration.unsafeSettings, startedAt: EngineClock.wall(),
+                unsafeSettings: configuration.unsafeSettings,
+                listenerWarnings: { ingest.warnings() }, startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
-                engine: engineLoop, historian: historian.status, storeName: historian.storeName,
+                gate: gate, access: access, files: files,
+                engine: engineLoop, latencies: latencies, historian: historian.status,
+                storeName: historian.storeName,
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
-                retention: retention, delivery: delivery, vitals: vitals,
-                stateDirectory: configuration.stateDirectory, standstills: standstills,
+                retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
+                keys: keys, board: ingest.board, own: own,
                 ingest: {
                     let redelivered = live.counts.redelivered
                     return ingest.totals().counting(
                         redelivered: redelivered - min(redelivered, redeliveredBefore))
                 },
+                ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
                 }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
-                ring: ring, live: live, clock: clock, ledgerFolder: folders.ledger,
+                ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
+                files: files,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
+                rejects: { ingest.rejects(limit: $0) },
                 isStarted: {
                     switch vitals.phase {
                     case .starting, .recovering: false
@@ -191,7 +220,16 @@ struct Topology {
                 everySecondOnDisk: {
                     effects.catchUp()
                     retention.everySecond()
+                    keys.everySecond()
+                    sessions.everySecond()
                 }), logger: logger)
+
+        // Midwatch's sensors about itself, through the same ring and the same engine.
+        let ownSensors = OwnSensors(configuration, rules: rules, ingest: ingest, clock: clock) {
+            var readout = reporter.ownReadout()
+            readout.levels[.clockStep] = Double(housekeeper.takeWorstStep()) / 1e9
+            return readout
+        }
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.
@@ -202,7 +240,7 @@ struct Topology {
             engine: recovered.engine,
             opening: opening,
             engineLoop: engineLoop, journalLoop: journalLoop, ledgerLoop: ledgerLoop,
-            housekeeper: housekeeper, outcomes: outcomes, vitals: vitals)
+            housekeeper: housekeeper, access: access, vitals: vitals)
         return Topology(services: [
             core,
             historian,
@@ -210,13 +248,13 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
-                configuration.api, desk: desk, progress: vitals.progress(of: .api),
-                logger: logger),
+                configuration.api, desk: desk, files: files, access: access,
+                progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
             Reloader(
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
                 ingest: ingest, logger: logger),
             IngestService(
-                ingest: ingest, report: report, sensorsKnown: sensorsKnown,
+                ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
                 live: live, logger: logger),
         ])

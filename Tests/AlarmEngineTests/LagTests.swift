@@ -63,6 +63,7 @@ import Testing
             second += 0.5
         }
         #expect(unverifiedAt == bound)
+        #expect(world.counts.unverifiedByLag >= 1)
         #expect(world.freshness(self.path) == .stale)
         // The second and last extension: what was left of the lag then, and one bound more.
         #expect(world.now <= bound + 5 + min(deadline, 5) + 0.5)

@@ -171,7 +171,7 @@ struct Bench: Sendable {
         self.progress = StageProgress.standalone()
         self.delivery = AlertDelivery(
             configuration: configuration,
-            transport: try HTTPWebhookTransport(endpoints: endpoints), clock: clock,
+            transport: HTTPWebhookTransport(endpoints: endpoints), clock: clock,
             progress: self.progress,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             outcomes: { log.append($0) })

@@ -20,6 +20,12 @@ import Testing
         #expect(self.verify(signer, self.body))
     }
 
+    @Test func `without a secret there is no signature and nothing passes`() throws {
+        let signer = WebhookSigner(secrets: [])
+        #expect(signer.signature(id: self.id, timestamp: self.timestamp, body: self.body) == "")
+        #expect(!self.verify(signer, self.body))
+    }
+
     @Test func `a body that was parsed and written again does not pass`() throws {
         var json = JSONWriter()
         json.value(try JSONValue(parsing: String(decoding: self.body, as: UTF8.self)))

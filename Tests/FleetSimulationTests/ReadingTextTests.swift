@@ -97,9 +97,9 @@ func parsed(_ datagram: [UInt8]) -> [ParsedLine]? {
     }
 }
 
-@Suite struct LatencyHistogramTests {
+@Suite struct FleetLatencyTests {
     @Test func `quantiles are within 1.6 percent of the exact ones`() {
-        var histogram = LatencyHistogram()
+        var histogram = FleetLatency()
         var random = SplitMix64(seed: 3)
         var values: [UInt64] = []
         for _ in 0..<20_000 {
@@ -119,14 +119,14 @@ func parsed(_ datagram: [UInt8]) -> [ParsedLine]? {
     }
 
     @Test func `merged histograms count both`() {
-        var (left, right) = (LatencyHistogram(), LatencyHistogram())
+        var (left, right) = (FleetLatency(), FleetLatency())
         for value in 0..<1_000 as Range<UInt64> { left.record(value) }
         for value in 0..<1_000 as Range<UInt64> { right.record(value * 1_000_000) }
         left.merge(right)
         #expect(left.count == 2_000)
         #expect((975...1_010).contains(left.quantile(0.5)))
         #expect(left.maximum == 999_000_000)
-        #expect(LatencyHistogram().quantile(0.5) == 0)
+        #expect(FleetLatency().quantile(0.5) == 0)
         right.record(UInt64.max)
         #expect(right.maximum == UInt64.max)
     }

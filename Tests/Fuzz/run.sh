@@ -49,7 +49,7 @@ if ./CanaryFuzz -max_total_time=60 -artifact_prefix="$build/canary-" work/Canary
 fi
 echo "fuzz: canary found"
 
-[ $# -gt 0 ] || set -- LineProtocol Payload MQTTStream
+[ $# -gt 0 ] || set -- Number LineProtocol JSON SenML Payload MQTTStream
 for name in "$@"; do
     fuzzer "${name}Fuzz"
     mkdir -p "work/$name"

@@ -18,6 +18,33 @@ import Testing
             arrival: MonotonicInstant(nanoseconds: 5), sourceTime: sourceTime)
     }
 
+    @Test func `rows of Midwatch's own sensors are told from those of the plant`() {
+        var builder = HistorianBatchBuilder(
+            cursor: ArchiveCursor(stored: .zero, summarised: .zero, anchor: nil),
+            state: ArchiveState(identity: "", cursor: nil, sensors: [], quarantined: []),
+            start: .zero, sourceTimes: SourceTimeWindow(), redelivery: ExpectedArchive.limits,
+            assumedAnchor: testAnchor, unit: { _ in "" })
+        func feed(_ criticality: SensorCriticality, n: UInt64) {
+            var slot = self.reading(1)
+            slot.criticalityRaw = criticality.rawValue
+            var input = HistorianInput()
+            input.epoch = 1
+            input.firstN = n
+            input.slots = [slot]
+            builder.feed(input)
+        }
+        // The builder is not copyable, so its answers are taken out first.
+        var answers = [builder.holdsPlantRows]
+        feed(.own, n: 1)
+        answers.append(builder.holdsPlantRows)
+        var counts = [builder.ownCount(ofFirst: 1)]
+        feed(.normal, n: 2)
+        answers.append(builder.holdsPlantRows)
+        counts.append(builder.ownCount(ofFirst: 2))
+        #expect(answers == [false, false, true])
+        #expect(counts == [1, 1])
+    }
+
     @Test(arguments: [
         (Slot.noSourceTime, SourceTimeStatus.absent), (0, .implausible),
         (Self.wall + 2_000_000_000, .accepted), (Self.wall + 2_000_000_001, .implausible),

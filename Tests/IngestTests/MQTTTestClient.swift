@@ -8,7 +8,7 @@ import Testing
 /// A blocking MQTT client over a real TCP socket.
 final class MQTTTestClient {
     let version: MQTTVersion
-    private let descriptor: Int32
+    let descriptor: Int32
     private var framer = MQTTFramer(packetBytesMax: 1 << 20)
 
     /// Connects the socket; sends nothing.

@@ -16,8 +16,9 @@ final class MQTTWorld: Sendable {
     let ring: ReadingRing
     let sensors: SensorRegistry
     let sources: SourceRegistry
-    let watermark = DurableWatermark(through: 0)
+    let watermark: DurableWatermark
     let endpoint: MQTTEndpoint
+    let sessions: SessionTable
     private let portCell = Atomic<UInt16>(0)
 
     var port: UInt16 { self.portCell.load(ordering: .relaxed) }
@@ -26,40 +27,50 @@ final class MQTTWorld: Sendable {
         TopicRule(filter: "plain/#", path: "{1}", payload: .plain),
         TopicRule(
             filter: "json/+", path: "json/{1}",
-            payload: .json(
-                JSONPayload(valuePath: "data.value", timestampPath: "ts", timestampUnit: .seconds))),
+            payload: JSONPayload(value: "data.value", time: "ts", timeFormat: .count(.seconds))
+                .map { .json($0) } ?? .plain),
         TopicRule(
             filter: "lines/+", path: "site/{1}/{series}",
             payload: .lineProtocol(unit: .nanoseconds)),
+        TopicRule(filter: "senml/+site/#", path: "senml/{site}/{name}", payload: .senML),
+        TopicRule(
+            filter: "each/+", path: "each/{1}/{name}",
+            payload: JSONPayload(value: "*").map { .json($0) } ?? .plain),
+        TopicRule(
+            filter: "door/+", path: "door/{1}", payload: .plain,
+            states: StateMap(["open": 1, "closed": 0])),
     ]
 
     init(
         capacity: Int = 4_096, undeclaredMax: Int = 1_000,
-        configure: (inout MQTTEndpoint.Configuration) -> Void = { _ in },
-        authenticate: @escaping MQTTEndpoint.Authenticate = { _, _, _ in true }
+        sessions store: SessionStore = SessionStore(), firstSequence: UInt64 = 0,
+        clock: IngestClock = .system,
+        configure: (inout MQTTEndpoint.Configuration) -> Void = { _ in }
     ) throws {
-        let ring = ReadingRing(capacity: capacity, firstSequence: 0)
+        let ring = ReadingRing(capacity: capacity, firstSequence: firstSequence)
         self.ring = ring
+        self.watermark = DurableWatermark(through: firstSequence)
         self.sensors = SensorRegistry(
-            restored: [], undeclaredMax: undeclaredMax, ring: ring, clock: .system,
+            restored: [], undeclaredMax: undeclaredMax, ring: ring, clock: clock,
             classify: { sensor in
                 sensor.path.hasPrefix("midwatch/")
                     ? SensorClass(isDeclared: true, criticality: .own)
                     : SensorClass(isDeclared: false, criticality: .normal)
             })
-        self.sources = SourceRegistry(restored: [], ring: ring, clock: .system)
+        self.sources = SourceRegistry(restored: [], ring: ring, clock: clock)
         guard case .known(let source) = self.sources.resolve("mqtt/test", origin: .configured)
         else { throw SocketError.exhausted(what: "test source") }
         var configuration = MQTTEndpoint.Configuration(
             name: "mqtt/test", address: "127.0.0.1", port: 0, rules: Self.rules)
         configure(&configuration)
+        self.sessions = SessionTable(store, ring: ring)
         self.endpoint = try MQTTEndpoint(
             configuration, source: source,
             services: IngestServices(
-                ring: ring, sensors: self.sensors, sources: self.sources, clock: .system),
-            watermark: self.watermark,
+                ring: ring, sensors: self.sensors, sources: self.sources, clock: clock),
+            watermark: self.watermark, sessions: self.sessions,
             progress: (0..<configuration.loopCount).map { _ in .standalone() },
-            logger: .quiet, authenticate: authenticate)
+            logger: .quiet)
     }
 
     /// Starts, runs `body`, stops, and checks that every reading is accounted for.

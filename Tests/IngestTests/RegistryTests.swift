@@ -62,6 +62,17 @@ import Testing
         #expect(samples.contains { $0.labels.first?.value == "malformedPath" && $0.value == 2 })
     }
 
+    @Test func `nobody registers an undeclared path that is kept for Midwatch itself`() {
+        let ring = ReadingRing(capacity: 64, firstSequence: 0)
+        let registry = SensorRegistry(
+            restored: [], undeclaredMax: 2, ring: ring, clock: .fixed,
+            classify: { SensorClass(isDeclared: $0.path == "midwatch/a/up", criticality: .own) })
+        let (known, other) = (Array("midwatch/a/up".utf8), Array("midwatch/a/forged".utf8))
+        #expect(registry.resolve(other.span, from: .own) == .rejected(.reservedPath))
+        #expect(registry.resolve(known.span, from: .own) == .known(SensorIndex(rawValue: 0), .own))
+        #expect(registry.count == 1)
+    }
+
     @Test func `bytes that are no UTF-8 are no path`() {
         let ring = ReadingRing(capacity: 64, firstSequence: 0)
         let registry = self.sensors(ring: ring)
@@ -128,13 +139,51 @@ import Testing
     @Test func `the reject log keeps the last entries, cut to their first bytes`() {
         let log = RejectLog()
         for number in 0..<70 {
-            let input = [UInt8](repeating: UInt8(number), count: 100)
-            log.append(at: .zero, source: .own, cause: "c\(number)", input: input.span)
+            let input = [UInt8](repeating: UInt8(number), count: 200)
+            let topic = [UInt8](repeating: UInt8(ascii: "t"), count: 200)
+            log.append(
+                at: .zero, source: .own, cause: RejectLog.Cause("c\(number)", offset: number),
+                topic: topic.span, input: input.span)
         }
         let entries = log.entries
         #expect(entries.count == RejectLog.entryCountMax)
         #expect(entries.first?.cause == "c6")
         #expect(entries.last?.cause == "c69")
-        #expect(entries.last?.excerpt == [UInt8](repeating: 69, count: 64))
+        #expect(entries.last?.number == 70)
+        #expect(entries.last?.offset == 69)
+        #expect(entries.last?.inputBytes == 200)
+        #expect(entries.last?.topic.count == RejectLog.topicBytesMax)
+        #expect(
+            entries.last?.excerpt
+                == [UInt8](repeating: 69, count: RejectLog.excerptBytesMax))
+    }
+
+    @Test func `refused bytes are shown as text that changes nothing on a terminal`() {
+        let bytes: [UInt8] = [0x61, 0x0A, 0x0D, 0x09, 0x5C, 0x1B, 0x5B, 0x7F, 0xC3, 0xA4, 0]
+        #expect(RejectLog.escaped(bytes) == #"a\n\r\t\\\x1b[\x7f\xc3\xa4\x00"#)
+    }
+
+    @Test func `the rejection rate speaks of the last minute`() {
+        var rate = RejectionRate()
+        var totals = RejectionTotals()
+        func at(_ seconds: UInt64) -> MonotonicInstant {
+            MonotonicInstant(nanoseconds: seconds * 1_000_000_000)
+        }
+        rate.update(totals, at: at(100))
+        #expect(rate.rejectedPerMinute == 0)
+        for second in UInt64(101)...220 {
+            totals.received += 9
+            totals.rejected += 1
+            rate.update(totals, at: at(second))
+            if second == 130 { #expect(rate.rejectedPerMinute == 30) }
+        }
+        #expect((58...62).contains(rate.rejectedPerMinute))
+        #expect((0.099...0.101).contains(rate.rejectedShare))
+        for second in UInt64(221)...290 { rate.update(totals, at: at(second)) }
+        #expect(rate.rejectedPerMinute == 0)
+        #expect(rate.rejectedShare == 0)
+        // Totals that begin anew are no flood.
+        rate.update(RejectionTotals(), at: at(291))
+        #expect(rate.rejectedPerMinute == 0)
     }
 }

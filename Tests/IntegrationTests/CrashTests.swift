@@ -5,11 +5,11 @@ import OperatorViews
 import Testing
 
 extension IntegrationTests {
-    /// The daemon dies, or is told to stop, while gateways publish with QoS 1.
+    /// The daemon dies, or is told to stop, while gateways publish with QoS 1 or 2.
     @Suite struct CrashTests {
         private static let sensorsPerClient = 10
 
-        @Test(arguments: ["postgresql", "sqlite"])
+        @Test(arguments: ["postgresql", "sqlite", "sqlite, QoS 2"])
         func `what was acknowledged is in the archive once, however often the daemon is killed`(
             _ store: String
         ) async throws {
@@ -17,7 +17,8 @@ extension IntegrationTests {
             let site = try Site(
                 Site.options(sensors: Site.loadSensors(), postgres: postgres))
             try await site.start()
-            let fleet = try site.fleet(sensorsPerClient: Self.sensorsPerClient)
+            let fleet = try site.fleet(
+                sensorsPerClient: Self.sensorsPerClient, isExactlyOnce: store.hasSuffix("QoS 2"))
             try fleet.start()
             for _ in 0..<Scale.kills {
                 let before = fleet.acknowledgedCount

@@ -16,9 +16,10 @@ extension IntegrationTests {
             var path: String { "public/\(self.name)/v\(self.version)/q\(self.qos)" }
 
             func publish(_ value: Int, port: UInt16) throws {
-                if self.name == "paho" {
+                if self.name != "mosquitto" {
+                    let script = self.name == "paho" ? "publish.py" : "publish_\(self.name).py"
                     try ChildProcess.run([
-                        try Places.tool("python3"), Places.fixture("publish.py"), "\(port)",
+                        try Places.tool("python3"), Places.fixture(script), "\(port)",
                         self.version, "\(self.qos)", self.path, "\(value)",
                     ])
                 } else {
@@ -31,9 +32,9 @@ extension IntegrationTests {
             }
         }
 
-        static let clients = ["mosquitto", "paho"].flatMap { name in
+        static let clients = ["mosquitto", "paho", "aiomqtt", "gmqtt"].flatMap { name in
             ["3", "5"].flatMap { version in
-                [0, 1].map { Client(name: name, version: version, qos: $0) }
+                [0, 1, 2].map { Client(name: name, version: version, qos: $0) }
             }
         }
 
@@ -99,7 +100,8 @@ extension IntegrationTests {
             let wanted = Self.clients.count
             #expect(
                 try await waits(10) {
-                    try sink.deliveries().count { $0.type == "alarm.returned" } == wanted
+                    try sink.deliveries().count { $0.type == "alarm.returned" && !$0.isOwn }
+                        == wanted
                 })
             let deliveries = try sink.deliveries()
             #expect(deliveries.allSatisfy { $0.isVerified })

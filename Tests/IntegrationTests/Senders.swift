@@ -62,7 +62,7 @@ extension Site {
     /// An MQTT fleet over `LoadPattern` that keeps what was acknowledged.
     func fleet(
         connections: Int = 10, sensorsPerClient: Int = 10, rate: Int = Scale.rate,
-        window: Int = 100
+        window: Int = 100, isExactlyOnce: Bool = false
     ) throws -> MQTTFleetSender {
         var settings = MQTTFleetSender.Settings(
             destination: FleetDestination(port: self.mqttPort),
@@ -71,6 +71,7 @@ extension Site {
         settings.rate = Double(rate)
         settings.window = window
         settings.recordsAcknowledged = true
+        settings.isExactlyOnce = isExactlyOnce
         settings.drainNanoseconds = 30_000_000_000
         return try MQTTFleetSender(settings)
     }

@@ -16,6 +16,8 @@ final class Sink {
         /// A member of `data`, as text.
         func text(_ name: String) -> String { self.body["data"]?[name]?.string ?? "" }
         var type: String { self.body["type"]?.string ?? "" }
+        /// Whether it says that it is about Midwatch itself and not about the plant.
+        var isOwn: Bool { self.body["data"]?["aboutMonitor"]?.bool ?? false }
     }
 
     /// Public on purpose: it signs the alerts of tests.

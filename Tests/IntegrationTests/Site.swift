@@ -57,6 +57,9 @@ final class Site {
         try File.write(self.configurationPath, self.text(options))
     }
 
+    /// The path of a sensor about Midwatch itself.
+    static func own(_ name: String) -> String { OwnPath.path(node: "integration", name) }
+
     private func text(_ options: Options) -> String {
         let archive =
             options.postgresConnection.map {
@@ -217,10 +220,14 @@ final class Site {
     // MARK: - Records
 
     /// The bodies of the ledger's lines, in order, each with when it was written.
-    func ledger() throws -> [LedgerEntry] {
+    func ledger() throws -> [LedgerEntry] { try self.entries(in: "ledger") }
+
+    /// The same of another log in the ledger's format.
+    func entries(in folder: String) throws -> [LedgerEntry] {
         var entries: [LedgerEntry] = []
-        for name in File.names("\(self.state)/ledger") {
-            let bytes = File.bytes("\(self.state)/ledger/\(name)", beforeZeros: true) ?? []
+        for name in File.names("\(self.state)/\(folder)") {
+            let bytes =
+                File.bytes("\(self.state)/\(folder)/\(name)", beforeZeros: true) ?? []
             for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n")
             where line.hasPrefix("{\"n\":") {
                 let json = try JSONValue(parsing: String(line))
@@ -256,6 +263,8 @@ struct LedgerEntry {
     var kind: String { self.body["kind"]?.string ?? "" }
     var sensor: String { self.body["sensor"]?.string ?? "" }
     var alarm: String { self.body["alarm"]?.string ?? "" }
+    /// Whether it is about Midwatch itself and not about the plant.
+    var isOwn: Bool { OwnPath.isOwn(self.sensor) }
     /// Wall time of a member, nanoseconds since 1970.
     func time(_ name: String) -> Int64? {
         self.body[name]?.string.flatMap { WallInstant(rfc3339: $0)?.nanoseconds }

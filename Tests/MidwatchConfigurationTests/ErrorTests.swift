@@ -141,8 +141,9 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             "m.yaml:2:28: ingest.udp[0].precision: expected one of ns, us, ms, s, got \"n\", did you mean "
                 + "\"ns\"?"),
         BadFile(
-            "ingest: {mqtt: [{passwordFile: /a}]}",
-            "m.yaml:2:32: ingest.mqtt[0].passwordFile: reserved for a later version; remove it"),
+            "ingest: {mqtt: [{passwordFile: a}]}",
+            "m.yaml:2:32: ingest.mqtt[0].passwordFile: expected an absolute path without .., "
+                + "got \"a\""),
         BadFile(
             "ingest: {mqtt: [{topics: [{path: a}]}]}",
             "m.yaml:2:27: ingest.mqtt[0].topics[0].filter: missing; \"#\" takes every topic"),
@@ -162,6 +163,37 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             "ingest: {mqtt: [{topics: [{filter: a, path: \"x//y\"}]}]}",
             "m.yaml:2:45: ingest.mqtt[0].topics[0].path: expected a sensor path such as "
                 + "\"plant/{1}/temperature\", got \"x//y\""),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: +name/b}]}]}",
+            "m.yaml:2:36: ingest.mqtt[0].topics[0].filter: a wildcard cannot be called \"name\": "
+                + "{name} means something else in every path"),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: +s/b, path: \"{t}\"}]}]}",
+            "m.yaml:2:48: ingest.mqtt[0].topics[0].path: expected {topic}, {s}, {1} (the "
+                + "wildcards of the filter), got \"{t}\""),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: a, format: senml, path: x}]}]}",
+            "m.yaml:2:60: ingest.mqtt[0].topics[0].path: expected {name} in the path: the payload "
+                + "carries several readings, got \"x\""),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: a, format: json, name: n}]}]}",
+            "m.yaml:2:59: ingest.mqtt[0].topics[0].name: expected * where value has it: each "
+                + "element has a name"),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: a, format: json, value: a, time: b.*}]}]}",
+            "m.yaml:2:69: ingest.mqtt[0].topics[0].time: expected no *, or * where value has it: "
+                + "one time per element"),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: a, format: json, value: a, values: {b: c}}]}]}",
+            "m.yaml:2:60: ingest.mqtt[0].topics[0].value: expected value or values, got both"),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: a, states: {}}]}]}",
+            "m.yaml:2:47: ingest.mqtt[0].topics[0].states: expected 1 to 64 texts of at most 128 "
+                + "bytes, each with a whole number"),
+        BadFile(
+            "ingest: {mqtt: [{topics: [{filter: a, timeUnit: rfc3339}]}]}",
+            "m.yaml:2:49: ingest.mqtt[0].topics[0].timeUnit: rfc3339 is only used with format: "
+                + "json"),
         BadFile(
             "ingest: {mqtt: [{topics: [{filter: a, value: v}]}]}",
             "m.yaml:2:46: ingest.mqtt[0].topics[0].value: only used with format: json; remove it or "

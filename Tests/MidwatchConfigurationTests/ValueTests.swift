@@ -74,7 +74,10 @@ import Testing
                       connectionsMax: 10
                       connectionsPerAddressMax: 5
                       packetSizeMax: 64KiB
-                      receiveMaximum: 20
+                      receiveMaximum: 30
+                      qosMax: 1
+                      topicAliasMax: 7
+                      sessionExpiryMax: 2h
                       keepAliveMax: 65535s
                       topics:
                         - {filter: s/+/#, path: "x/{2}/{1}", format: json, value: a.b, time: t, timeUnit: s, unit: V}
@@ -96,9 +99,12 @@ import Testing
         #expect(mqtt.connectionsMax == 10)
         #expect(mqtt.connectionsPerAddressMax == 5)
         #expect(mqtt.packetBytesMax == 65_536)
-        #expect(mqtt.receiveMaximum == 20)
+        #expect(mqtt.receiveMaximum == 30)
+        #expect(mqtt.qosMax == 1)
+        #expect(mqtt.topicAliasMax == 7)
+        #expect(mqtt.sessionExpiryMaxSeconds == 7_200)
         #expect(mqtt.keepAliveMaxSeconds == 65_535)
-        #expect(mqtt.allowAnonymous)
+        #expect(mqtt.security.allowAnonymous)
         let topic = try #require(mqtt.topics.first)
         #expect(topic.filter == "s/+/#")
         #expect(topic.path == "x/{2}/{1}")

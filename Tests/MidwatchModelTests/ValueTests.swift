@@ -57,7 +57,7 @@ import Testing
         #expect(AlarmKind.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5])
         #expect(AlarmState.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5])
         #expect(AlarmPriority.allCases.map(\.rawValue) == [0, 1, 2, 3])
-        #expect(SlotKind.allCases.map(\.rawValue) == Array(0...16))
+        #expect(SlotKind.allCases.map(\.rawValue) == Array(0...18))
         #expect(Freshness.allCases.map(\.rawValue) == [0, 1, 2, 3])
         #expect(SourceTimeStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4])
         #expect(ReadingFlags.historical.rawValue == 1)

@@ -99,7 +99,10 @@ import Testing
         let loop = JournalLoop(
             ring: ring, staging: open.staging, committer: open.committer, watermark: watermark,
             clock: EngineClock(continuingAt: .zero), progress: .standalone(),
-            syncIntervalNanoseconds: 1_000_000, logger: Quiet.logger, path: { "#\($0.rawValue)" },
+            syncIntervalNanoseconds: 1_000_000, latency: LatencyHistogram(),
+            archiving: ArchiveLatency(
+                clock: EngineClock(continuingAt: .zero), latency: LatencyHistogram()),
+            logger: Quiet.logger, path: { "#\($0.rawValue)" },
             durable: { count, _ in durable.count.store(count, ordering: .releasing) })
         let threads = loop.start()
         disk.isHanging.store(true, ordering: .releasing)

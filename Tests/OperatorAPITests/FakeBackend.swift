@@ -17,6 +17,8 @@ final class FakeBackend: OperatorBackend {
             position: Position(epoch: 1, n: 9), recorded: true)
         var level = HealthLevel.healthy
         var pagesFetched = 0
+        var isDiskHanging = false
+        var refusedReads = 0
     }
 
     let state = Mutex(State())
@@ -78,8 +80,17 @@ final class FakeBackend: OperatorBackend {
         }
     }
 
-    func events(after: UInt64, limit: Int) async -> [EventView] {
-        self.state.withLock { state in Array(state.events.drop { $0.n <= after }.prefix(limit)) }
+    func events(after: UInt64, limit: Int) async throws(Problem) -> [EventView] {
+        let isRefused = self.state.withLock { state in
+            state.refusedReads += state.isDiskHanging ? 1 : 0
+            return state.isDiskHanging
+        }
+        if isRefused {
+            throw Problem(.filesNotAnswering, detail: "the disk did not answer")
+        }
+        return self.state.withLock { state in
+            Array(state.events.drop { $0.n <= after }.prefix(limit))
+        }
     }
 
     func newestEvent() async -> UInt64 { self.signal.value }
@@ -89,6 +100,8 @@ final class FakeBackend: OperatorBackend {
     func readiness() async -> HealthView {
         HealthView(level: self.state.withLock { $0.level }, reasons: ["recovering"])
     }
+
+    func accountName(uid: UInt32) async -> String { LocalAccounts.name(uid: uid) }
 
     func metrics() async -> [MetricSample] {
         [

@@ -2,6 +2,7 @@
 
 import Glibc
 import Logging
+import MidwatchModel
 import OperatorAPI
 import OperatorConsole
 import ServiceLifecycle
@@ -15,6 +16,7 @@ struct LiveServer: Sendable {
     let socketPath: String
     let port: Int
     let metrics: RequestMetrics
+    let accesses: SeenAccesses
 
     var client: OperatorClient { OperatorClient(socketPath: self.socketPath) }
 
@@ -55,6 +57,13 @@ final class TestCount: Sendable {
 private final class WorkBox: Sendable {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+/// What a server told the access log.
+final class SeenAccesses: Sendable {
+    private let events = Mutex<[AccessEvent]>([])
+    func add(_ event: AccessEvent) { self.events.withLock { $0.append(event) } }
+    var all: [AccessEvent] { self.events.withLock { $0 } }
 }
 
 /// Runs blocking work outside the pool that the server's tasks run in.
@@ -103,9 +112,11 @@ func withServer(
     var configuration = OperatorAPIConfiguration(
         socketPath: path, loopback: .init(port: 0, token: token))
     configuration.writeTimeoutSeconds = writeTimeoutSeconds
+    let accesses = SeenAccesses()
     let server = try OperatorAPIServer(
         configuration: configuration,
-        backend: backend, logger: logger, onListening: { report.yield($0) })
+        backend: backend, logger: logger, onListening: { report.yield($0) },
+        onAccess: { accesses.add($0) })
     let group = ServiceGroup(
         configuration: .init(services: [.init(service: server)], logger: logger))
     try await withThrowingTaskGroup { tasks in
@@ -122,7 +133,7 @@ func withServer(
             try await body(
                 LiveServer(
                     backend: backend, folder: folder, socketPath: path,
-                    port: try #require(port), metrics: server.metrics))
+                    port: try #require(port), metrics: server.metrics, accesses: accesses))
         }
         try await tasks.waitForAll()
     }

@@ -4,11 +4,12 @@ import Glibc
 import JSONText
 import Logging
 import MidwatchModel
-import OperatorAPI
 import OperatorConsole
 import OperatorViews
 import Synchronization
 import Testing
+
+@testable import OperatorAPI
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct OperatorAPITests {
     @Test func `status, sensors, alarms and events are read over the unix socket`() async throws {
@@ -163,6 +164,7 @@ import Testing
             #expect(
                 parts[0].lowercased().contains("content-type: text/plain; version=0.0.4"))
             let page = try PrometheusPage(parsing: String(parts[1]))
+            #expect(page.faults() == [])
             let readings = try #require(
                 page.families.first { $0.name == "midwatch_readings_total" })
             #expect(readings.samples.first?.identity == #"midwatch_readings_total{source="a\"b"}"#)
@@ -200,6 +202,33 @@ import Testing
             let code = "-o /dev/null -w '%{http_code}'"
             #expect(await server.curlTCP(code, "/v1/status") == "401")
             #expect(await server.curlTCP(code, "/metrics") == "200")
+        }
+    }
+
+    @Test func `every request is told to the access log, with who it was`() async throws {
+        try await withServer(token: "s3cret") { server in
+            _ = await server.curlUnix("", "/v1/status?secret=1")
+            _ = await server.curlUnix("", "/nowhere")
+            _ = await server.curlTCP("", "/v1/sensors")
+            _ = await server.curlUnix(
+                "-X POST -H 'Content-Type: application/json' -d '{\"activation\":\"1:5.0\"}'",
+                "/v1/alarms/a:high/acknowledge")
+            let seen = server.accesses.all
+            let me = "uid=\(getuid())"
+            #expect(
+                seen == [
+                    AccessEvent(
+                        .read, listener: "api/unix", address: me, detail: "GET /v1/status"),
+                    AccessEvent(
+                        .refused, listener: "api/unix", address: me, detail: "GET /nowhere"),
+                    AccessEvent(
+                        .loginFailed, listener: "api/tcp", address: "127.0.0.1",
+                        detail: "GET /v1/sensors"),
+                    AccessEvent(
+                        .command, listener: "api/unix", address: me,
+                        detail: "POST /v1/alarms/a:high/acknowledge"),
+                ])
+            #expect(server.metrics[.loginsFailed] == 1)
         }
     }
 
@@ -251,10 +280,10 @@ import Testing
         }
     }
 
-    @Test func `streams are bounded and end when the server stops`() async throws {
+    @Test func `streams are bounded per address and end when the server stops`() async throws {
         let ended = TestCount()
         try await withServer { server in
-            for _ in 0..<OperatorAPILimits.streamSubscribersMax {
+            for _ in 0..<OperatorAPILimits.streamsPerAddressMax {
                 startOnOwnThread {
                     var last: UInt64?
                     try? server.client.follow(from: &last) { _ in true }
@@ -264,13 +293,32 @@ import Testing
             }
             #expect(
                 await eventually {
-                    server.metrics.openStreamCount == OperatorAPILimits.streamSubscribersMax
+                    server.metrics.openStreamCount == OperatorAPILimits.streamsPerAddressMax
                 })
             let refused = await server.curlUnix("-w '%{http_code}'", "/v1/stream")
             #expect(refused.hasSuffix("503"))
             #expect(server.metrics[.streamsRefused] == 1)
+            // Somebody else still finds a place.
+            async let other = server.curlTCP("-m 1 -N -w '%{http_code}'", "/v1/stream")
+            #expect(
+                await eventually {
+                    server.metrics.openStreamCount == OperatorAPILimits.streamsPerAddressMax + 1
+                })
+            #expect(await other.contains(": open"))
         }
-        #expect(await eventually { ended.value == OperatorAPILimits.streamSubscribersMax })
+        #expect(await eventually { ended.value == OperatorAPILimits.streamsPerAddressMax })
+    }
+
+    @Test func `seats are bounded in all and per address, and given back`() {
+        let seats = StreamSeats()
+        func take(_ address: String) -> Bool {
+            seats.take(max: 3, perAddressMax: 2, address: address)
+        }
+        #expect(take("a") && take("a") && !take("a"))
+        #expect(take("b") && !take("b") && !take("c"))
+        seats.giveBack(address: "a")
+        #expect(take("c"))
+        #expect(seats.count == 3)
     }
 
     @Test func `the socket is for owner and group, and its peers are told apart`() async throws {

@@ -122,4 +122,80 @@ struct PrometheusPage {
         guard family.type == "histogram" else { return name == family.name }
         return ["_bucket", "_sum", "_count"].contains { name == family.name + $0 }
     }
+
+    // MARK: - Conventions
+
+    /// What `promtool check metrics` would complain about, and what a histogram must keep to.
+    func faults() -> [String] {
+        var faults: [String] = []
+        for family in self.families {
+            let name = family.name
+            func complain(_ text: String) { faults.append("\(name): \(text)") }
+            if !name.hasPrefix("midwatch_") { complain("foreign prefix") }
+            if name != name.lowercased() || name.contains("__") || name.contains(":") {
+                complain("not in snake case")
+            }
+            if (family.help ?? "").isEmpty { complain("no help") }
+            for unit in ["_milliseconds", "_nanoseconds", "_kilobytes", "_percent", "_ms"]
+            where name.contains(unit) {
+                complain("not a base unit")
+            }
+            switch family.type {
+            case "counter":
+                if !name.hasSuffix("_total") { complain("a counter without _total") }
+                if family.samples.contains(where: { !($0.value >= 0) }) { complain("below zero") }
+            case "gauge", "histogram":
+                for suffix in ["_total", "_bucket", "_count", "_sum"] where name.hasSuffix(suffix) {
+                    complain("no counter, yet \(suffix)")
+                }
+            default: complain("of no kind")
+            }
+            if family.type == "histogram" { faults += Self.histogramFaults(family) }
+        }
+        return faults
+    }
+
+    /// Buckets ascend and grow, `+Inf` comes last and equals the count, a sum is there.
+    private static func histogramFaults(_ family: Family) -> [String] {
+        var series: [String: [(bound: Double, value: Double)]] = [:]
+        var counts: [String: Double] = [:]
+        var sums: Set<String> = []
+        for (identity, value) in family.samples {
+            let (name, labels) = Self.split(identity)
+            let others = labels.filter { !$0.hasPrefix("le=") }.joined(separator: ",")
+            switch String(name.dropFirst(family.name.count)) {
+            case "_bucket":
+                let text = labels.first { $0.hasPrefix("le=") }?.dropFirst(4).dropLast() ?? ""
+                let bound = text == "+Inf" ? Double.infinity : Double(text) ?? .nan
+                series[others, default: []].append((bound, value))
+            case "_count": counts[others] = value
+            default: sums.insert(others)
+            }
+        }
+        var faults: [String] = []
+        for (labels, buckets) in series {
+            let pairs = zip(buckets, buckets.dropFirst())
+            if !pairs.allSatisfy({ $0.bound < $1.bound && $0.value <= $1.value }) {
+                faults.append("\(family.name){\(labels)}: buckets do not ascend")
+            }
+            if buckets.last?.bound != .infinity || buckets.last?.value != counts[labels] {
+                faults.append("\(family.name){\(labels)}: +Inf is not the count")
+            }
+            if !sums.contains(labels) { faults.append("\(family.name){\(labels)}: no sum") }
+        }
+        if Set(series.keys) != Set(counts.keys) { faults.append("\(family.name): series differ") }
+        return faults
+    }
+
+    /// Name and labels of a sample; no label value of ours has a comma or a brace in it.
+    private static func split(_ identity: String) -> (name: Substring, labels: [Substring]) {
+        guard let brace = identity.firstIndex(of: "{") else { return (identity[...], []) }
+        let labels = identity[identity.index(after: brace)...].dropLast()
+        return (identity[..<brace], labels.split(separator: ","))
+    }
+
+    /// Value of the sample with exactly this identity.
+    subscript(_ identity: String) -> Double? {
+        self.families.lazy.flatMap(\.samples).first { $0.identity == identity }?.value
+    }
 }

@@ -35,6 +35,19 @@ import Testing
         return sensor
     }
 
+    @Test func `sensors about the monitor itself come after those of the plant`() {
+        var query = SensorQuery(limit: 10)
+        query.order = .worst
+        let sensors = ["midwatch/a/ring/fill", "pump/a", "midwatch/a/disk/free", "air/b"].map {
+            SensorView(
+                path: $0, index: 0, freshness: $0 == "midwatch/a/disk/free" ? .stale : .fresh,
+                deadlineNanoseconds: 1)
+        }
+        #expect(
+            query.select(from: sensors).map(\.path)
+                == ["air/b", "pump/a", "midwatch/a/disk/free", "midwatch/a/ring/fill"])
+    }
+
     @Test func `a sensor reads back as it was written, full and empty`() throws {
         #expect(try self.roundTrip(self.fullSensor) == self.fullSensor)
         let empty = SensorView(

@@ -8,7 +8,7 @@ import Testing
 private func decoded(_ text: String) -> Double? {
     var decoder = PayloadDecoder()
     var readings = DecodedReadingBuffer(capacity: 1)
-    guard (try? decoder.decode(bytes(text).span, as: .plain, into: &readings)) != nil else {
+    guard (try? decoder.decodePlain(bytes(text).span, into: &readings)) != nil else {
         return nil
     }
     let reading = readings[0]

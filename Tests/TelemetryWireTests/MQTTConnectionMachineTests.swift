@@ -214,7 +214,7 @@ import Testing
 
     @Test func `in 3_1_1 the machine stops taking instead`() {
         var options = MQTTConnectionOptions()
-        options.receiveMaximum = 2
+        options.unannouncedInflightMax = 2
         var peer = MQTTTestPeer(options)
         peer.connect(.v311)
         let stream = (1...4).flatMap { publishBytes(.atLeastOnce, UInt16($0), version: .v311) }
@@ -275,7 +275,7 @@ import Testing
     @Test func `an identifier that a QoS 2 flow holds is not used for anything else`() {
         for stream in [
             publishBytes(.atLeastOnce, 7, version: .v5),
-            publishBytes(.exactlyOnce, 7, version: .v5),
+            publishBytes(.exactlyOnce, 7, payload: "2", version: .v5),
             publishBytes(.atLeastOnce, 7, isDuplicate: true, version: .v5), hex("62020007"),
         ] {
             var peer = MQTTTestPeer()

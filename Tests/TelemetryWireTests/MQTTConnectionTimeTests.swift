@@ -110,7 +110,7 @@ import Testing
 
     @Test func `silence counts from the moment a stalled connection has room again`() {
         var options = MQTTConnectionOptions()
-        options.receiveMaximum = 1
+        options.unannouncedInflightMax = 1
         var peer = MQTTTestPeer(options)
         peer.connect(.v311)
         _ = peer.send(publishBytes(.atLeastOnce, 1, version: .v311))

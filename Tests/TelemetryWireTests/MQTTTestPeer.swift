@@ -20,6 +20,10 @@ struct MQTTTestPeer: ~Copyable {
     var close: MQTTClose?
     /// One entry per PUBLISH: `topic=payload q1 #7 dup retain`.
     var publishes: [String] = []
+    /// Identifiers whose release was handed out.
+    var releases: [UInt16] = []
+    /// What CONNECT is granted.
+    var grant = MQTTSessionGrant()
     var isStalled = false
     private var unread: [UInt8] = []
 
@@ -77,15 +81,18 @@ struct MQTTTestPeer: ~Copyable {
                 return
             case .connect(let connect): self.decide(connect)
             case .publish(let publish): self.take(publish)
+            case .release(let identifier):
+                self.releases.append(identifier)
+                self.number += 1
+                self.machine.releaseAccepted(through: self.number, now: self.now)
             }
         }
     }
 
     private mutating func decide(_ connect: MQTTConnect) {
         if self.verdict == .success {
-            self.close = self.machine.connectAccepted(
-                assignedIdentifier: connect.clientIdentifier.isEmpty ? "given-1" : nil,
-                now: self.now)
+            if connect.clientIdentifier.isEmpty { self.grant.assignedIdentifier = "given-1" }
+            self.close = self.machine.connectAccepted(self.grant, now: self.now)
         } else {
             self.close = self.machine.connectRefused(self.verdict)
         }
@@ -117,9 +124,13 @@ struct MQTTTestPeer: ~Copyable {
     }
 
     /// Connects with the given version; the CONNACK is not checked here.
-    mutating func connect(_ version: MQTTVersion, keepAlive: UInt16 = 30) {
+    mutating func connect(
+        _ version: MQTTVersion, keepAlive: UInt16 = 30,
+        _ configure: (inout MQTTConnectRequest) -> Void = { _ in }
+    ) {
         var request = MQTTConnectRequest(version: version, clientIdentifier: "s1")
         request.keepAlive = keepAlive
+        configure(&request)
         _ = self.send(connectBytes(request))
         #expect(self.close == nil)
     }

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MidwatchModel
-import TelemetryWire
 import Testing
+
+@testable import TelemetryWire
 
 /// Readings as text, or the error's name.
 private func decode(
-    _ payload: String, _ format: PayloadFormat = .plain, capacity: Int = 8
+    _ payload: String, _ format: PayloadFormat = .plain, states: [String: Int64] = [:],
+    capacity: Int = 8
 ) -> String {
     var decoder = PayloadDecoder()
     var readings = DecodedReadingBuffer(capacity: capacity)
     let input = bytes(payload)
-    do throws(PayloadError) {
-        let summary = try decoder.decode(input.span, as: format, into: &readings)
+    var names = WireBuffer()
+    let plan = PayloadPlan(format, states: StateMap(states))
+    do throws(PayloadFault) {
+        let summary = try decoder.decode(
+            input.span, by: plan, arrivedAt: WallInstant(nanoseconds: 0), into: &readings,
+            names: &names)
         #expect(summary.readingCount == readings.count)
         var result: [String] = []
-        for index in 0..<readings.count { result.append(describe(readings[index], input)) }
+        for index in 0..<readings.count {
+            result.append(
+                describe(readings[index], plan.kind == .lineProtocol ? input : names.array()))
+        }
         if summary.ignoredTimestampCount > 0 {
             result.append("ignoredTimes \(summary.ignoredTimestampCount)")
         }
@@ -26,7 +35,7 @@ private func decode(
         return result.joined(separator: "; ")
     } catch {
         #expect(readings.count == 0, "a refused payload leaves nothing behind")
-        return "\(error)"
+        return "\(error.error)"
     }
 }
 
@@ -34,10 +43,13 @@ private func describe(_ reading: DecodedReading, _ input: [UInt8]) -> String {
     var result: String
     switch reading.valueKind {
     case .float64: result = "\(Double(bitPattern: reading.valueBits))"
-    case .int64, .mappedState: result = "i\(Int64(bitPattern: reading.valueBits))"
+    case .int64: result = "i\(Int64(bitPattern: reading.valueBits))"
+    case .mappedState: result = "s\(Int64(bitPattern: reading.valueBits))"
     case .bool: result = reading.valueBits == 1 ? "true" : "false"
     }
-    if !reading.series.isEmpty {
+    if !reading.series.isEmpty, reading.fieldKey.isEmpty {
+        result = "\(text(input, reading.series))=" + result
+    } else if !reading.series.isEmpty {
         result = "\(text(input, reading.series)) \(text(input, reading.fieldKey))=" + result
     }
     if reading.quality != .good { result += " \(reading.quality)" }
@@ -78,16 +90,15 @@ private func describe(_ reading: DecodedReading, _ input: [UInt8]) -> String {
     ])
     func `a JSON payload has its value and time at their paths`(
         payload: String, expected: String
-    ) {
-        let format = PayloadFormat.json(
-            JSONPayload(valuePath: "v", timestampPath: "t", timestampUnit: .milliseconds))
+    ) throws {
+        let format = try PayloadFormat.json(#require(JSONPayload(value: "v", time: "t")))
         #expect(decode(payload, format) == expected)
     }
 
-    @Test func `JSON paths go into objects and arrays`() {
-        let format = PayloadFormat.json(JSONPayload(valuePath: "data.0.temp"))
+    @Test func `JSON paths go into objects and arrays`() throws {
+        let format = try PayloadFormat.json(#require(JSONPayload(value: "data.0.temp")))
         #expect(decode(#"{"data":[{"temp":4}]}"#, format) == "4.0")
-        #expect(decode("5", .json(JSONPayload(valuePath: ""))) == "5.0")
+        #expect(decode("5", .json(JSONPayload())) == "5.0")
     }
 
     @Test(arguments: [

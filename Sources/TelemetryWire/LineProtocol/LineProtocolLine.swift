@@ -94,9 +94,12 @@ package struct LineProtocolRejection: Sendable, BitwiseCopyable {
     package var lineCount: Int
     /// The refused bytes, without the line feed that ends them.
     package var bytes: ByteRange
+    /// Bytes from the start of the input to where the scan ended: at the fault or behind it.
+    package var offset: Int
 
     @_noLocks
-    init(error: LineProtocolError, number: Int, lineCount: Int, bytes: ByteRange) {
+    init(error: LineProtocolError, number: Int, lineCount: Int, bytes: ByteRange, offset: Int) {
+        self.offset = offset
         self.error = error
         self.number = number
         self.lineCount = lineCount

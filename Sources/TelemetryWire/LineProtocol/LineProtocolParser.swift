@@ -277,7 +277,8 @@ package struct LineProtocolParser: ~Copyable, @unchecked Sendable {
     ) -> LineProtocolRejection {
         self.fieldCount = 0
         let first = self.lineNumber
-        let end = Self.nextLineFeed(bytes, from: min(self.offset, bytes.count))
+        let fault = min(self.offset, bytes.count)
+        let end = Self.nextLineFeed(bytes, from: fault)
         // A string that spans lines was scanned to its closing quote: the lines it covers count.
         var index = start
         while index < end {
@@ -287,6 +288,6 @@ package struct LineProtocolParser: ~Copyable, @unchecked Sendable {
         self.offset = end &+ 1
         return LineProtocolRejection(
             error: error, number: first, lineCount: self.lineNumber &- first &+ 1,
-            bytes: ByteRange(start, end))
+            bytes: ByteRange(start, end), offset: fault)
     }
 }

@@ -113,7 +113,8 @@ package struct SeriesPathTemplate: Sendable, Equatable {
         return try Self.sensorID(of: levels)
     }
 
-    private static func sensorID(of levels: [String]) throws(SeriesPathError) -> SensorID {
+    /// The path that levels make, with `_` for what a path does not allow.
+    static func sensorID(of levels: [String]) throws(SeriesPathError) -> SensorID {
         var path = ""
         for scalar in levels.joined(separator: "/").unicodeScalars {
             switch scalar {

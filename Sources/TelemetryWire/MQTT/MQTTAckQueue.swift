@@ -9,13 +9,15 @@ struct MQTTAckQueue: ~Copyable, Sendable {
         /// The acknowledgement leaves when this journal number is durable.
         var number: UInt64
         var packetIdentifier: UInt16
-        /// PUBACK or PUBREC.
+        /// PUBACK, PUBREC or PUBCOMP.
         var type: MQTTPacketType
         var code: MQTTReasonCode
+        /// Its message is no longer in flight once it is written.
+        var endsFlight: Bool
     }
 
     private static let vacant = Entry(
-        number: 0, packetIdentifier: 0, type: .puback, code: .success)
+        number: 0, packetIdentifier: 0, type: .puback, code: .success, endsFlight: false)
 
     /// Empty until the first entry: most connections of a fleet send QoS 0.
     private var entries: [Entry] = []
@@ -32,6 +34,9 @@ struct MQTTAckQueue: ~Copyable, Sendable {
         self.count += 1
         self.numberMax = entry.number
     }
+
+    /// Everything appended from now on waits for `number` at least.
+    mutating func raise(to number: UInt64) { self.numberMax = max(self.numberMax, number) }
 
     /// Takes the oldest entry out if its number is at most `number`.
     mutating func popFirst(through number: UInt64) -> Entry? {
@@ -50,29 +55,5 @@ struct MQTTAckQueue: ~Copyable, Sendable {
         }
         self.entries = moved
         self.head = 0
-    }
-}
-
-/// A set of packet identifiers: 8 KiB, taken when the first one is inserted.
-struct PacketIdentifierSet: Sendable {
-    private var words: [UInt64] = []
-    private(set) var count = 0
-
-    func contains(_ identifier: UInt16) -> Bool {
-        if self.count == 0 { return false }
-        return self.words[Int(identifier >> 6)] & 1 << UInt64(identifier & 63) != 0
-    }
-
-    mutating func insert(_ identifier: UInt16) {
-        if self.words.isEmpty { self.words = [UInt64](repeating: 0, count: 1_024) }
-        if self.contains(identifier) { return }
-        self.words[Int(identifier >> 6)] |= 1 << UInt64(identifier & 63)
-        self.count += 1
-    }
-
-    mutating func remove(_ identifier: UInt16) {
-        guard self.contains(identifier) else { return }
-        self.words[Int(identifier >> 6)] &= ~(1 << UInt64(identifier & 63))
-        self.count -= 1
     }
 }

@@ -12,6 +12,7 @@ extension MQTTConnectionMachine {
             switch self.state {
             case .closed, .awaitingVerdict: return .needsBytes
             case .publishing(_, let publish): return .publish(publish)
+            case .releasing(_, let identifier): return .release(identifier)
             case .awaitingConnect, .connected: break
             }
             if case .connected(let session) = self.state, self.isStalled(session) {
@@ -34,7 +35,8 @@ extension MQTTConnectionMachine {
             switch header.type {
             case .publish: return try self.processPublish(header, session)
             case .disconnect: return .close(try self.processDisconnect(header, session))
-            case .pubrel: try self.processPubrel(header, session)
+            case .pubrel:
+                if let step = try self.processPubrel(header, session) { return step }
             case .puback, .pubrec, .pubcomp:
                 try self.processStrayAcknowledgement(header, session)
             case .subscribe, .unsubscribe: try self.refuseFilters(header, session)
@@ -73,7 +75,10 @@ extension MQTTConnectionMachine {
             return .connect(connect)
         } catch {
             if let version = error.answerVersion {
-                MQTTEncoder.connack(error.fault.reasonCode, version: version, into: &self.outbound)
+                // What the client takes is not known: the longest reason is a name.
+                self.refuse(
+                    error.fault.reasonCode, "\(error.fault)", version: version,
+                    peerPacketBytesMax: Int.max)
             }
             return .close(self.end(.fault, fault: error.fault))
         }
@@ -105,31 +110,54 @@ extension MQTTConnectionMachine {
         if publish.qos > self.options.maximumQoS { throw .qosNotSupported }
         if publish.topicAlias != 0 { try self.resolveAlias(of: publish) }
         if publish.qos != .atMostOnce {
-            if self.heldIdentifiers.contains(publish.packetIdentifier) {
-                try self.answerHeld(publish, session)
+            let flow = self.flows[publish.packetIdentifier]
+            // A resend is not held to it: clients that come back send all they have at once, and
+            // would be thrown out for ever. What it may cost is bounded otherwise.
+            if flow?.isOfThisConnection != true, version == .v5, !publish.isDuplicate,
+                self.inFlightCount >= Int(self.options.receiveMaximum)
+            {
+                throw .receiveMaximumExceeded
+            }
+            if let flow, try self.isRepeated(publish, flow) {
+                self.answerRepeated(publish, flow, session)
                 self.framer.consume()
                 return nil
-            }
-            if version == .v5, self.inFlightCount >= Int(self.options.receiveMaximum) {
-                throw .receiveMaximumExceeded
             }
         }
         self.state = .publishing(session, publish)
         return .publish(publish)
     }
 
-    /// A PUBLISH whose identifier a QoS 2 flow holds: a resend of that message, or an error.
-    private mutating func answerHeld(
-        _ publish: MQTTPublish, _ session: Session
-    ) throws(MQTTFault) {
-        guard publish.qos == .exactlyOnce, publish.isDuplicate else {
-            throw .packetIdentifierConflict
+    /// Whether a PUBLISH repeats the QoS 2 message whose identifier it has [MQTT-4.3.3-10].
+    ///
+    /// Another message under an identifier that an earlier connection left is the message of a
+    /// client that lost its state: it is new, for a reading must not be lost to that. On the same
+    /// connection it is an error.
+    private func isRepeated(
+        _ publish: MQTTPublish, _ flow: MQTTFlowTable.Flow
+    ) throws(MQTTFault) -> Bool {
+        guard publish.qos == .exactlyOnce else { throw .packetIdentifierConflict }
+        if flow.identity == self.identity(of: publish) { return true }
+        if flow.isOfThisConnection { throw .packetIdentifierConflict }
+        return false
+    }
+
+    /// PUBREC again, not delivered again; while the first one waits it will do for both.
+    private mutating func answerRepeated(
+        _ publish: MQTTPublish, _ flow: MQTTFlowTable.Flow, _ session: Session
+    ) {
+        if flow.isOfThisConnection {
+            if flow.number > self.durableThrough { return }
+        } else {
+            self.inFlightCount += 1
+            self.flows[publish.packetIdentifier]?.isOfThisConnection = true
         }
-        // [MQTT-4.3.3-10]: PUBREC again, not delivered again. One not yet durable waits its turn.
-        if self.receivedIdentifiers.contains(publish.packetIdentifier) {
-            MQTTEncoder.acknowledgement(
-                .pubrec, publish.packetIdentifier, version: session.version, into: &self.outbound)
-        }
+        self.acknowledgements.append(
+            MQTTAckQueue.Entry(
+                number: max(flow.number, self.acknowledgements.numberMax),
+                packetIdentifier: publish.packetIdentifier, type: .pubrec, code: .success,
+                endsFlight: false))
+        _ = self.releaseAcknowledgements(session)
     }
 
     /// Sets or looks up the alias (MQTT 5.0, 3.3.2.3.4).
@@ -162,6 +190,11 @@ extension MQTTConnectionMachine {
         }
         if disconnect.properties.sessionExpiryInterval != 0, !session.askedForExpiry {
             throw .sessionExpiryRaised
+        }
+        if disconnect.properties.has(.sessionExpiryInterval) {
+            // Not longer than CONNACK granted.
+            self.sessionExpirySeconds = min(
+                self.sessionExpirySeconds, disconnect.properties.sessionExpiryInterval)
         }
         if disconnect.reasonCode == .success {
             self.will = nil  // [MQTT-3.14.4-3]
@@ -204,24 +237,24 @@ extension MQTTConnectionMachine {
     /// PUBREL: the flow of a QoS 2 message ends (MQTT 5.0, 4.3.3).
     private mutating func processPubrel(
         _ header: MQTTFixedHeader, _ session: Session
-    ) throws(MQTTFault) {
+    ) throws(MQTTFault) -> MQTTStep? {
         let release = try self.framer.withBytes { bytes throws(MQTTFault) in
             try MQTTAcknowledgement(header, bytes, version: session.version)
         }
         let identifier = release.packetIdentifier
-        var code = MQTTReasonCode.success
-        if self.receivedIdentifiers.contains(identifier) {
-            self.receivedIdentifiers.remove(identifier)
-            self.heldIdentifiers.remove(identifier)
-            self.inFlightCount -= 1
-        } else if self.heldIdentifiers.contains(identifier) {
-            // Released before we said that we have it.
-            throw .packetIdentifierConflict
-        } else {
-            code = .packetIdentifierNotFound
+        guard let flow = self.flows[identifier] else {
+            // In its turn: the release of an earlier connection may still be on its way to the disk.
+            self.complete(identifier, .packetIdentifierNotFound, through: 0, session)
+            return nil
         }
-        MQTTEncoder.acknowledgement(
-            .pubcomp, identifier, code, version: session.version, into: &self.outbound)
+        // Released before we said that we have it.
+        guard flow.number <= self.durableThrough else { throw .packetIdentifierConflict }
+        if flow.isRecorded {
+            self.state = .releasing(session, identifier)
+            return .release(identifier)
+        }
+        self.complete(identifier, .success, through: 0, session)
+        return nil
     }
 
     /// We never publish, so no acknowledgement is expected: PUBREC is answered, the rest ignored.

@@ -12,6 +12,7 @@ package import MidwatchModel
 ///         switch machine.next(now: now) {
 ///         case .connect(let connect): …            // connectAccepted | connectRefused
 ///         case .publish(let publish): …            // publishAccepted | publishRefused
+///         case .release(let identifier): …         // releaseAccepted
 ///         case .needsBytes: break loop
 ///         case .stalled: pauseReading(); break loop
 ///         case .close(let close): flushAndClose(close); break loop
@@ -22,7 +23,7 @@ package import MidwatchModel
 /// Transitions
 ///
 ///     awaitingConnect ──CONNECT──▶ awaitingVerdict ──accepted──▶ connected ◀──answered── publishing
-///           │                            │ refused                  │  └────PUBLISH────────▶ │
+///           │                            │ refused                  │  └──PUBLISH, PUBREL──▶ │ releasing
 ///           └──────────── any fault, timeout, end ──────────────────┴───────────▶ closed ◀───┘
 ///
 /// Invariants
@@ -31,13 +32,11 @@ package import MidwatchModel
 /// 2. Unacknowledged messages never exceed `receiveMaximum`.
 /// 3. After `closed` every event is ignored.
 ///
-/// QoS 2 is complete on the receiving side: PUBREC after the reading is durable, each identifier
-/// delivered once until its PUBREL.
-///
-/// Not promised: sessions. CONNACK always says "no session present"; in 5.0 it returns session
-/// expiry 0, in 3.1.1 a client that asked to keep its session finds none. What such a client
-/// resends after a reconnect is recognised further on by its DUP flag. There are no subscriptions
-/// to keep: each filter is refused in its SUBACK.
+/// QoS 2 is complete on the receiving side: PUBREC after the reading is durable, each message
+/// delivered once until its PUBREL, PUBCOMP after the release is durable. What of that outlives the
+/// connection belongs to the shell: `MQTTSessionGrant` brings it in, and with a recorded session
+/// every change of it is a step. Without one, what a client resends after a reconnect is recognised
+/// further on by its DUP flag. There are no subscriptions: each filter is refused in its SUBACK.
 package struct MQTTConnectionMachine: ~Copyable, Sendable {
     /// What holds for one accepted connection.
     struct Session: Sendable, BitwiseCopyable {
@@ -46,6 +45,10 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
         var silenceMaxNanoseconds: UInt64
         /// CONNECT asked for a session that outlives the connection.
         var askedForExpiry: Bool
+        /// QoS 2 flows of this session are recorded.
+        var isRecorded: Bool
+        /// Acknowledgements that refuse may say why in words.
+        var takesReasons: Bool
         /// Bytes of the largest packet the client takes.
         var peerPacketBytesMax: Int
     }
@@ -57,6 +60,8 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
         case connected(Session)
         /// A PUBLISH is with the shell and still in the framer.
         case publishing(Session, MQTTPublish)
+        /// A PUBREL is with the shell and still in the framer.
+        case releasing(Session, UInt16)
         case closed
     }
 
@@ -72,15 +77,15 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
     var inFlightCount = 0
     var durableThrough: UInt64 = 0
     /// QoS 2: received and not released.
-    var heldIdentifiers = PacketIdentifierSet()
-    /// QoS 2: of the held ones, those whose PUBREC is written.
-    var receivedIdentifiers = PacketIdentifierSet()
+    var flows = MQTTFlowTable()
+    /// Seconds the session lives on when this connection ends; DISCONNECT of 5.0 may change it.
+    package internal(set) var sessionExpirySeconds: UInt32 = 0
     /// Topic of alias i + 1; empty: not set.
     var topicAliases: [[UInt8]] = []
     var topicAliasBytes = 0
     /// When the last packet came, or the connection itself.
-    private var silentSince: MonotonicInstant
-    private var pausedSince: MonotonicInstant?
+    var silentSince: MonotonicInstant
+    var pausedSince: MonotonicInstant?
 
     /// A connection that was accepted at `now`.
     package init(options: MQTTConnectionOptions, now: MonotonicInstant) {
@@ -133,35 +138,47 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
         }
     }
 
+    /// A number that tells this message from another one under the same packet identifier.
+    package borrowing func identity(of publish: MQTTPublish) -> UInt64 {
+        var identity: UInt64 = 0
+        self.withPublish(publish) { topic, payload in
+            identity = ByteHash.hash(payload, seed: ByteHash.hash(topic))
+        }
+        return identity
+    }
+
     // MARK: Verdict on CONNECT
 
     /// The client may come in: writes CONNACK.
     ///
     /// - Parameters:
-    ///   - assignedIdentifier: The identifier given to a client that came without one; 5.0 tells
-    ///     it [MQTT-3.1.3-7].
+    ///   - grant: What it finds and is promised.
     ///   - now: The keep alive counts from here.
     /// - Returns: nil, or the end of the connection if the client takes no packet as long as this
     ///   CONNACK.
     package mutating func connectAccepted(
-        assignedIdentifier: String? = nil, now: MonotonicInstant
+        _ grant: MQTTSessionGrant = MQTTSessionGrant(), now: MonotonicInstant
     ) -> MQTTClose? {
         guard case .awaitingVerdict(let header, let version) = self.state else {
             if case .closed = self.state { return nil }
             preconditionFailure("connectAccepted without a CONNECT out")
         }
         let connect = self.decodeAgain(header)
-        let session = self.makeSession(for: connect)
+        precondition(!grant.isPresent || !connect.cleanStart, "a clean start finds no session")
+        let session = self.makeSession(for: connect, grant)
         self.will = self.copyWill(of: connect)
         self.framer.consume()
         self.framer.setPacketBytesMax(self.options.packetBytesMax)
         self.framer.requiresShortestLength = version == .v5
         self.silentSince = now
+        self.flows.restore(grant)
+        self.acknowledgements.raise(to: grant.lastNumber)
+        self.sessionExpirySeconds = grant.expirySeconds
         let before = self.outbound.count
         MQTTEncoder.connack(
-            .success,
-            properties: self.connackProperties(connect, assignedIdentifier: assignedIdentifier),
-            version: version, into: &self.outbound)
+            .success, isSessionPresent: grant.isPresent,
+            properties: self.connackProperties(connect, grant), version: version,
+            into: &self.outbound)
         if self.outbound.count - before > session.peerPacketBytesMax {  // [MQTT-3.1.2-24]
             self.outbound.truncate(to: before)
             self.will = nil
@@ -174,12 +191,31 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
     /// The client may not come in: writes CONNACK with `code`, which must be an error.
     package mutating func connectRefused(_ code: MQTTReasonCode) -> MQTTClose? {
         precondition(code.isError, "a refusal needs an error code")
-        guard case .awaitingVerdict(_, let version) = self.state else {
+        guard case .awaitingVerdict(let header, let version) = self.state else {
             if case .closed = self.state { return nil }
             preconditionFailure("connectRefused without a CONNECT out")
         }
-        MQTTEncoder.connack(code, version: version, into: &self.outbound)
+        let connect = self.decodeAgain(header)
+        self.refuse(
+            code, code.explanation, version: version,
+            peerPacketBytesMax: Int(connect.properties.maximumPacketSize))
         return self.end(.connectRefused, code: code)
+    }
+
+    /// Writes a CONNACK that refuses; its reason is left out where the client has no room for it.
+    mutating func refuse(
+        _ code: MQTTReasonCode, _ reason: String?, version: MQTTVersion, peerPacketBytesMax: Int
+    ) {
+        let before = self.outbound.count
+        if let reason, self.options.sendsReasonStrings, version == .v5 {
+            MQTTEncoder.connack(
+                code, properties: [.text(.reasonString, reason)], version: version,
+                into: &self.outbound)
+            // [MQTT-3.2.2-19]
+            if self.outbound.count - before <= peerPacketBytesMax { return }
+            self.outbound.truncate(to: before)
+        }
+        MQTTEncoder.connack(code, version: version, into: &self.outbound)
     }
 
     private func decodeAgain(_ header: MQTTFixedHeader) -> MQTTConnect {
@@ -191,7 +227,9 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
         }
     }
 
-    private func makeSession(for connect: MQTTConnect) -> Session {
+    private func makeSession(
+        for connect: MQTTConnect, _ grant: MQTTSessionGrant
+    ) -> Session {
         let maximum = self.options.keepAliveMax
         let isReplaced = connect.version == .v5 && self.replacesKeepAlive(of: connect)
         let keepAlive = isReplaced ? maximum : connect.keepAlive
@@ -199,6 +237,10 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
             version: connect.version,
             silenceMaxNanoseconds: UInt64(keepAlive) * 1_500_000_000,  // [MQTT-3.1.2-22]
             askedForExpiry: connect.properties.sessionExpiryInterval != 0,
+            isRecorded: grant.isRecorded,
+            // [MQTT-3.1.2-29]
+            takesReasons: connect.version == .v5 && self.options.sendsReasonStrings
+                && connect.properties.requestsProblemInformation,
             peerPacketBytesMax: Int(connect.properties.maximumPacketSize))
     }
 
@@ -212,7 +254,8 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
         return self.framer.withBytes { bytes in
             MQTTWill(
                 topic: Self.copy(bytes, will.topic), payload: Self.copy(bytes, will.payload),
-                qos: will.qos, isRetained: will.isRetained)
+                qos: will.qos, isRetained: will.isRetained,
+                delaySeconds: will.properties.willDelayInterval)
         }
     }
 
@@ -224,19 +267,19 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
     }
 
     private func connackProperties(
-        _ connect: MQTTConnect, assignedIdentifier: String?
+        _ connect: MQTTConnect, _ grant: MQTTSessionGrant
     ) -> [MQTTProperty] {
         guard connect.version == .v5 else { return [] }
         var properties: [MQTTProperty] = []
-        if connect.properties.sessionExpiryInterval != 0 {
-            properties.append(.number(.sessionExpiryInterval, 0))  // 3.2.2.3.2
+        if connect.properties.sessionExpiryInterval != grant.expirySeconds {
+            properties.append(.number(.sessionExpiryInterval, grant.expirySeconds))  // 3.2.2.3.2
         }
         properties.append(.number(.receiveMaximum, UInt32(self.options.receiveMaximum)))
         if self.options.maximumQoS != .exactlyOnce {
             properties.append(.number(.maximumQoS, UInt32(self.options.maximumQoS.rawValue)))
         }
         properties.append(.number(.maximumPacketSize, UInt32(self.options.packetBytesMax)))
-        if let assignedIdentifier {
+        if let assignedIdentifier = grant.assignedIdentifier {
             properties.append(.text(.assignedClientIdentifier, assignedIdentifier))
         }
         if self.options.topicAliasMaximum > 0 {
@@ -271,7 +314,7 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
                 return .distantFuture
             }
             return self.silentSince.advanced(byNanoseconds: session.silenceMaxNanoseconds)
-        case .awaitingVerdict, .publishing, .closed: return .distantFuture
+        case .awaitingVerdict, .publishing, .releasing, .closed: return .distantFuture
         }
     }
 
@@ -304,49 +347,6 @@ package struct MQTTConnectionMachine: ~Copyable, Sendable {
     /// Whether 3.1.1 has as much in flight as may be: there is no other way to say "stop".
     func isStalled(_ session: Session) -> Bool {
         session.version == .v311
-            && self.acknowledgements.count >= Int(self.options.receiveMaximum)
-    }
-
-    // MARK: End
-
-    /// Another connection came with the same client identifier [MQTT-3.1.4-3].
-    package mutating func takenOver() -> MQTTClose {
-        self.end(.takenOver, code: .sessionTakenOver)
-    }
-
-    /// We stop.
-    package mutating func serverStopping() -> MQTTClose {
-        self.end(.serverStopping, code: .serverShuttingDown)
-    }
-
-    /// The transport is gone, whoever closed it.
-    package mutating func transportClosed() -> MQTTClose {
-        self.end(.transportClosed, sendsDisconnect: false)
-    }
-
-    /// Whether the connection has ended.
-    package var isClosed: Bool {
-        if case .closed = self.state { return true }
-        return false
-    }
-
-    /// Goes to `closed`; in 5.0 a DISCONNECT with the code goes before (MQTT 5.0, 4.13).
-    mutating func end(
-        _ cause: MQTTCloseCause, fault: MQTTFault? = nil, code: MQTTReasonCode? = nil,
-        sendsDisconnect: Bool = true
-    ) -> MQTTClose {
-        let code = code ?? fault?.reasonCode ?? .success
-        var willIsDue = false
-        switch self.state {
-        case .connected(let session), .publishing(let session, _):
-            willIsDue = self.will != nil  // [MQTT-3.1.2-8]; DISCONNECT took it back
-            // With an identifier of 3.1.1 there is no DISCONNECT from a server.
-            if session.version == .v5, sendsDisconnect, session.peerPacketBytesMax >= 3 {
-                MQTTEncoder.disconnect(code, version: .v5, into: &self.outbound)
-            }
-        case .awaitingConnect, .awaitingVerdict, .closed: break
-        }
-        self.state = .closed
-        return MQTTClose(cause: cause, fault: fault, reasonCode: code, willIsDue: willIsDue)
+            && self.acknowledgements.count >= Int(self.options.unannouncedInflightMax)
     }
 }

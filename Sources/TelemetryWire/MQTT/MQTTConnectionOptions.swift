@@ -12,9 +12,10 @@ package struct MQTTConnectionOptions: Equatable, Sendable {
     package var packetBytesMax = SystemLimits.mqttPacketBytesMax
     /// QoS 1 and 2 messages that may be unacknowledged, 1 or more.
     ///
-    /// In 5.0 CONNACK says so and more is an error; in 3.1.1, where it cannot be said, the machine
-    /// stops taking packets instead.
+    /// In 5.0 CONNACK says so and more is an error.
     package var receiveMaximum: UInt16 = 1_024
+    /// The same in 3.1.1, where it cannot be said: the machine stops taking packets instead.
+    package var unannouncedInflightMax: UInt16 = 256
     package var maximumQoS = QoS.exactlyOnce
     package var topicAliasMaximum: UInt16 = 32
     /// Bytes of all topics kept for the aliases of one connection.
@@ -23,6 +24,13 @@ package struct MQTTConnectionOptions: Equatable, Sendable {
     ///
     /// 0: as the client asks.
     package var keepAliveMax: UInt16 = 0
+    /// QoS 2 messages of one session that are held until their release.
+    ///
+    /// Further ones are taken and not remembered. The receive maximum counts each connection anew
+    /// and holds no resend; this holds for all together.
+    package var flowCountMax = 4_096
+    /// Whether refusals of 5.0 come with a reason string.
+    package var sendsReasonStrings = false
 
     package init() {}
 }
@@ -37,6 +45,10 @@ package enum MQTTStep: Equatable, Sendable {
     ///
     /// Not answered, the same comes again at the next call: a full ring is waited for so.
     case publish(MQTTPublish)
+    /// Record that this QoS 2 message is released: answer with `releaseAccepted`.
+    ///
+    /// Not answered, the same comes again. Only recorded sessions have it.
+    case release(UInt16)
     /// As many acknowledgements wait for the journal as may. Stop reading until `durable`.
     case stalled
     /// Write what is outbound, then close the connection.
@@ -70,10 +82,9 @@ package struct MQTTClose: Equatable, Sendable, BitwiseCopyable {
     package var fault: MQTTFault?
     /// As sent, or as it would have been in 5.0.
     package var reasonCode: MQTTReasonCode
-    /// The will message is to be published now; `MQTTConnectionMachine.will` has it.
+    /// The will message is to be published; `MQTTConnectionMachine.will` has it.
     ///
-    /// Without delay: no session outlives its connection, and the will is due at the earlier of
-    /// its delay and the end of the session.
+    /// It is due at the earlier of its delay and the end of the session (MQTT 5.0, 3.1.3.2.2).
     package var willIsDue: Bool
 }
 
@@ -83,4 +94,6 @@ package struct MQTTWill: Equatable, Sendable {
     package var payload: [UInt8]
     package var qos: QoS
     package var isRetained: Bool
+    /// Time in which the client may come back and take it away.
+    package var delaySeconds: UInt32
 }

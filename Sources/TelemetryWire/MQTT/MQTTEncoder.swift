@@ -26,14 +26,25 @@ package enum MQTTEncoder {
         }
     }
 
-    /// PUBACK, PUBREC, PUBREL or PUBCOMP; the reason code is written in 5.0 only, and if it is one.
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP; code and reason are written in 5.0 only, and if they say
+    /// something.
     package static func acknowledgement(
         _ type: MQTTPacketType, _ packetIdentifier: UInt16, _ code: MQTTReasonCode = .success,
-        version: MQTTVersion, into buffer: inout WireBuffer
+        reason: String? = nil, version: MQTTVersion, into buffer: inout WireBuffer
     ) {
         precondition(packetIdentifier != 0, "packet identifiers are not 0 [MQTT-2.2.1-3]")
         let hasCode = version == .v5 && code != .success
         buffer.append(type.rawValue << 4 | type.requiredFlags)
+        if hasCode, let reason {
+            precondition(reason.utf8.count < 100, "a reason is a few words")
+            buffer.append(UInt8(7 + reason.utf8.count))
+            buffer.append16(packetIdentifier)
+            buffer.append(code.rawValue)
+            buffer.append(UInt8(3 + reason.utf8.count))
+            buffer.append(MQTTPropertyIdentifier.reasonString.rawValue)
+            Self.text(reason, into: &buffer)
+            return
+        }
         buffer.append(hasCode ? 3 : 2)
         buffer.append16(packetIdentifier)
         if hasCode { buffer.append(code.rawValue) }

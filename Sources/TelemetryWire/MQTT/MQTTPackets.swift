@@ -120,7 +120,7 @@ package struct MQTTDisconnect: Equatable, Sendable, BitwiseCopyable {
         var reader = MQTTReader(header.body)
         if version == .v5, !reader.isAtEnd {
             guard let code = MQTTReasonCode(rawValue: try reader.byte(bytes)),
-                code == .success || code == .disconnectWithWill || code.isError
+                Self.isCode(code, at: place)
             else { throw .unknownReasonCode }
             self.reasonCode = code
             if !reader.isAtEnd {
@@ -128,6 +128,19 @@ package struct MQTTDisconnect: Equatable, Sendable, BitwiseCopyable {
             }
         }
         guard reader.isAtEnd else { throw .trailingBytes }
+    }
+
+    /// Whether this side may give the code (MQTT 5.0, table 3-10).
+    private static func isCode(_ code: MQTTReasonCode, at place: MQTTPropertyPlace) -> Bool {
+        switch code {
+        case .success, .unspecifiedError, .malformedPacket, .protocolError,
+            .implementationSpecific, .topicNameInvalid, .receiveMaximumExceeded,
+            .topicAliasInvalid, .packetTooLarge, .messageRateTooHigh, .quotaExceeded,
+            .administrativeAction, .payloadFormatInvalid:
+            true
+        case .disconnectWithWill: place == .disconnectFromClient
+        default: place == .disconnectFromServer && code.isError
+        }
     }
 }
 

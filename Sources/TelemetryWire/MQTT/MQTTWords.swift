@@ -91,6 +91,28 @@ package enum MQTTReasonCode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
     package var isError: Bool { self.rawValue >= 0x80 }
 
+    /// The code in words, for reason strings; nil where there is nothing to say.
+    package var explanation: String? {
+        switch self {
+        case .notAuthorized: "not authorised"
+        case .topicNameInvalid: "no topic rule takes this topic"
+        case .payloadFormatInvalid: "no reading in the payload"
+        case .quotaExceeded: "a limit of this server is reached"
+        case .badUserNameOrPassword: "bad user name or password"
+        case .clientIdentifierNotValid: "client identifier not valid"
+        case .serverUnavailable: "not available"
+        case .serverBusy: "busy"
+        case .banned: "banned"
+        case .serverShuttingDown: "shutting down"
+        case .connectionRateExceeded: "too many connects"
+        case .messageRateTooHigh: "too many messages"
+        case .keepAliveTimeout: "no packet within 1.5 times the keep alive"
+        case .sessionTakenOver: "another connection has this client identifier"
+        case .administrativeAction: "closed by an operator"
+        default: nil
+        }
+    }
+
     /// The return code of a 3.1.1 CONNACK (3.1.1, table 3.1) that comes nearest.
     package var connectReturnCode: UInt8 {
         switch self {

@@ -4,18 +4,23 @@ package import MidwatchModel
 
 /// One reading as decoded from a payload, before it has a sensor.
 ///
-/// `series` and `fieldKey` are offsets into the payload; both are empty where the payload alone
-/// names no sensor (plain number, JSON) and the topic says which one it is.
+/// Line protocol names sensors by `series` and `fieldKey`, ranges of the payload. JSON with several
+/// values and SenML name them by `series`, with the unit in `fieldKey`: ranges of the names that
+/// `PayloadDecoder.decode` writes. Both are empty where the topic alone says which sensor it is.
 package struct DecodedReading: Equatable, Sendable, BitwiseCopyable {
-    /// Measurement and tags of a line (`SeriesPathTemplate`), or empty.
+    /// Measurement and tags of a line (`SeriesPathTemplate`), a name, or empty.
     package var series: ByteRange
-    /// The field key of a line, or empty.
+    /// The field key of a line, a unit, or empty.
     package var fieldKey: ByteRange
     package var valueBits: UInt64
     /// Nanoseconds since 1970 by the sender's clock; `Slot.noSourceTime` if it gave none.
     package var sourceTime: Int64
+    /// Bytes from the start of the payload to the value, its line or its record.
+    package var offset: UInt32
     package var valueKind: ValueKind
     package var quality: Quality
+    /// When the sender promised the next reading of this sensor.
+    package var promisedInterval: PromisedInterval
 
     /// Without source time, series and field key.
     @_noLocks
@@ -24,8 +29,27 @@ package struct DecodedReading: Equatable, Sendable, BitwiseCopyable {
         self.fieldKey = .empty
         self.valueBits = valueBits
         self.sourceTime = Slot.noSourceTime
+        self.offset = 0
         self.valueKind = valueKind
         self.quality = quality
+        self.promisedInterval = .none
+    }
+
+    /// What stands for a value that is not finite, not there or not known: NaN, quality bad.
+    static var unknown: Self {
+        @_noLocks get {
+            Self(valueBits: Double.nan.bitPattern, valueKind: .float64, quality: .bad)
+        }
+    }
+
+    @_noLocks
+    static func bool(_ state: Bool) -> Self {
+        Self(valueBits: state ? 1 : 0, valueKind: .bool, quality: .good)
+    }
+
+    @_noLocks
+    static func mappedState(_ value: Int64) -> Self {
+        Self(valueBits: UInt64(bitPattern: value), valueKind: .mappedState, quality: .good)
     }
 }
 

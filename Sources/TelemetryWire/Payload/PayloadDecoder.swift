@@ -1,86 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import JSONText
-import MidwatchModel
+package import MidwatchModel
 
 /// Turns the payload of one message into readings.
 ///
 /// A payload is taken whole or refused whole, except that line protocol is taken line by line.
 /// What a failed sensor sends instead of a number (`nan`, `inf`, JSON `null`) is a reading of
-/// quality bad, not an error: it must show as unknown at once. Numbers of plain and JSON payloads
-/// are float64, whole numbers above 2^53 int64, so that one sensor keeps one kind.
+/// quality bad, not an error: it must show as unknown at once. So is a text that a declared map
+/// does not know. Numbers of plain, JSON and SenML payloads are float64, whole numbers above 2^53
+/// int64, so that one sensor keeps one kind.
 ///
 /// Doubt about the time is no doubt about the value: a time that cannot be used is counted and
 /// left out.
 package struct PayloadDecoder: ~Copyable, Sendable {
-    private var parser: LineProtocolParser
+    var parser: LineProtocolParser
+    var tape: JSONTape
 
-    package init() { self.parser = LineProtocolParser() }
+    package init() {
+        self.parser = LineProtocolParser()
+        self.tape = JSONTape()
+    }
 
     /// Appends the readings of `payload` to `readings`.
     ///
     /// - Parameters:
-    ///   - payload: The whole payload; ranges of the readings point into it.
-    ///   - format: How to read it.
+    ///   - payload: The whole payload.
+    ///   - plan: How to read it.
+    ///   - arrival: When it arrived by our wall clock, for relative times; 0 if unknown.
     ///   - readings: Receives 1 or more readings; unchanged if an error is thrown.
+    ///   - names: Receives the names of the readings where they are not ranges of the payload;
+    ///     grows to the names of the largest payload.
     /// - Returns: How many readings, and what was left out.
-    /// - Throws: `PayloadError`; the caller counts it and refuses the message.
-    /// - Complexity: O(bytes). Plain numbers and line protocol allocate nothing; JSON builds its
-    ///   document.
+    /// - Throws: `PayloadFault`; the caller counts it and refuses the message.
+    /// - Complexity: O(bytes). Nothing is allocated once `names` and the memory for JSON documents
+    ///   have grown to what the senders send.
     package mutating func decode(
-        _ payload: borrowing Span<UInt8>, as format: PayloadFormat,
-        into readings: inout DecodedReadingBuffer
-    ) throws(PayloadError) -> PayloadSummary {
-        switch format {
-        case .plain:
-            let reading = try Self.plainReading(payload, from: 0, to: payload.count)
-            guard readings.append(reading) else { throw .tooManyReadings }
-            return Self.single
-        case .json(let description):
-            return try Self.decodeJSON(payload, description, into: &readings)
-        case .lineProtocol(let unit):
-            return try self.decodeLines(payload, unit: unit, into: &readings)
+        _ payload: borrowing Span<UInt8>, by plan: PayloadPlan, arrivedAt arrival: WallInstant,
+        into readings: inout DecodedReadingBuffer, names: inout WireBuffer
+    ) throws(PayloadFault) -> PayloadSummary {
+        let countBefore = readings.count
+        do {
+            switch plan.kind {
+            case .plain: return try Self.decodePlain(payload, plan.states, into: &readings)
+            case .json: return try self.decodeJSON(payload, plan, into: &readings, &names)
+            case .lineProtocol: return try self.decodeLines(payload, plan, into: &readings)
+            case .senML:
+                return try self.decodeSenML(payload, plan, arrival, into: &readings, &names)
+            }
+        } catch {
+            readings.truncate(to: countBefore)
+            throw error
         }
     }
 
-    private static var single: PayloadSummary {
-        var summary = PayloadSummary()
-        summary.readingCount = 1
-        return summary
+    /// Decodes a payload that is one number or word: the common case, without a plan.
+    package mutating func decodePlain(
+        _ payload: borrowing Span<UInt8>, into readings: inout DecodedReadingBuffer
+    ) throws(PayloadFault) -> PayloadSummary {
+        try Self.decodePlain(payload, nil, into: &readings)
     }
 
     // MARK: Plain
 
-    /// The reading that a plain text payload stands for.
+    private static func decodePlain(
+        _ payload: borrowing Span<UInt8>, _ states: StateMap?,
+        into readings: inout DecodedReadingBuffer
+    ) throws(PayloadFault) -> PayloadSummary {
+        var summary = PayloadSummary()
+        let reading = try Self.plainReading(
+            payload, in: ByteRange(0, payload.count), states, &summary)
+        try Self.append(reading, to: &readings, at: 0)
+        summary.readingCount = 1
+        return summary
+    }
+
+    static func append(
+        _ reading: DecodedReading, to readings: inout DecodedReadingBuffer, at offset: Int
+    ) throws(PayloadFault) {
+        var reading = reading
+        reading.offset = UInt32(truncatingIfNeeded: offset)
+        guard readings.append(reading) else { throw PayloadFault(.tooManyReadings, at: offset) }
+    }
+
+    /// The reading that a text stands for.
     ///
-    /// Decimal number, `nan`, `inf`, `true`, `false`, `on`, `off` in any case, white space around.
-    @_noLocks
+    /// Declared state, decimal number, `nan`, `inf`, `true`, `false`, `on`, `off` in any case;
+    /// white space around it.
     static func plainReading(
-        _ bytes: borrowing Span<UInt8>, from: Int, to: Int
-    ) throws(PayloadError) -> DecodedReading {
-        var start = from
-        var end = to
+        _ bytes: borrowing Span<UInt8>, in range: ByteRange, _ states: StateMap?,
+        _ summary: inout PayloadSummary
+    ) throws(PayloadFault) -> DecodedReading {
+        var start = range.lowerBound
+        var end = range.upperBound
         while start < end, Self.isSpace(bytes[start]) { start &+= 1 }
         while end > start, Self.isSpace(bytes[end &- 1]) { end &-= 1 }
-        if start == end { throw .empty }
+        if start == end { throw PayloadFault(.empty, at: range.lowerBound) }
+        if let states, let value = states.value(of: bytes, in: ByteRange(start, end)) {
+            return .mappedState(value)
+        }
+        if let reading = try Self.scalar(bytes, start, end) { return reading }
+        guard states != nil else { throw PayloadFault(.malformedValue, at: start) }
+        summary.noteUnmapped(ByteRange(start, end))
+        return .unknown
+    }
+
+    /// The number or word that a text is; nil if it is neither.
+    @_noLocks
+    private static func scalar(
+        _ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int
+    ) throws(PayloadFault) -> DecodedReading? {
         let number = DecimalNumber(bytes, from: start, to: end)
         if number.isWellFormed, number.end == end {
-            if end &- start > DecimalNumber.textBytesMax { throw .numberTooLong }
-            return try Self.reading(of: number, bytes)
+            return try Self.reading(of: number, bytes, ByteRange(start, end))
         }
-        if let state = Self.word(bytes, start, end) {
-            return DecodedReading(valueBits: state ? 1 : 0, valueKind: .bool, quality: .good)
-        }
+        if let state = Self.word(bytes, start, end) { return .bool(state) }
         if DecimalNumber.notFiniteWordBytes(bytes, from: start, to: end) == end &- start {
-            return Self.unknownReading
+            return .unknown
         }
-        throw .malformedValue
+        return nil
     }
 
     @_noLocks
-    private static func reading(
-        of number: DecimalNumber, _ bytes: borrowing Span<UInt8>
-    ) throws(PayloadError) -> DecodedReading {
+    static func reading(
+        of number: DecimalNumber, _ bytes: borrowing Span<UInt8>, _ text: ByteRange
+    ) throws(PayloadFault) -> DecodedReading {
+        if text.count > DecimalNumber.textBytesMax {
+            throw PayloadFault(.numberTooLong, at: text.lowerBound)
+        }
         if number.isInteger, !number.isTruncated, number.significand > 1 << 53,
             number.significand <= UInt64(Int64.max)
         {
@@ -88,13 +134,8 @@ package struct PayloadDecoder: ~Copyable, Sendable {
             return DecodedReading(valueBits: bits, valueKind: .int64, quality: .good)
         }
         let value = number.value(bytes)
-        if !value.isFinite { throw .numberOutOfRange }
+        if !value.isFinite { throw PayloadFault(.numberOutOfRange, at: text.lowerBound) }
         return DecodedReading(valueBits: value.bitPattern, valueKind: .float64, quality: .good)
-    }
-
-    /// What stands for a value that is not finite: NaN, quality bad.
-    private static var unknownReading: DecodedReading {
-        DecodedReading(valueBits: Double.nan.bitPattern, valueKind: .float64, quality: .bad)
     }
 
     @_noLocks
@@ -111,128 +152,5 @@ package struct PayloadDecoder: ~Copyable, Sendable {
         case 5: DecimalNumber.matches(bytes, start, end, "false") ? false : nil
         default: nil
         }
-    }
-
-    // MARK: JSON
-
-    private static func decodeJSON(
-        _ payload: borrowing Span<UInt8>, _ description: JSONPayload,
-        into readings: inout DecodedReadingBuffer
-    ) throws(PayloadError) -> PayloadSummary {
-        guard let document = try? JSONValue(parsing: payload) else { throw .malformedJSON }
-        let path = description.valuePath
-        guard let value = path.isEmpty ? document : document.value(atPath: path) else {
-            throw .valueMissing
-        }
-        var reading = try Self.reading(of: value)
-        var summary = Self.single
-        if let timestampPath = description.timestampPath,
-            let timestamp = document.value(atPath: timestampPath), timestamp != .null
-        {
-            if let time = Self.sourceTime(timestamp, unit: description.timestampUnit) {
-                reading.sourceTime = time
-            } else {
-                summary.ignoredTimestampCount = 1
-            }
-        }
-        guard readings.append(reading) else { throw .tooManyReadings }
-        return summary
-    }
-
-    private static func reading(of value: JSONValue) throws(PayloadError) -> DecodedReading {
-        switch value {
-        case .null: return Self.unknownReading
-        case .bool(let state):
-            return DecodedReading(valueBits: state ? 1 : 0, valueKind: .bool, quality: .good)
-        case .number(let number):
-            return DecodedReading(valueBits: number.bitPattern, valueKind: .float64, quality: .good)
-        case .integer(let number):
-            if number.magnitude > 1 << 53 {
-                return DecodedReading(
-                    valueBits: UInt64(bitPattern: number), valueKind: .int64, quality: .good)
-            }
-            return DecodedReading(
-                valueBits: Double(number).bitPattern, valueKind: .float64, quality: .good)
-        case .string(let text):
-            let bytes = text.utf8.span
-            return try Self.plainReading(bytes, from: 0, to: bytes.count)
-        case .array, .object: throw .valueNotScalar
-        }
-    }
-
-    private static func sourceTime(_ value: JSONValue, unit: SourceTimeUnit) -> Int64? {
-        switch value {
-        case .integer(let count): unit.nanoseconds(count)
-        case .number(let count): unit.nanoseconds(count)
-        case .null, .bool, .string, .array, .object: nil
-        }
-    }
-
-    // MARK: Line protocol
-
-    @_noLocks
-    private mutating func decodeLines(
-        _ payload: borrowing Span<UInt8>, unit: SourceTimeUnit,
-        into readings: inout DecodedReadingBuffer
-    ) throws(PayloadError) -> PayloadSummary {
-        let countBefore = readings.count
-        let nanosecondsPerUnit = unit.nanosecondsPerUnit
-        var summary = PayloadSummary()
-        var hasLine = false
-        self.parser.start()
-        scan: while true {
-            switch self.parser.nextLine(payload) {
-            case .end: break scan
-            case .rejected(let rejection):
-                if summary.rejectedLineCount == 0 { summary.firstLineError = rejection.error }
-                summary.rejectedLineCount &+= rejection.lineCount
-            case .line(let line):
-                hasLine = true
-                guard
-                    self.appendFields(
-                        of: line, nanosecondsPerUnit: nanosecondsPerUnit, into: &readings,
-                        summary: &summary)
-                else {
-                    readings.truncate(to: countBefore)
-                    throw .tooManyReadings
-                }
-            }
-        }
-        summary.readingCount = readings.count &- countBefore
-        if summary.readingCount > 0 { return summary }
-        if hasLine { throw .onlyStrings }
-        throw summary.rejectedLineCount > 0 ? .everyLineRejected : .noLine
-    }
-
-    /// False where the buffer is full.
-    @_noLocks
-    private mutating func appendFields(
-        of line: LineProtocolLine, nanosecondsPerUnit: Int64,
-        into readings: inout DecodedReadingBuffer, summary: inout PayloadSummary
-    ) -> Bool {
-        summary.duplicateFieldCount &+= line.duplicateFieldCount
-        var sourceTime = Slot.noSourceTime
-        if let timestamp = line.timestamp {
-            let (time, overflow) = timestamp.multipliedReportingOverflow(by: nanosecondsPerUnit)
-            if overflow || time == Slot.noSourceTime {
-                summary.ignoredTimestampCount &+= 1
-            } else {
-                sourceTime = time
-            }
-        }
-        for index in 0..<line.fieldCount {
-            let field = self.parser.field(index)
-            guard let value = field.reading else {
-                summary.stringFieldCount &+= 1
-                continue
-            }
-            var reading = DecodedReading(
-                valueBits: value.bits, valueKind: value.kind, quality: value.quality)
-            reading.sourceTime = sourceTime
-            reading.series = line.seriesKey
-            reading.fieldKey = field.key
-            guard readings.append(reading) else { return false }
-        }
-        return true
     }
 }

@@ -21,6 +21,26 @@ struct EngineBench {
         case acknowledged
         /// Every tenth reading is beyond a limit, and the alarm stands.
         case raised
+        /// As plain, and each batch of 16 is timed, as the engine's loop times its batches.
+        case timedBatch
+        /// As plain, and each reading is timed: what the loop does not do.
+        case timedReading
+
+        var hasSourceTime: Bool {
+            switch self {
+            case .sourceTime, .acknowledged, .raised: true
+            case .plain, .timedBatch, .timedReading: false
+            }
+        }
+
+        /// Readings of one timed batch; nil if nothing is timed.
+        var batchCount: Int? {
+            switch self {
+            case .timedBatch: 16
+            case .timedReading: 1
+            case .plain, .sourceTime, .acknowledged, .raised: nil
+            }
+        }
     }
 
     private static let epochWall: Int64 = 1_763_683_200_000_000_000
@@ -31,6 +51,7 @@ struct EngineBench {
         let sensors = arguments.first ?? 10_000
         let readings = arguments.dropFirst().first ?? 2_000_000
         self.measureMemory(sensors: sensors)
+        var plain = Double.infinity
         for round in Round.allCases {
             var best = Double.infinity
             var decisions: UInt64 = 0
@@ -39,10 +60,12 @@ struct EngineBench {
                 best = min(best, nanoseconds)
                 decisions = count
             }
+            if round == .plain { plain = best }
             let tenths = Int((best * 10).rounded())
+            let percent = Int((best / plain * 100).rounded())
             print(
                 "\(round.rawValue): \(tenths / 10).\(tenths % 10) ns a reading,",
-                "\(sensors) sensors, \(decisions) decisions")
+                "\(percent) % of plain, \(sensors) sensors, \(decisions) decisions")
         }
     }
 
@@ -120,7 +143,9 @@ struct EngineBench {
                 reading: isRaised ? 95 : 20 + Double(index % 50),
                 of: SensorIndex(rawValue: index), from: SourceIndex(rawValue: 1 + index % 16),
                 arrival: MonotonicInstant(nanoseconds: self.origin + UInt64(offset) * step))
-            if round != .plain { slot.sourceTime = self.epochWall + Int64(offset) * Int64(step) }
+            if round.hasSourceTime {
+                slot.sourceTime = self.epochWall + Int64(offset) * Int64(step)
+            }
             if round == .acknowledged {
                 slot.flags = [.acknowledgedDelivery]
                 slot.packetIdentifier = UInt16(truncatingIfNeeded: offset)
@@ -139,14 +164,25 @@ struct EngineBench {
         var looked: UInt64 = 0
         var total = 0
         var offset: UInt64 = 1_000_000_000
-        let begin = self.clock()
+        let histogram = LatencyHistogram()
+        let batchCount = round.batchCount ?? Int.max
+        var inBatch = 0
+        var started = self.clock()
+        let begin = started
         while total < readings {
             for index in slots.indices {
                 var slot = slots[index]
                 slot.arrival.nanoseconds &+= offset
-                if round != .plain { slot.sourceTime &+= Int64(offset) }
+                if round.hasSourceTime { slot.sourceTime &+= Int64(offset) }
                 engine.apply(slot, n: n)
                 n &+= 1
+                inBatch &+= 1
+                if inBatch == batchCount {
+                    let now = self.clock()
+                    histogram.record(now &- started, count: UInt64(batchCount))
+                    started = now
+                    inBatch = 0
+                }
                 if slot.arrival.nanoseconds &- looked >= 1_000_000 {
                     looked = slot.arrival.nanoseconds
                     if engine.needsTick(at: slot.arrival) {
@@ -161,6 +197,7 @@ struct EngineBench {
         }
         let taken = self.clock() - begin
         let counts = engine.counts
+        precondition(round.batchCount == nil || histogram.snapshot().count > 0)
         precondition(counts.evaluated == UInt64(total) && counts.notLive == 0)
         return (Double(taken) / Double(total), counts.decisions)
     }

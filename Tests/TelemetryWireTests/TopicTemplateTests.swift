@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MidwatchModel
 import Testing
 
-@testable import Ingest
+@testable import TelemetryWire
 
 @Suite struct TopicTemplateTests {
     @Test(arguments: [
@@ -25,8 +26,39 @@ import Testing
         #expect(swapped.path(for: "a/b") == "b/a")
     }
 
+    @Test func `named wildcards are put into the path by their names`() throws {
+        let template = try TopicTemplate(
+            filter: "plant/+site/raw/#rest", path: "hall/{site}/{rest}/{name}.{unit}{2}")
+        #expect(
+            template.path(for: "plant/west/raw/fan/3", name: "n", unit: "V")
+                == "hall/west/fan/3/n.Vfan/3")
+        #expect(template.hasName)
+        #expect(template.hasUnit)
+    }
+
+    @Test func `the first rule that matches applies, however specific a later one is`() throws {
+        let rules = ["a/+", "a/b", "#", "$SYS/x"].map {
+            TopicRule(filter: $0, path: "{topic}", payload: .plain)
+        }
+        let router = try TopicRouter(rules)
+        #expect(router.rule(for: "a/b") == 0)
+        #expect(router.rule(for: "a/b/c") == 2)
+        #expect(router.rule(for: "$SYS/x") == 3)
+        #expect(router.rule(for: "$SYS/y") == nil)
+    }
+
+    @Test func `names of a payload become levels of a path`() throws {
+        let rule = TopicRule(filter: "+site", path: "{site}/{name}/{unit}", payload: .senML)
+        let route = try TopicRouter([rule]).routes[0]
+        #expect(try route.sensor(for: "w", name: "a+b//c#", unit: "m/s2").path == "w/a_b/_/c_/m_s2")
+        #expect(try route.sensor(for: "w", name: "", unit: "").path == "w/_/_")
+        #expect(throws: SeriesPathError.pathTooLong) {
+            try route.sensor(for: "w", name: String(repeating: "n", count: 255), unit: "")
+        }
+    }
+
     @Test func `what cannot work is refused when it is compiled`() {
-        for filter in ["", "a+", "a/#/b", "#a"] {
+        for filter in ["", "a+", "a/#/b", "#a/b", "+a/+a"] {
             #expect(throws: TopicTemplate.Problem.malformedFilter) {
                 try TopicTemplate(filter: filter, path: "x")
             }

@@ -3,7 +3,7 @@
 /// Counts of durations in buckets that grow with the duration: at most 1.6 % wide.
 ///
 /// Up to 64 ns each nanosecond has its bucket; above, each power of two is cut into 64.
-package struct LatencyHistogram: Equatable, Sendable {
+package struct FleetLatency: Equatable, Sendable {
     private static let bitsPerOctave = 6
     private static let bucketsPerOctave = 1 << Self.bitsPerOctave
     /// Longer durations count as this: 18 minutes.

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The paths of sensors about Midwatch itself: `midwatch/NODE/…`.
+///
+/// The root is reserved: nobody but the daemon writes there, and what counts or lists the sensors
+/// of the plant leaves it out.
+package enum OwnPath {
+    /// What every path about Midwatch itself begins with.
+    package static let root = "midwatch/"
+
+    /// Whether `path` is about Midwatch itself and not about the plant.
+    package static func isOwn(_ path: String) -> Bool { path.hasPrefix(self.root) }
+
+    /// The path of `name` about the node `node`, well-formed whatever the node is called.
+    package static func path(node: String, _ name: String) -> String {
+        "\(self.root)\(self.levels(node))/\(name)"
+    }
+
+    /// `text` as levels of a path: without empty levels, wildcards and control characters.
+    package static func levels(_ text: String) -> String {
+        let levels = text.split(separator: "/").map { level in
+            String(
+                String.UnicodeScalarView(
+                    level.unicodeScalars.map { scalar in
+                        let isTaken = scalar.value >= 0x20 && scalar.value != 0x7F
+                        return isTaken && scalar != "+" && scalar != "#" ? scalar : "_"
+                    }))
+        }
+        return levels.isEmpty ? "_" : levels.joined(separator: "/")
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The shapes of what the operator API answers: members of objects and their types.
+enum APIShapes {
+    struct Member: Equatable {
+        var name: String
+        /// `string`, `integer`, `number`, `boolean`, `object`, `time`, or the name of a shape.
+        var type: String
+        var isOptional = false
+        var isList = false
+    }
+
+    struct Shape {
+        var name: String
+        var members: [Member]
+    }
+
+    /// A line is a shape: `member type` each, `?` behind a type may be null or missing, `[]` is a list.
+    private static let text = """
+        Problem: type string, title string, status integer, detail string, instance string?, \
+        currentActivation string?
+        Health: level string, reasons string[]
+        Description: openapi string, info object, paths object, components object
+        Status: node string, site string, version string, configurationRevision string, \
+        health string, modes string[], startedAt time, time time, engineTimeNanoseconds \
+        integer, epoch integer, position string, sensors SensorCounts, alarms AlarmCounts, \
+        rates StageRates, queues QueueLevels, latencies Latency[], stages Stage[], watchdog \
+        Watchdog, endpoints Endpoint[], archive Archive, disk Disk
+        SensorCounts: fresh integer, stale integer, unverified integer, neverReceived \
+        integer
+        AlarmCounts: unacknowledged integer, acknowledged integer, returnedUnacknowledged \
+        integer, latchedUnacknowledged integer, latchedAcknowledged integer, suppressed \
+        integer, critical integer, high integer, medium integer, low integer
+        StageRates: received number, accepted number, evaluated number, journaled number, \
+        archived number
+        QueueLevels: ringFill number, journalStagedBytes integer, archiveLagRecords integer, \
+        archiveLagSeconds number, deliveryBacklog integer
+        Latency: stage string, p50Nanoseconds integer, p99Nanoseconds integer, \
+        p999Nanoseconds integer, maxNanoseconds integer
+        Stage: name string, beatAgeNanoseconds integer, backlog integer
+        Watchdog: alive boolean, ageNanoseconds integer?
+        Endpoint: name string, breaker string, queue integer, oldestAgeSeconds number
+        Archive: store string, state string, breaker string, archivedThrough string
+        Disk: bytesFree integer, ageNanoseconds integer?, timeToFullSeconds integer?
+        Sensor: path string, index integer, title string, unit string, value number?, \
+        valueKind string, quality string, statusCode integer, freshness string, heldSince \
+        time?, ageNanoseconds integer?, deadlineNanoseconds integer, supervision string, \
+        criticality string, sourceTime time?, sourceTimeStatus string, arrivalTime time?, \
+        source string, backlogCount integer, declared boolean, limits Limits?, alarm \
+        AlarmMark?, readingsCount integer
+        Limits: lowLow number?, low number?, high number?, highHigh number?
+        AlarmMark: state string, priority string
+        Alarm: alarmID string, activation string, path string, kind string, state string, \
+        priority string, suppression string[], conditionResult string, raisedAt time?, \
+        lastTransitionAt time?, heldSince time?, ackBy string, ackComment string, ackAt \
+        time?, ackOrigin string, triggerValue number?, setpoint number?, worstValue number?, \
+        currentValue number?, unit string, title string, message string, consequence string, \
+        operatorAction string, firstChecks string[], timeToRespondSeconds integer, runbook \
+        string, activationCount integer
+        Event: n integer, written time, body object
+        SensorPage: items Sensor[], next string?
+        AlarmPage: items Alarm[], next string?
+        EventPage: items Event[], next string?
+        AcknowledgementRequest: activation string, comment string?
+        Acknowledgement: alarmID string, activation string, position string, recorded \
+        boolean
+        """
+
+    static let all: [Shape] = APIShapes.text.split(separator: "\n").compactMap { line in
+        guard let colon = line.firstIndex(of: ":") else { return nil }
+        let members = line[line.index(after: colon)...].split(separator: ",")
+        return Shape(
+            name: String(line[..<colon]), members: members.compactMap { APIShapes.member($0) })
+    }
+
+    private static func member(_ text: Substring) -> Member? {
+        let words = text.split(separator: " ")
+        guard words.count == 2, let name = words.first, var type = words.last else { return nil }
+        let isOptional = type.hasSuffix("?")
+        if isOptional { type.removeLast() }
+        let isList = type.hasSuffix("[]")
+        if isList { type.removeLast(2) }
+        return Member(
+            name: String(name), type: String(type), isOptional: isOptional, isList: isList)
+    }
+}

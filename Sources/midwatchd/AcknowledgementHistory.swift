@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import JSONText
+import Journal
+import Logging
+import MidwatchModel
+import OperatorViews
+
+/// Learns from the ledger who acknowledged what before this run.
+///
+/// The engine's checkpoint knows that an alarm is acknowledged, not by whom: that stands in the
+/// ledger. A thread of its own reads it after the start, so that neither the start nor a screen
+/// waits for it; until then screens show an acknowledgement without a name.
+enum AcknowledgementHistory {
+    /// Records that are looked through, the newest; beyond them a name stays unknown.
+    private static let recordCountMax: UInt64 = 262_144
+    /// Alarms whose last acknowledgement is kept.
+    private static let alarmCountMax = 65_536
+    private static let kind = Array("alarmAcknowledged".utf8)
+
+    /// Reads the records up to `newest` and tells `live`.
+    ///
+    /// The thread is not joined: a disk may hold it.
+    static func read(
+        folder: String, newest: UInt64, into live: LiveState
+    ) {
+        guard newest > 0 else { return }
+        _ = LoopThread("ack-history") {
+            var found: [String: LiveState.Acknowledgement] = [:]
+            let first = newest > Self.recordCountMax ? newest - Self.recordCountMax : 0
+            let reader = LedgerWithGaps(folder: folder, after: first)
+            while let item = reader.next(through: newest) {
+                if case .line(let line) = item { Self.take(line.body, into: &found) }
+            }
+            live.remember(found)
+        }
+    }
+
+    private static func take(
+        _ body: [UInt8], into found: inout [String: LiveState.Acknowledgement]
+    ) {
+        // Most records are about something else; to take them apart would cost the most.
+        guard Self.contains(body, Self.kind), let record = try? JSONValue(parsing: body.span),
+            record["kind"]?.string == "alarmAcknowledged",
+            let path = record["sensor"]?.string, let alarm = record["alarm"]?.string,
+            let activation = record["activation"]?.string.flatMap({ DecisionID($0) }),
+            let user = record.value(atPath: "command.user")?.string
+        else { return }
+        let alarmID = "\(path):\(alarm)"
+        guard found[alarmID] != nil || found.count < Self.alarmCountMax else { return }
+        found[alarmID] = LiveState.Acknowledgement(
+            activation: activation, user: user,
+            origin: record.value(atPath: "command.origin")?.string ?? "",
+            comment: record.value(atPath: "command.comment")?.string ?? "",
+            at: WallInstant(rfc3339: record["at"]?.string ?? "") ?? WallInstant(nanoseconds: 0))
+    }
+
+    private static func contains(_ bytes: [UInt8], _ word: [UInt8]) -> Bool {
+        guard let first = word.first, bytes.count >= word.count else { return false }
+        for start in 0...(bytes.count - word.count) where bytes[start] == first {
+            if bytes[start..<(start + word.count)].elementsEqual(word) { return true }
+        }
+        return false
+    }
+}

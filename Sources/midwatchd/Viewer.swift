@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import MidwatchModel
+import OperatorViews
+import StateFolder
+
+/// Makes views of sensors and alarms from one copy of the names and one moment.
+struct Viewer {
+    let paths: [String]
+    private let sources: [String]
+    private let live: LiveState
+    private let rules: RuleBook
+    private let now: MonotonicInstant
+
+    init(_ parts: OperatorDesk.Parts) {
+        self.init(live: parts.live, now: parts.clock.now())
+    }
+
+    init(live: LiveState, now: MonotonicInstant) {
+        self.paths = live.paths
+        self.sources = live.sourceNames
+        self.live = live
+        self.rules = live.ruleBook
+        self.now = now
+    }
+
+    func sensor(_ index: Int) -> SensorView? {
+        guard index < self.paths.count, let live = self.live.sensors.read(index) else { return nil }
+        let path = self.paths[index]
+        guard !Revisions.isCanary(path) else { return nil }
+        let declaration = self.rules.declaration(for: path)
+        var view = SensorView(
+            path: path, index: UInt32(index), freshness: live.freshness,
+            deadlineNanoseconds: live.deadlineNanoseconds)
+        view.title = declaration.title
+        view.unit = declaration.unit
+        let wasHeard = live.lastArrival != .zero
+        let value = Self.number(live.valueBits, live.valueKind)
+        view.value = wasHeard && value.isFinite ? value : nil
+        view.valueKind = live.valueKind
+        view.quality = live.quality
+        view.statusCode = Self.statusCode(live, wasHeard: wasHeard)
+        view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
+        view.ageNanoseconds = wasHeard ? self.age(of: live) : nil
+        view.supervision = live.supervision
+        view.criticality = declaration.effectiveCriticality
+        view.sourceTime =
+            live.lastSourceTime == Slot.noSourceTime
+            ? nil : WallInstant(nanoseconds: live.lastSourceTime)
+        view.sourceTimeStatus = live.sourceTimeStatus
+        view.arrivalTime = wasHeard ? live.lastArrivalWall : nil
+        let source = Int(live.source.rawValue)
+        view.source = wasHeard && source < self.sources.count ? self.sources[source] : ""
+        view.backlogCount = live.backlogCount
+        view.declared = live.isDeclared
+        view.readingsCount = live.readingCount
+        let limits = LimitsView(
+            lowLow: declaration.lowLow?.setpoint, low: declaration.low?.setpoint,
+            high: declaration.high?.setpoint, highHigh: declaration.highHigh?.setpoint)
+        view.limits = limits == LimitsView() ? nil : limits
+        if live.hasActiveAlarm {
+            view.alarm = AlarmMark(state: live.alarmState, priority: live.alarmPriority)
+        }
+        return view
+    }
+
+    func alarm(_ index: Int) -> AlarmView? {
+        guard let live = self.live.alarms.read(index), !live.isRetired else { return nil }
+        let sensor = Int(live.sensor.rawValue)
+        guard sensor < self.paths.count, let state = self.live.sensors.read(sensor) else {
+            return nil
+        }
+        let path = self.paths[sensor]
+        let declaration = self.rules.declaration(for: path)
+        var view = AlarmView(
+            alarmID: "\(path):\(self.rules.alarmName(live.kind, rule: live.rule))",
+            activation: live.activation == .none ? "" : live.activation.description, path: path,
+            kind: live.kind.word, state: live.state, priority: live.priority)
+        view.conditionResult = live.result
+        let wasRaised = live.activationCount > 0
+        view.raisedAt = wasRaised ? live.raisedAt : nil
+        view.lastTransitionAt = wasRaised ? live.lastTransition : nil
+        view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
+        if let answer = self.live.acknowledgement(
+            of: index, alarmID: view.alarmID, activation: live.activation)
+        {
+            view.ackBy = answer.user
+            view.ackOrigin = answer.origin
+            view.ackAt = answer.at
+            view.ackComment = answer.comment
+        }
+        let trigger = Self.number(live.triggerBits, state.valueKind)
+        let current = Self.number(state.valueBits, state.valueKind)
+        switch live.kind {
+        case .lowLow, .low, .high, .highHigh:
+            view.setpoint = live.setpoint
+            view.triggerValue = wasRaised && trigger.isFinite ? trigger : nil
+            view.worstValue = wasRaised && live.worst.isFinite ? live.worst : nil
+        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
+            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
+            .expression:
+            break
+        }
+        view.currentValue = state.lastArrival != .zero && current.isFinite ? current : nil
+        view.unit = declaration.unit
+        view.title = declaration.title
+        let texts = self.rules.rationalization(
+            of: self.rules.alarmName(live.kind, rule: live.rule), declaration)
+        view.consequence = texts.consequence
+        view.operatorAction = texts.operatorAction
+        view.firstChecks = texts.firstChecks
+        view.timeToRespondSeconds = texts.timeToRespondSeconds
+        view.runbook = texts.runbook
+        view.activationCount = live.activationCount
+        return view
+    }
+
+    /// Age of the last reading: engine time, or the calendar where that says more.
+    ///
+    /// Engine time stands still while Midwatch is down; the age that a person sees must not.
+    private func age(of live: LiveSensor) -> UInt64 {
+        let engine = self.now.nanosecondsSince(live.lastArrival)
+        guard live.lastArrivalWall.nanoseconds != 0, live.freshness != .fresh else { return engine }
+        let wall = EngineClock.wall().nanoseconds &- live.lastArrivalWall.nanoseconds
+        return max(engine, UInt64(clamping: wall))
+    }
+
+    private static func number(_ bits: UInt64, _ kind: ValueKind) -> Double {
+        switch kind {
+        case .float64: Double(bitPattern: bits)
+        case .int64, .mappedState: Double(Int64(bitPattern: bits))
+        case .bool: bits == 0 ? 0 : 1
+        }
+    }
+
+    private static func statusCode(_ live: LiveSensor, wasHeard: Bool) -> UInt32 {
+        if !wasHeard { return StatusCode.badWaitingForInitialData }
+        if live.isUnknown { return StatusCode.badSensorFailure }
+        if live.freshness != .fresh { return StatusCode.uncertainLastUsableValue }
+        switch live.quality {
+        case .good: return StatusCode.good
+        case .uncertain: return StatusCode.uncertain
+        case .bad: return StatusCode.bad
+        }
+    }
+}

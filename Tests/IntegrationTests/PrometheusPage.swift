@@ -1,0 +1,1 @@
+../OperatorAPITests/PrometheusPage.swift
