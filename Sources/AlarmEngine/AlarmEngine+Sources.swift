@@ -112,6 +112,7 @@ extension AlarmEngine {
             self.settle(alarm, .notMet, at: time, cause: .readingArrived)
         }
         self.evaluate(index, at: time)
+        self.reviveRules(index, at: time)
         self.releaseSilence(of: index, at: time)
     }
 

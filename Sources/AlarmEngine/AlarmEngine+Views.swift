@@ -145,6 +145,18 @@ extension AlarmEngine {
         self.alarm(kind, of: index)
     }
 
+    /// The alarm that a decision is about, as a number of the alarm table.
+    ///
+    /// Not by its kind alone: a sensor may have several alarms of rules of one kind.
+    package borrowing func alarmIndex(of decision: Decision) -> Int? {
+        guard Int(decision.sensor.rawValue) < self.sensors.count else { return nil }
+        for alarm in self.alarmRange(of: Int(decision.sensor.rawValue)) {
+            let rule = self.rule(of: alarm)
+            if rule.kind == decision.alarm, rule.name == decision.name { return alarm }
+        }
+        return nil
+    }
+
     /// The rules in force.
     package var ruleBook: RuleBook { self.rules }
 

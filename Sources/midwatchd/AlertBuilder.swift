@@ -38,7 +38,9 @@ struct AlertBuilder: Sendable {
         var json = JSONWriter(reservingBytes: 2_048)
         json.object { json in
             json.field("alarmID", alarmID)
-            json.field("aboutMonitor", OwnPath.isOwn(path))
+            json.field(
+                "aboutMonitor",
+                OwnPath.isOwn(path) && !path.hasPrefix(RuleBook.sourcePathPrefix))
             json.field("message", Self.message(record, declaration, path: path, kind: kind))
             self.writeFacts(record, declaration, to: &json)
             self.writeGuidance(
@@ -102,6 +104,9 @@ struct AlertBuilder: Sendable {
     static func message(
         _ record: JSONValue, _ declaration: SensorDeclaration, path: String, kind: String
     ) -> String {
+        if path.hasPrefix(RuleBook.sourcePathPrefix), AlarmKind(word: kind) == .stale {
+            return Self.sourceMessage(record, declaration, path: path)
+        }
         let name = declaration.title.isEmpty ? path : declaration.title
         let unit = declaration.unit.isEmpty ? "" : " \(declaration.unit)"
         let value = record["value"]?.double.map { Self.short($0) + unit } ?? "unknown"
@@ -127,7 +132,35 @@ struct AlertBuilder: Sendable {
             return "\(name): \(kind) alarm acknowledged by \(user.isEmpty ? "unknown" : user)"
         default:
             let isLost = record["cause"]?.string == "lostWhileBeyondLimit"
-            return "\(name): \(what)\(isLost ? ", then the sensor was lost" : "")"
+            let lost = isLost ? ", then the sensor was lost" : ""
+            return "\(name): \(what)\(lost)\(Self.again(record))"
+        }
+    }
+
+    /// Why people are told of an alarm that is not new; empty if it is.
+    private static func again(_ record: JSONValue) -> String {
+        switch record["cause"]?.string {
+        case Decision.Cause.reAlarm.word: "; acknowledged before and still there"
+        case Decision.Cause.shelvingElapsed.word: "; its shelving has ended"
+        case Decision.Cause.sourceNotLost.word: "; its source is not lost"
+        case Decision.Cause.suppressionRule.word: "; nothing suppresses it any more"
+        default: ""
+        }
+    }
+
+    /// The sentence about a source: what it carries is silent because of it.
+    private static func sourceMessage(
+        _ record: JSONValue, _ declaration: SensorDeclaration, path: String
+    ) -> String {
+        let name =
+            declaration.title.isEmpty
+            ? "source \(path.dropFirst(RuleBook.sourcePathPrefix.count))" : declaration.title
+        switch record["kind"]?.string {
+        case "alarmReturned": return "\(name): heard again"
+        case "alarmAcknowledged":
+            let user = record.value(atPath: "command.user")?.string ?? ""
+            return "\(name): loss acknowledged by \(user.isEmpty ? "unknown" : user)"
+        default: return "\(name): lost; nothing is heard of the sensors behind it\(Self.again(record))"
         }
     }
 

@@ -208,7 +208,7 @@ final class EngineLoop: Sendable {
         for decision in taken {
             if decision.sensor != .none { turn.dirty.insert(decision.sensor.rawValue) }
             if decision.kind == .alarmAcknowledged, let command = engine.lastCommand,
-                let alarm = engine.alarmIndex(decision.alarm, of: Int(decision.sensor.rawValue))
+                let alarm = engine.alarmIndex(of: decision)
             {
                 self.live.note(
                     command, acknowledged: alarm, activation: decision.activation,

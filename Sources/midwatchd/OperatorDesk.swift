@@ -49,9 +49,7 @@ final class OperatorDesk: OperatorBackend {
     ///
     /// Any thread.
     func answer(_ decision: Decision, isRecorded: Bool) {
-        guard decision.kind == .alarmAcknowledged || decision.kind == .commandRefused else {
-            return
-        }
+        guard decision.isAnswer else { return }
         let waiter = self.waiting.withLock { $0.removeValue(forKey: decision.id.position.n) }
         waiter?.resume(returning: Self.outcome(of: decision, isRecorded: isRecorded))
     }
@@ -62,7 +60,7 @@ final class OperatorDesk: OperatorBackend {
     func eventsWritten(through n: UInt64) { self.signal.advance(to: n) }
 
     private static func outcome(of decision: Decision, isRecorded: Bool) -> AckOutcome {
-        if decision.kind == .alarmAcknowledged {
+        if decision.kind != .commandRefused {
             return .acknowledged(position: decision.id.position, recorded: isRecorded)
         }
         switch decision.cause {

@@ -129,6 +129,30 @@ extension AlarmEngine {
         self.followRules(of: index, at: time)
     }
 
+    /// Sensor `index` counts as fresh again without a reading: what rests on its last value alone
+    /// is judged again, and those that look at it follow.
+    mutating func reviveRules(_ index: Int, at time: MonotonicInstant) {
+        guard !self.conditions.isEmpty else { return }
+        let sample = self.sample(of: UInt32(index))
+        for bound in self.conditions.range(of: index) {
+            let evaluator = self.conditions.bounds[bound].evaluator
+            guard !evaluator.isComposite else {
+                self.conditions.push(bound)
+                continue
+            }
+            switch evaluator {
+            case .offNormal, .badQuality, .deviation:
+                let result = self.judge(bound, sample, offset: nil, at: time)
+                self.settle(bound: bound, result, at: time)
+            // They take readings, and one of these is not there.
+            case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .clockSkew, .sequence,
+                .vote, .discrepancy, .expression, .broken:
+                break
+            }
+        }
+        self.followRules(of: index, at: time)
+    }
+
     /// Evaluates what looks at sensor `index` or at its alarms, and what looks at that, in the order
     /// in which they depend on each other.
     mutating func followRules(of index: Int, at time: MonotonicInstant) {
