@@ -160,7 +160,8 @@ struct AlertBuilder: Sendable {
         case "alarmAcknowledged":
             let user = record.value(atPath: "command.user")?.string ?? ""
             return "\(name): loss acknowledged by \(user.isEmpty ? "unknown" : user)"
-        default: return "\(name): lost; nothing is heard of the sensors behind it\(Self.again(record))"
+        default:
+            return "\(name): lost; nothing is heard of the sensors behind it\(Self.again(record))"
         }
     }
 

@@ -195,6 +195,38 @@ import Testing
         #expect(world.engine.conditionView(rule: "rule", path: "a")?.result == .met)
     }
 
+    @Test func `rules follow a sensor that proof of life revives`() {
+        var declarations = ["a", "b"].map { Self.sensor($0) }
+        for index in declarations.indices { declarations[index].supervision = .exception }
+        let world = Self.world(
+            .expression("value > 5 and value(b) > 5"), sensors: declarations)
+        world.send("b", 9, at: 0)
+        world.send("a", 9, at: 8)
+        world.advance(to: 11)
+        #expect(Self.history(world).contains("b:stale alarmRaised"))
+        world.send("a", 1, at: 12)
+        #expect(world.engine.conditionView(rule: "rule", path: "a")?.result == .notMet)
+        world.send("a", 9, at: 13)
+        #expect(world.engine.conditionView(rule: "rule", path: "a")?.result == .stale)
+        world.evidence(.alive, sensor: "b")
+        #expect(world.engine.conditionView(rule: "rule", path: "a")?.result == .met)
+        world.verifyReplay()
+    }
+
+    @Test func `a decision leads to its own alarm among several of one kind`() {
+        let rules = ["first", "second"].map {
+            RuleDeclaration(name: $0, sensors: ["a"], condition: .expression("value > 5"))
+        }
+        let world = World([Self.sensor("a")], rules: rules)
+        world.send("a", 9, at: 0)
+        let raised = world.decisions(.alarmRaised)
+        #expect(raised.map { world.engine.alarmName(of: $0) } == ["first", "second"])
+        for decision in raised {
+            let alarm = world.engine.alarmIndex(of: decision)
+            #expect(alarm.map { world.engine.liveAlarm($0).activation } == decision.activation)
+        }
+    }
+
     @Test func `an acknowledgement names the rule's alarm`() {
         let world = Self.world(.expression("value > 5"))
         world.send("a", 9, at: 0)
