@@ -29,9 +29,9 @@ enum AcknowledgementHistory {
         _ = LoopThread("ack-history") {
             var found: [String: LiveState.Acknowledgement] = [:]
             let first = newest > Self.recordCountMax ? newest - Self.recordCountMax : 0
-            let reader = LedgerWithGaps(folder: folder, after: first)
-            while let item = reader.next(through: newest) {
-                if case .line(let line) = item { Self.take(line.body, into: &found) }
+            let reader = LedgerReader(directory: folder, fromLine: first + 1)
+            while let step = try? reader.step(through: newest), step != .end {
+                if case .line(let line) = step { Self.take(line.body, into: &found) }
             }
             live.remember(found)
         }

@@ -16,7 +16,7 @@ final class EventReader: Sendable {
     private static let readersMax = 8
 
     private let folder: String
-    private let kept = Mutex<[LedgerWithGaps]>([])
+    private let kept = Mutex<[LedgerReader]>([])
 
     init(folder: String) { self.folder = folder }
 
@@ -29,10 +29,14 @@ final class EventReader: Sendable {
             let index = kept.firstIndex { $0.nextN == after + 1 }
             let reader =
                 index.map { kept.remove(at: $0) }
-                ?? LedgerWithGaps(folder: self.folder, after: after)
+                ?? LedgerReader(directory: self.folder, fromLine: after + 1)
             var events: [EventView] = []
-            while events.count < limit, let item = reader.next(through: newest) {
-                events.append(Self.view(item))
+            while events.count < limit {
+                // A disk that fails may answer the next time.
+                guard let step = try? reader.step(through: newest) else { break }
+                if Self.isBefore(step) { continue }
+                guard let event = Self.view(step) else { break }
+                events.append(event)
             }
             kept.append(reader)
             if kept.count > Self.readersMax { kept.removeFirst() }
@@ -40,13 +44,24 @@ final class EventReader: Sendable {
         }
     }
 
-    private static func view(_ item: LedgerWithGaps.Item) -> EventView {
-        switch item {
-        case .gap(let gap): return self.view(of: gap)
+    /// Whether the step tells of damage in front of the place where the reader began: who resumes
+    /// behind a gap has been told of it.
+    private static func isBefore(_ step: LedgerStep) -> Bool {
+        guard case .gap(let gap) = step, gap.missing.isEmpty, let fault = gap.fault else {
+            return false
+        }
+        return fault.n < gap.missing.lowerBound
+    }
+
+    /// One event; nil at the end.
+    private static func view(_ step: LedgerStep) -> EventView? {
+        switch step {
+        case .end: return nil
+        case .gap(let gap):
+            return self.gap(gap.missing, gap.fault?.reason.rawValue ?? "the lines are not there")
         case .line(let line):
             guard let body = try? JSONValue(parsing: line.body.span) else {
-                return self.view(
-                    of: LedgerWithGaps.Gap(lines: line.n...line.n, reason: "the body is not JSON"))
+                return self.gap(line.n..<line.n + 1, "the body is not JSON")
             }
             return EventView(
                 n: line.n,
@@ -55,14 +70,16 @@ final class EventReader: Sendable {
         }
     }
 
-    private static func view(of gap: LedgerWithGaps.Gap) -> EventView {
-        EventView(
-            n: gap.lines.upperBound, written: EngineClock.wall(),
+    /// `missing` is empty if only a link between two lines is broken.
+    private static func gap(_ missing: Range<UInt64>, _ reason: String) -> EventView {
+        let last = missing.upperBound - 1
+        return EventView(
+            n: last, written: EngineClock.wall(),
             body: .object([
                 ("kind", .string("ledgerGap")),
-                ("from", .integer(Int64(clamping: gap.lines.lowerBound))),
-                ("through", .integer(Int64(clamping: gap.lines.upperBound))),
-                ("reason", .string(gap.reason)),
+                ("from", .integer(Int64(clamping: missing.lowerBound))),
+                ("through", .integer(Int64(clamping: last))),
+                ("reason", .string(reason)),
             ]))
     }
 }

@@ -53,8 +53,16 @@ package enum MQTTGateCounter: Int, Sendable, CaseIterable {
 /// Shared by the event loops of the endpoint; each call holds one lock for microseconds. Passwords
 /// are compared on a thread of their own.
 final class MQTTGate: Sendable {
+    /// Logins of one address that are compared before the outcome of the first is known.
+    private static let undecidedPerAddressMax = 4
+    /// Pause before an attempt that was put off asks again, and how often it may.
+    private static let retryPause = TimeAmount.milliseconds(5)
+    static let triesMax = 2_000
+
     private struct State {
         var addresses: AddressTable
+        /// Logins under comparison; as many as the password queue holds at most.
+        var undecided: [AddressKey: Int] = [:]
         var halfOpen: HalfOpenTable<ObjectIdentifier>
         var channels: [ObjectIdentifier: any Channel] = [:]
         var memo = CredentialMemo()
@@ -178,8 +186,11 @@ final class MQTTGate: Sendable {
     // MARK: - Logins
 
     /// Judges a CONNECT; nil if the verdict comes later, on `eventLoop`.
+    ///
+    /// `triesLeft`: how often it may still be put off because others of its address are undecided.
     func judge(
         _ login: MQTTLogin, of channel: (any Channel)?, on eventLoop: any EventLoop,
+        triesLeft: Int = MQTTGate.triesMax,
         then completion: @escaping @Sendable (MQTTVerdict) -> Void
     ) -> MQTTVerdict? {
         if let channel { self.isNoLongerHalfOpen(ObjectIdentifier(channel)) }
@@ -189,6 +200,17 @@ final class MQTTGate: Sendable {
         case .refused(let cause, let code):
             self.tell(login, cause)
             return .refused(code)
+        case .undecidedBefore:
+            guard triesLeft > 0 else {
+                self.tell(login, .passwordQueueFull)
+                return .refused(.serverBusy)
+            }
+            eventLoop.scheduleTask(in: Self.retryPause) {
+                let verdict = self.judge(
+                    login, of: nil, on: eventLoop, triesLeft: triesLeft - 1, then: completion)
+                if let verdict { completion(verdict) }
+            }
+            return nil
         case .compare(let comparison, let wait):
             guard wait > 0 else { return self.submit(comparison, login, eventLoop, completion) }
             eventLoop.scheduleTask(in: .nanoseconds(Int64(clamping: wait))) {
@@ -205,12 +227,16 @@ final class MQTTGate: Sendable {
         var password: [UInt8]
         var hash: PasswordHash
         var isKnown: Bool
+        /// Counts among the undecided ones of its address.
+        var isCounted = false
     }
 
     private enum Decision {
         case verdict(MQTTVerdict)
         case refused(MQTTAccessReport.Cause, MQTTReasonCode)
         case compare(Comparison, wait: UInt64)
+        /// Enough attempts of this address are being judged: their outcome comes first.
+        case undecidedBefore
     }
 
     private static func decide(
@@ -231,11 +257,19 @@ final class MQTTGate: Sendable {
         let password = login.password ?? []
         if state.memo.holds(user, password) { return .verdict(Self.accept(user, login, policy)) }
         let known = password.count <= AccessLimits.passwordBytesMax ? passwords[user] : nil
-        let comparison = Comparison(
+        let address = AddressKey(login.address)
+        // Many at once must not be tried before the first failure is known.
+        guard state.undecided[address, default: 0] < Self.undecidedPerAddressMax else {
+            return .undecidedBefore
+        }
+        var comparison = Comparison(
             user: user, password: Array(password.prefix(AccessLimits.passwordBytesMax)),
             hash: known ?? state.nobody, isKnown: known != nil)
-        switch state.addresses.attempt(AddressKey(login.address), now: now) {
-        case .now: return .compare(comparison, wait: 0)
+        switch state.addresses.attempt(address, now: now) {
+        case .now:
+            comparison.isCounted = true
+            state.undecided[address, default: 0] += 1
+            return .compare(comparison, wait: 0)
         case .after(let nanoseconds): return .compare(comparison, wait: nanoseconds)
         case .refused: return .refused(.throttled, .connectionRateExceeded)
         }
@@ -259,10 +293,20 @@ final class MQTTGate: Sendable {
             eventLoop.execute { completion(verdict) }
         }
         guard self.passwords.submit(job) else {
+            self.state.withLock { Self.decided(comparison, login, &$0) }
             self.tell(login, .passwordQueueFull)
             return .refused(.serverBusy)
         }
         return nil
+    }
+
+    private static func decided(
+        _ comparison: Comparison, _ login: MQTTLogin, _ state: inout State
+    ) {
+        guard comparison.isCounted else { return }
+        let address = AddressKey(login.address)
+        let left = state.undecided[address, default: 1] - 1
+        state.undecided[address] = left > 0 ? left : nil
     }
 
     private func finish(_ comparison: Comparison, _ login: MQTTLogin, isRight: Bool) -> MQTTVerdict
@@ -270,6 +314,7 @@ final class MQTTGate: Sendable {
         let now = self.clock.now()
         let address = AddressKey(login.address)
         let (verdict, failureCount) = self.state.withLock { state -> (MQTTVerdict?, Int) in
+            Self.decided(comparison, login, &state)
             // A reload meanwhile may have given the user another password.
             guard isRight, state.policy.passwords?[comparison.user] == comparison.hash else {
                 return (nil, state.addresses.failed(address, now: now))
