@@ -10,7 +10,7 @@ CORE := MidwatchModelTests,JSONTextTests,ReadingRingTests,TelemetryWireTests,Ala
 TEST_PATH := $(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo test check lint format core bench sanitize fuzz soak clean
+.PHONY: help deps deps-test build demo test check lint format core sim bench sanitize fuzz soak clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ check: lint core ## What to run before a commit: format, core tests with asserti
 
 core: deps ## The core's tests in a debug build, assertions on
 	MIDWATCH_TARGETS=$(CORE) $(SWIFT) test --scratch-path .build-core
+
+sim: deps ## The simulated plant of one seed (SEED=n), or of a hundred
+	$(if $(SEED),MIDWATCH_SIM_SEED=$(SEED)) MIDWATCH_TARGETS=AlarmEngineTests \
+		$(SWIFT) test --scratch-path .build-core --filter SimulationTests
 
 lint: ## Check the format
 	$(SWIFT) format lint --strict -p -r Sources Tests Package.swift

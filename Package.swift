@@ -91,7 +91,7 @@ var targets: [Target] = [
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
-    target("MidwatchConfiguration", ["MidwatchModel", "TelemetryWire", "CYAML"]),
+    target("MidwatchConfiguration", ["MidwatchModel", "AlarmEngine", "TelemetryWire", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
     target(

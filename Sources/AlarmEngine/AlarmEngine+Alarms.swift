@@ -17,7 +17,7 @@ extension AlarmEngine {
         let isRaised = self.alarms[alarm].isRaised
         switch result {
         case .met:
-            self.alarms[alarm].heldSince = .zero
+            self.endHold(alarm, at: time)
             if isRaised {
                 self.noteWorst(alarm)
                 self.stopDelay(alarm)
@@ -25,7 +25,7 @@ extension AlarmEngine {
                 self.noteWorst(alarm)
             } else {
                 self.noteTrigger(alarm)
-                let delay = self.alarms[alarm].rule.onDelayNanoseconds
+                let delay = self.rule(of: alarm).onDelayNanoseconds
                 if delay == 0 {
                     self.raise(alarm, at: time, cause: cause)
                 } else {
@@ -33,11 +33,11 @@ extension AlarmEngine {
                 }
             }
         case .notMet:
-            self.alarms[alarm].heldSince = .zero
+            self.endHold(alarm, at: time)
             if !isRaised {
                 self.stopDelay(alarm)
             } else if self.alarms[alarm].pending == .none {
-                let delay = self.alarms[alarm].rule.offDelayNanoseconds
+                let delay = self.rule(of: alarm).offDelayNanoseconds
                 if delay == 0 {
                     self.clear(alarm, at: time, cause: cause)
                 } else {
@@ -48,31 +48,66 @@ extension AlarmEngine {
             let wasOverLimit = self.alarms[alarm].pending == .onDelay
             self.stopDelay(alarm)
             if wasOverLimit { self.raise(alarm, at: time, cause: .lostWhileBeyondLimit) }
-            if self.alarms[alarm].isRaised, self.alarms[alarm].heldSince == .zero {
-                self.alarms[alarm].heldSince = time
-                self.alarms[alarm].heldSinceWall = self.wall(of: time).nanoseconds
-            }
+            self.beginHold(alarm, at: time)
         }
     }
 
-    /// The alarm's delay ended.
-    mutating func fireAlarm(_ alarm: Int, due: MonotonicInstant) {
+    /// The condition of a raised alarm is unknown from now on.
+    private mutating func beginHold(_ alarm: Int, at time: MonotonicInstant) {
+        guard self.alarms[alarm].isRaised, let detail = self.knownDetail(of: alarm),
+            self.details[detail].heldSince == .zero
+        else { return }
+        self.details[detail].heldSince = time
+        self.details[detail].heldSinceWall = self.wall(of: time).nanoseconds
+        // What is not known suppresses nothing.
+        self.suppressorChanged(alarm, at: time)
+    }
+
+    private mutating func endHold(_ alarm: Int, at time: MonotonicInstant) {
+        guard let detail = self.knownDetail(of: alarm), self.details[detail].heldSince != .zero
+        else { return }
+        self.details[detail].heldSince = .zero
+        self.suppressorChanged(alarm, at: time)
+    }
+
+    /// A timer of the alarm ended: delay, wait for the source, shelving, or re-alarm.
+    mutating func fireAlarm(detail: Int, due: MonotonicInstant) {
+        let alarm = Int(self.details[detail].row)
+        if self.alarms[alarm].pending != .none, self.details[detail].pendingDue <= due {
+            self.endDelay(alarm, at: due)
+        } else if self.details[detail].heldUntil != .zero, self.details[detail].heldUntil <= due {
+            self.details[detail].heldUntil = .zero
+            self.endSourceWait(alarm, at: due)
+        } else if self.details[detail].shelvedUntil != .zero,
+            self.details[detail].shelvedUntil <= due
+        {
+            self.unshelve(alarm, at: due, cause: .shelvingElapsed)
+        } else if self.details[detail].reAlarmDue != .zero {
+            self.details[detail].reAlarmDue = .zero
+            self.reAlarm(alarm, at: due)
+        }
+        self.rearm(detail)
+        self.followRules(of: Int(self.alarms[alarm].sensor), at: due)
+    }
+
+    private mutating func endDelay(_ alarm: Int, at due: MonotonicInstant) {
         let pending = self.alarms[alarm].pending
         self.alarms[alarm].pending = .none
         switch pending {
         case .onDelay:
-            let isUnverifiable = self.alarms[alarm].rule.kind == .unverifiable
+            let isUnverifiable = self.rule(of: alarm).kind == .unverifiable
             self.raise(alarm, at: due, cause: isUnverifiable ? .notVerifiable : .onDelayElapsed)
         case .offDelay: self.clear(alarm, at: due, cause: .offDelayElapsed)
         case .none: break
         }
     }
 
-    /// The sensor's deadline passed: last value kept, limits unknown, alarm.
+    /// The sensor's deadline passed, or its source is lost: last value kept, limits unknown, alarm.
     mutating func becomeStale(_ index: Int, at due: MonotonicInstant) {
         let deadline = self.sensors[index].deadline
-        let wasExtended = due > deadline
-        if self.lagUntil > due, !self.sensors[index].hasLagGrace {
+        let loss = self.lossOfSource(of: self.sensors[index])
+        let wasExtended = due > deadline && !self.sensors[index].trustsSource && loss == nil
+        if loss == nil, self.lagUntil > due, !self.sensors[index].hasLagGrace {
             // The monitor is still late after the whole extension: it cannot tell silence of the
             // sensor from its own (RULES 21). The sensor is not verified, and looked at again.
             self.sensors[index].freshness = .unverified
@@ -84,112 +119,124 @@ extension AlarmEngine {
             return
         }
         self.sensors[index].freshness = .stale
-        let first = Int(self.sensors[index].firstAlarm)
-        for alarm in first..<first + Int(self.sensors[index].alarmCount) {
-            switch self.alarms[alarm].rule.kind {
+        self.explainSilence(of: index, at: due)
+        let cause: Decision.Cause =
+            loss != nil ? .sourceLost : wasExtended ? .ownLag : .deadlinePassed
+        for alarm in self.alarmRange(of: index) {
+            switch self.rule(of: alarm).kind {
             case .lowLow, .low, .high, .highHigh:
                 self.settle(alarm, .stale, at: due, cause: .lostWhileBeyondLimit)
-            case .stale:
-                self.settle(
-                    alarm, .met, at: due, cause: wasExtended ? .ownLag : .deadlinePassed)
-            case .unverifiable:
-                // The stale alarm says it now, unless it is less urgent than what is blinded; one
-                // that was raised stays until a good reading.
-                let isSaid = self.stalePriority(of: index) >= self.alarms[alarm].rule.priority
-                if isSaid, !self.alarms[alarm].isRaised { self.stopDelay(alarm) }
+            case .stale: self.settle(alarm, .met, at: due, cause: cause)
+            case .unverifiable: self.settleBlind(alarm, of: index, at: due)
+            case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
+                .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
+                break
             }
+        }
+        self.loseRules(index, at: due)
+        if self.sensors[index].isMode { self.modeChanged(index, at: due) }
+    }
+
+    /// "Cannot verify" on a silent sensor: the stale alarm says it, unless it is less urgent than
+    /// what is blinded (RULES 23).
+    ///
+    /// One that was raised stays until a good reading.
+    mutating func settleBlind(_ alarm: Int, of index: Int, at time: MonotonicInstant) {
+        if self.stalePriority(of: index) < self.rule(of: alarm).priority {
+            self.settle(alarm, .met, at: time, cause: .notVerifiable)
+        } else if !self.alarms[alarm].isRaised {
+            self.stopDelay(alarm)
         }
     }
 
     private func stalePriority(of index: Int) -> AlarmPriority {
-        self.alarm(.stale, of: index).map { self.alarms[$0].rule.priority } ?? .low
+        self.alarm(.stale, of: index).map { self.rule(of: $0).priority } ?? .low
     }
+
+    // MARK: - Tables
 
     /// The alarm of `kind` of a sensor, if it has one.
     func alarm(_ kind: AlarmKind, of index: Int) -> Int? {
         let first = Int(self.sensors[index].firstAlarm)
-        let count = Int(self.sensors[index].alarmCount)
-        return (first..<first + count).first { self.alarms[$0].rule.kind == kind }
+        let rules = Int(self.sensors[index].firstRule)
+        for offset in 0..<Int(self.sensors[index].alarmCount)
+        where self.ruleTable.rules[rules + offset].kind == kind { return first + offset }
+        return nil
     }
 
-    // MARK: - Transitions
-
-    private mutating func raise(_ alarm: Int, at time: MonotonicInstant, cause: Decision.Cause) {
-        let from = self.alarms[alarm].machine.state
-        let isLatching = self.alarms[alarm].rule.isLatching
-        guard
-            case .annunciate = self.alarms[alarm].machine.handle(
-                .conditionRaised, isLatching: isLatching)
-        else { return }
-        self.alarms[alarm].activation = self.nextDecisionID
-        self.alarms[alarm].activationCount &+= 1
-        self.alarms[alarm].raisedAt = time
-        self.alarms[alarm].raisedWall = self.wall(of: time).nanoseconds
-        self.alarms[alarm].heldSince = .zero
-        self.counters.alarmsRaised &+= 1
-        self.record(.alarmRaised, alarm, from: from, at: time, cause: cause)
+    /// The rule of an alarm that its sensor has.
+    func rule(of alarm: Int) -> AlarmRule {
+        let sensor = Int(self.alarms[alarm].sensor)
+        let offset = alarm - Int(self.sensors[sensor].firstAlarm)
+        return self.ruleTable.rules[Int(self.sensors[sensor].firstRule) + offset]
     }
 
-    /// Ends the condition of an alarm; also used when its rule goes.
-    mutating func clear(_ alarm: Int, at time: MonotonicInstant, cause: Decision.Cause) {
-        let from = self.alarms[alarm].machine.state
-        let isLatching = self.alarms[alarm].rule.isLatching
-        guard
-            case .record = self.alarms[alarm].machine.handle(
-                .conditionCleared, isLatching: isLatching)
-        else { return }
-        self.counters.alarmsReturned &+= 1
-        self.record(.alarmReturned, alarm, from: from, at: time, cause: cause)
+    /// The same for a row that may be vacant by now.
+    func knownRule(of row: UInt32) -> AlarmRule? {
+        guard Int(row) < self.alarms.count,
+            self.alarmRange(of: Int(self.alarms[Int(row)].sensor)).contains(Int(row))
+        else { return nil }
+        return self.rule(of: Int(row))
     }
 
-    /// Queues a decision about an alarm with the facts of this moment.
-    mutating func record(
-        _ kind: Decision.Kind, _ alarm: Int, from: AlarmState, at time: MonotonicInstant,
-        cause: Decision.Cause
-    ) {
-        if self.alarms[alarm].machine.state != from {
-            self.alarms[alarm].lastTransition = time
-            self.alarms[alarm].lastTransitionWall = self.wall(of: time).nanoseconds
+    /// What is remembered of an alarm; nil while nothing ever happened to it.
+    func knownDetail(of alarm: Int) -> Int? {
+        let detail = self.alarms[alarm].detail
+        return detail == AlarmRow.noDetail ? nil : Int(detail)
+    }
+
+    /// What is remembered of an alarm, made if it is the first time.
+    mutating func detail(of alarm: Int) -> Int {
+        if let known = self.knownDetail(of: alarm) { return known }
+        let number: Int
+        if let free = self.freeDetails.popLast() {
+            number = Int(free)
+            let timer = self.details[number].timer
+            self.details[number] = AlarmDetail(row: UInt32(alarm), timer: timer)
+        } else {
+            number = self.details.count
+            let timer = self.addTimer(owner: number, isAlarm: true)
+            self.details.append(AlarmDetail(row: UInt32(alarm), timer: timer))
         }
-        let record = self.alarms[alarm]
-        let sensor = self.sensors[Int(record.sensor.rawValue)]
-        var decision = Decision(kind, cause: cause, time: time)
-        decision.sensor = record.sensor
-        decision.alarm = record.rule.kind
-        decision.priority = record.rule.priority
-        decision.stateFrom = from
-        decision.stateTo = record.machine.state
-        decision.freshnessTo = sensor.freshness
-        decision.quality = sensor.quality
-        decision.sourceTimeStatus = sensor.sourceTimeStatus
-        decision.valueKind = sensor.valueKind
-        decision.valueBits = sensor.valueBits
-        decision.sourceTime = sensor.shownSourceTime
-        decision.setpoint = record.rule.setpoint
-        decision.worst = record.worst
-        decision.lastArrival = sensor.lastArrival
-        decision.lastArrivalWall = WallInstant(nanoseconds: sensor.lastArrivalWall)
-        decision.activation = record.activation
-        decision.activationCount = record.activationCount
-        decision.source = sensor.source
-        self.decide(decision)
+        self.alarms[alarm].detail = UInt32(number)
+        return number
     }
+
+    /// Forgets what is remembered of an alarm.
+    mutating func freeDetail(of alarm: Int) {
+        guard let detail = self.knownDetail(of: alarm) else { return }
+        self.wheel.disarm(self.details[detail].timer)
+        self.details[detail].row = AlarmRow.noDetail
+        self.alarms[alarm].detail = AlarmRow.noDetail
+        // The lowest is used first: after a restart the same number is found.
+        let place = self.freeDetails.firstIndex { $0 < UInt32(detail) } ?? self.freeDetails.count
+        self.freeDetails.insert(UInt32(detail), at: place)
+    }
+
+    // MARK: - Values
 
     /// Keeps the value that begins a condition: when the alarm is raised it may be lost already.
     private mutating func noteTrigger(_ alarm: Int) {
-        let index = Int(self.alarms[alarm].sensor.rawValue)
-        self.alarms[alarm].triggerBits = self.sensors[index].valueBits
-        self.alarms[alarm].worst = self.value(of: index)
+        let index = Int(self.alarms[alarm].sensor)
+        let detail = self.detail(of: alarm)
+        self.details[detail].triggerBits = self.sensors[index].valueBits
+        self.details[detail].worst = self.value(of: index)
     }
 
     private mutating func noteWorst(_ alarm: Int) {
-        let value = self.value(of: Int(self.alarms[alarm].sensor.rawValue))
-        switch self.alarms[alarm].rule.kind {
-        case .high, .highHigh: self.alarms[alarm].worst = max(self.alarms[alarm].worst, value)
-        case .low, .lowLow: self.alarms[alarm].worst = min(self.alarms[alarm].worst, value)
-        case .stale, .unverifiable: break
+        guard let detail = self.knownDetail(of: alarm) else { return }
+        let value = self.value(of: Int(self.alarms[alarm].sensor))
+        switch self.rule(of: alarm).kind {
+        case .high, .highHigh: self.details[detail].worst = max(self.details[detail].worst, value)
+        case .low, .lowLow: self.details[detail].worst = min(self.details[detail].worst, value)
+        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
+            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
+            .expression:
+            break
         }
     }
+
+    // MARK: - Delays
 
     /// Off-delays of a sensor never complete on what is not verified (RULES 23).
     mutating func stopOffDelays(_ index: Int) {
@@ -198,17 +245,25 @@ extension AlarmEngine {
         }
     }
 
-    mutating func startDelay(
-        _ alarm: Int, _ pending: AlarmRecord.Pending, due: MonotonicInstant
-    ) {
+    mutating func startDelay(_ alarm: Int, _ pending: AlarmRow.Pending, due: MonotonicInstant) {
+        let detail = self.detail(of: alarm)
         self.alarms[alarm].pending = pending
-        self.alarms[alarm].pendingDue = due
-        self.wheel.arm(self.alarms[alarm].timer, due: due)
+        self.details[detail].pendingDue = due
+        self.rearm(detail)
     }
 
     mutating func stopDelay(_ alarm: Int) {
         guard self.alarms[alarm].pending != .none else { return }
         self.alarms[alarm].pending = .none
-        self.wheel.disarm(self.alarms[alarm].timer)
+        if let detail = self.knownDetail(of: alarm) { self.rearm(detail) }
+    }
+
+    /// Puts the timer of an alarm where its earliest deadline is.
+    mutating func rearm(_ detail: Int) {
+        if let due = self.dueTime(ofDetail: detail) {
+            self.wheel.arm(self.details[detail].timer, due: due)
+        } else {
+            self.wheel.disarm(self.details[detail].timer)
+        }
     }
 }

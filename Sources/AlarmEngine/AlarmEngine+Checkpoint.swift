@@ -13,7 +13,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
 
 extension AlarmEngine {
     /// Layout version; another one is a foreign format.
-    private static let checkpointMagic: UInt64 = 0x3130_3030_4350_574D  // "MWPC0001"
+    private static let checkpointMagic: UInt64 = 0x3430_3030_4350_574D  // "MWPC0004"
 
     /// The state at `after`: the position of the last record that was applied.
     ///
@@ -27,23 +27,33 @@ extension AlarmEngine {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(
             self.sensors.count * (MemoryLayout<SensorState>.stride + 48)
-                + self.alarms.count * MemoryLayout<AlarmRecord>.stride + 4_096)
+                + self.alarms.count * MemoryLayout<AlarmRow>.stride
+                + self.details.count * MemoryLayout<AlarmDetail>.stride + 4_096)
         for word in [
             Self.checkpointMagic, UInt64(MemoryLayout<SensorState>.stride),
-            UInt64(MemoryLayout<AlarmRecord>.stride), UInt64(MemoryLayout<SourceClock>.stride),
+            UInt64(MemoryLayout<AlarmRow>.stride), UInt64(MemoryLayout<AlarmDetail>.stride),
+            UInt64(MemoryLayout<SourceState>.stride),
             UInt64(after.epoch), after.n, self.time.nanoseconds, UInt64(self.epoch),
             self.anchorEngine.nanoseconds, UInt64(bitPattern: self.anchorWall),
             self.lagUntil.nanoseconds, self.canaryNonce, UInt64(self.sensors.count),
-            UInt64(self.alarms.count), UInt64(self.clocks.count), UInt64(self.sourceNames.count),
+            UInt64(self.alarms.count), UInt64(self.details.count), UInt64(self.sources.count),
+            UInt64(self.sourceNames.count), self.established.nanoseconds,
         ] {
             Self.append(word, to: &bytes)
         }
         Self.append(self.rules.revision, to: &bytes)
         self.sensors.appendBytes(to: &bytes)
         self.alarms.appendBytes(to: &bytes)
-        self.clocks.appendBytes(to: &bytes)
-        for path in self.paths { Self.append(path, to: &bytes) }
+        self.details.appendBytes(to: &bytes)
+        self.sources.appendBytes(to: &bytes)
+        self.names.appendBytes(to: &bytes)
         for name in self.sourceNames { Self.append(name, to: &bytes) }
+        Self.append(UInt64(self.areaModes.count), to: &bytes)
+        for (name, mode) in self.areaModes.sorted(by: { $0.key < $1.key }) {
+            Self.append(name, to: &bytes)
+            bytes.append(mode)
+        }
+        self.conditions.appendMemories(to: &bytes)
         return bytes
     }
 
@@ -54,41 +64,41 @@ extension AlarmEngine {
     package mutating func restore(_ bytes: [UInt8]) throws(CheckpointError) -> Position {
         var offset = 0
         var words: [UInt64] = []
-        for _ in 0..<16 {
+        for _ in 0..<19 {
             guard let word = Self.word(bytes, &offset) else { throw .truncated }
             words.append(word)
         }
         guard words[0] == Self.checkpointMagic,
             words[1] == UInt64(MemoryLayout<SensorState>.stride),
-            words[2] == UInt64(MemoryLayout<AlarmRecord>.stride),
-            words[3] == UInt64(MemoryLayout<SourceClock>.stride)
+            words[2] == UInt64(MemoryLayout<AlarmRow>.stride),
+            words[3] == UInt64(MemoryLayout<AlarmDetail>.stride),
+            words[4] == UInt64(MemoryLayout<SourceState>.stride)
         else { throw .foreignFormat }
         guard let revision = Self.text(bytes, &offset) else { throw .truncated }
         guard let rules = revision == self.rules.revision ? self.rules : self.book(revision) else {
             throw .unknownRevision(revision)
         }
         self.rules = rules
-        self.time = MonotonicInstant(nanoseconds: words[6])
-        self.epoch = UInt32(truncatingIfNeeded: words[7])
-        self.anchorEngine = MonotonicInstant(nanoseconds: words[8])
-        self.anchorWall = Int64(bitPattern: words[9])
-        self.lagUntil = MonotonicInstant(nanoseconds: words[10])
-        self.canaryNonce = words[11]
+        self.time = MonotonicInstant(nanoseconds: words[7])
+        self.epoch = UInt32(truncatingIfNeeded: words[8])
+        self.anchorEngine = MonotonicInstant(nanoseconds: words[9])
+        self.anchorWall = Int64(bitPattern: words[10])
+        self.lagUntil = MonotonicInstant(nanoseconds: words[11])
+        self.canaryNonce = words[12]
+        self.established = MonotonicInstant(nanoseconds: words[18])
         try self.restoreTables(words, bytes, &offset)
-        self.paths = []
-        self.pathIndexes = [:]
         self.sourceNames = []
-        for _ in 0..<Int(words[12]) {
-            guard let path = Self.text(bytes, &offset) else { throw .truncated }
-            self.addPath(path)
+        guard self.names.restore(count: Int(words[13]), from: bytes, at: &offset) else {
+            throw .truncated
         }
-        for _ in 0..<Int(words[15]) {
+        for _ in 0..<Int(words[17]) {
             guard let name = Self.text(bytes, &offset) else { throw .truncated }
             self.sourceNames.append(name)
         }
-        guard offset == bytes.count, self.isConsistent else { throw .inconsistent }
+        try self.restoreRules(bytes, &offset)
+        guard offset == bytes.count, self.isConsistent() else { throw .inconsistent }
         self.rebuildTimers()
-        return Position(epoch: UInt32(truncatingIfNeeded: words[4]), n: words[5])
+        return Position(epoch: UInt32(truncatingIfNeeded: words[5]), n: words[6])
     }
 
     /// Feeds a record from before the checkpoint to the memories that the checkpoint leaves out.
@@ -115,24 +125,77 @@ extension AlarmEngine {
         _ words: [UInt64], _ bytes: [UInt8], _ offset: inout Int
     ) throws(CheckpointError) {
         let limit = UInt64(bytes.count)
-        guard words[12] < limit, words[13] < limit, words[14] < limit, words[15] < limit else {
-            throw .truncated
-        }
+        for place in 13...17 where words[place] >= limit { throw .truncated }
         try self.sensors.restore(
-            count: Int(words[12]), from: bytes, at: &offset, checking: SensorState.byteFields)
+            count: Int(words[13]), from: bytes, at: &offset, checking: SensorState.byteFields)
         try self.alarms.restore(
-            count: Int(words[13]), from: bytes, at: &offset, checking: AlarmRecord.byteFields)
-        try self.clocks.restore(count: Int(words[14]), from: bytes, at: &offset, checking: [])
+            count: Int(words[14]), from: bytes, at: &offset, checking: AlarmRow.byteFields)
+        try self.details.restore(
+            count: Int(words[15]), from: bytes, at: &offset, checking: AlarmDetail.byteFields)
+        try self.sources.restore(
+            count: Int(words[16]), from: bytes, at: &offset, checking: SourceState.byteFields)
     }
 
-    /// Whether every index of the tables points into them.
-    private var isConsistent: Bool {
+    /// Binds the rules anew and gives them what they remember.
+    private mutating func restoreRules(_ bytes: [UInt8], _ offset: inout Int)
+        throws(CheckpointError)
+    {
+        self.areaModes = [:]
+        guard let count = Self.word(bytes, &offset) else { throw .truncated }
+        for _ in 0..<min(count, UInt64(bytes.count)) {
+            guard let name = Self.text(bytes, &offset), offset < bytes.count else {
+                throw .truncated
+            }
+            self.areaModes[name] = bytes[offset]
+            offset += 1
+        }
+        self.conditions = ConditionTable(self.rules.ruleSet)
+        self.rebindRules()
+        try self.conditions.restoreMemories(bytes, at: &offset)
+    }
+
+    /// Whether every index of the tables points into them, and every sensor has the rows of its
+    /// rules.
+    private mutating func isConsistent() -> Bool {
         guard self.sensors.count <= SystemLimits.sensorCountMax,
-            self.clocks.count <= SystemLimits.sourceCountMax,
+            self.sources.count <= SystemLimits.sourceCountMax,
             self.sourceNames.count <= SystemLimits.sourceCountMax
         else { return false }
-        for index in 0..<self.alarms.count
-        where Int(self.alarms[index].sensor.rawValue) >= self.sensors.count { return false }
+        for index in 0..<self.alarms.count {
+            let row = self.alarms[index]
+            guard Int(row.sensor) < self.sensors.count else { return false }
+            guard row.detail != AlarmRow.noDetail else {
+                if row.pending != .none || row.machine.state != .normal { return false }
+                continue
+            }
+            guard Int(row.detail) < self.details.count,
+                self.details[Int(row.detail)].row == UInt32(index)
+            else { return false }
+        }
+        for index in 0..<self.details.count {
+            let detail = self.details[index]
+            if detail.row != AlarmRow.noDetail {
+                guard Int(detail.row) < self.alarms.count,
+                    self.alarms[Int(detail.row)].detail == UInt32(index)
+                else { return false }
+            }
+        }
+        for index in 0..<self.sources.count {
+            let source = self.sources[index]
+            guard source.sensor == .none || Int(source.sensor.rawValue) < self.sensors.count else {
+                return false
+            }
+        }
+        return self.areRowsConsistent()
+    }
+
+    private mutating func areRowsConsistent() -> Bool {
+        self.ruleTable = RuleTable()
+        for index in 0..<self.details.count where self.details[index].row != AlarmRow.noDetail {
+            let row = Int(self.details[index].row)
+            let sensor = Int(self.alarms[row].sensor)
+            guard self.alarmRange(of: sensor).contains(row) else { return false }
+        }
         for index in 0..<self.sensors.count {
             let sensor = self.sensors[index]
             let end = Int(sensor.firstAlarm) + Int(sensor.alarmRows)
@@ -140,30 +203,38 @@ extension AlarmEngine {
                 return false
             }
             for alarm in Int(sensor.firstAlarm)..<end
-            where Int(self.alarms[alarm].sensor.rawValue) != index { return false }
+            where Int(self.alarms[alarm].sensor) != index { return false }
+            let run = self.ruleRun(of: index)
+            guard run.count == sensor.alarmCount else { return false }
+            self.sensors[index].firstRule = run.first
         }
         return true
     }
 
     private mutating func rebuildTimers() {
-        self.wheel = TimerWheel(start: self.time, reserving: self.sensors.count * 4)
+        self.wheel = TimerWheel(start: self.time, reserving: self.sensors.count)
         self.due = DueHeap()
-        self.timerOwners = FlatTable(reserving: self.sensors.count * 4)
+        self.timerOwners = FlatTable(reserving: self.sensors.count)
+        self.lostCount = 0
+        for place in 0..<self.sources.count where self.sources[place].isLost {
+            self.lostCount += 1
+        }
         for index in 0..<self.sensors.count {
             let timer = self.addTimer(owner: index, isAlarm: false)
             self.sensors[index].timer = timer
-            let sensor = self.sensors[index]
-            if sensor.freshness != .stale, sensor.supervision != .event, !sensor.isRetired {
-                self.wheel.arm(timer, due: sensor.deadline)
+            self.armSensor(index)
+        }
+        self.freeDetails = []
+        for detail in (0..<self.details.count).reversed() {
+            if self.details[detail].row == AlarmRow.noDetail {
+                self.freeDetails.append(UInt32(detail))
             }
         }
-        for index in 0..<self.alarms.count {
-            let timer = self.addTimer(owner: index, isAlarm: true)
-            self.alarms[index].timer = timer
-            if self.alarms[index].pending != .none {
-                self.wheel.arm(timer, due: self.alarms[index].pendingDue)
-            }
+        for detail in 0..<self.details.count {
+            self.details[detail].timer = self.addTimer(owner: detail, isAlarm: true)
+            if self.details[detail].row != AlarmRow.noDetail { self.rearm(detail) }
         }
+        self.rebuildLinks()
     }
 
     private static func append(_ word: UInt64, to bytes: inout [UInt8]) {

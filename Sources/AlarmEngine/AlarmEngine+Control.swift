@@ -13,7 +13,8 @@ extension AlarmEngine {
                 path: String(decoding: record.payload, as: UTF8.self), index: record.head.sensor)
         case .registerSource:
             self.registerSource(
-                name: String(decoding: record.payload, as: UTF8.self), index: record.head.source)
+                name: String(decoding: record.payload, as: UTF8.self), index: record.head.source,
+                behind: SourceIndex(rawValue: UInt32(truncatingIfNeeded: record.head.valueBits)))
         case .command: self.applyCommand(record.payload, at: record.head.arrival)
         case .configuration: self.applyConfiguration(record.payload, at: record.head.arrival)
         // Who may send again what: the edge's business.
@@ -30,34 +31,51 @@ extension AlarmEngine {
             if Int(index.rawValue) > self.sensors.count { self.counters.unknownSensors &+= 1 }
             return
         }
-        let declaration = self.rules.declaration(for: path)
+        let (declaration, number) = self.rules.numberedDeclaration(for: path)
         var sensor = SensorState(
-            deadlineBase: self.time, deadlineNanoseconds: declaration.deadlineNanoseconds)
+            deadlineBase: self.established, deadlineNanoseconds: declaration.deadlineNanoseconds)
         sensor.supervision = declaration.supervision
-        sensor.isDeclared = self.rules.declarationIndex(for: path) != nil
+        sensor.trustsSource = declaration.trustsSource && declaration.supervision == .exception
+        sensor.isIndependent = declaration.isIndependent
+        sensor.isDeclared = number >= 0
         sensor.timer = self.addTimer(owner: Int(index.rawValue), isAlarm: false)
-        self.addPath(path)
+        self.names.append(path)
         self.sensors.append(sensor)
-        self.addAlarms(AlarmRule.rules(for: declaration), to: Int(index.rawValue))
+        self.bindRules(of: Int(index.rawValue))
+        let run = self.ruleRun(of: Int(index.rawValue))
+        self.addRows(Int(run.count), to: Int(index.rawValue))
+        self.sensors[Int(index.rawValue)].firstRule = run.first
+        self.sensors[Int(index.rawValue)].alarmCount = run.count
+        self.addLinks(of: Int(index.rawValue))
+        self.followRules(of: Int(index.rawValue), at: self.established)
+        if path.hasPrefix(RuleBook.sourcePathPrefix) {
+            let name = String(path.dropFirst(RuleBook.sourcePathPrefix.count))
+            if let place = self.sourceNames.firstIndex(of: name) { self.stand(index, for: place) }
+        }
         guard sensor.supervision != .event else { return }
         self.wheel.arm(sensor.timer, due: sensor.deadline)
     }
 
-    private mutating func registerSource(name: String, index: SourceIndex) {
+    /// Takes a source in; what it is behind was registered before it.
+    private mutating func registerSource(name: String, index: SourceIndex, behind: SourceIndex) {
         guard Int(index.rawValue) >= self.sourceNames.count,
             Int(index.rawValue) < SystemLimits.sourceCountMax
         else { return }
         // Index 0 is Midwatch itself and is never registered.
         while self.sourceNames.count < Int(index.rawValue) { self.sourceNames.append("") }
         self.sourceNames.append(name)
+        let place = Int(index.rawValue)
+        self.makeSource(place)
+        if behind.rawValue < index.rawValue { self.sources[place].behind = behind }
+        if let sensor = self.index(ofPath: RuleBook.sourcePathPrefix + name) {
+            self.stand(SensorIndex(rawValue: UInt32(sensor)), for: place)
+        }
     }
 
-    /// Gives a new sensor its alarms: a consecutive run of the alarm table.
-    private mutating func addAlarms(_ rules: [AlarmRule], to index: Int) {
-        self.addRows(rules.count, to: index, as: rules[0])
-        self.sensors[index].alarmCount = UInt32(rules.count)
-        let first = Int(self.sensors[index].firstAlarm)
-        for (offset, rule) in rules.enumerated() { self.alarms[first + offset].rule = rule }
+    /// A sensor stands for a source: its stale alarm says that the source is lost.
+    private mutating func stand(_ sensor: SensorIndex, for place: Int) {
+        self.makeSource(place)
+        self.sources[place].sensor = sensor
     }
 
     // MARK: - Runs and clocks
@@ -72,10 +90,6 @@ extension AlarmEngine {
         }
         self.epoch = UInt32(truncatingIfNeeded: slot.aux)
         self.position.epoch = self.epoch
-        if slot.sourceTime != Slot.noSourceTime {
-            self.anchorEngine = slot.arrival
-            self.anchorWall = slot.sourceTime
-        }
         self.assembler = ControlAssembler()
         for index in 0..<self.sensors.count where self.sensors[index].freshness != .stale {
             if self.sensors[index].freshness == .fresh {
@@ -90,10 +104,10 @@ extension AlarmEngine {
                     SystemLimits.restartGraceMaxNanoseconds)
             }
             // The lag of the last run may have put the timer behind this deadline.
-            if self.sensors[index].supervision != .event {
-                self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
-            }
+            self.armSensor(index)
+            if self.sensors[index].isMode { self.modeChanged(index, at: slot.arrival) }
         }
+        for place in 0..<self.sources.count { self.sources[place].isHeard = false }
         self.lagUntil = .zero
         var decision = Decision(.runStarted, cause: .restart, time: slot.arrival)
         decision.amount = Int64(self.epoch)
@@ -108,7 +122,7 @@ extension AlarmEngine {
     /// The wall clock was set: recorded, and no deadline is touched.
     mutating func applyClockStep(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
-        for index in 0..<self.clocks.count { self.clocks[index] = SourceClock() }
+        for index in 0..<self.sensors.count { self.sensors[index].clock = SenderClock() }
         var decision = Decision(.clockStepped, time: slot.arrival)
         decision.amount = slot.signedValue
         self.decide(decision)

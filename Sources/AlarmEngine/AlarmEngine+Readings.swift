@@ -32,15 +32,34 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
+        if slot.source != self.sensors[index].source { self.move(index, to: slot.source) }
+        self.noteArrival(slot.source, at: slot.arrival)
         self.sensors[index].readingCount &+= 1
         let status = self.judgeSourceTime(of: slot, sensor: index)
-        guard self.isLive(slot, status: status, sensor: index) else {
-            self.sensors[index].backlogCount &+= 1
+        switch self.liveness(of: slot, status: status, sensor: index) {
+        case .live:
+            let isFirst = self.refresh(index, slot, status: status, n: n)
+            self.evaluate(index, at: slot.arrival)
+            self.evaluateRules(index, slot, at: slot.arrival)
+            if isFirst { self.releaseSilence(of: index, at: slot.arrival) }
+        case .raiseOnly:
+            self.counters.raiseOnly &+= 1
+            self.evaluateRaising(index, slot, n: n)
+            self.followRules(of: index, at: slot.arrival)
+        case .history:
+            if self.sensors[index].backlogCount < .max { self.sensors[index].backlogCount += 1 }
             self.counters.notLive &+= 1
-            return
         }
-        self.refresh(index, slot, status: status, n: n)
-        self.evaluate(index, at: slot.arrival)
+    }
+
+    /// What a reading says about now.
+    private enum Liveness {
+        case live
+        /// It may raise, but is no proof of freshness and clears nothing: its source time equals the
+        /// last live one's (a sender whose clock has coarse ticks), or it waited in our queues for
+        /// more than a deadline.
+        case raiseOnly
+        case history
     }
 
     /// What the reading's source time is worth; follows runs of regressed times (RULES 18).
@@ -49,70 +68,82 @@ extension AlarmEngine {
         let sourceTime = slot.sourceTime
         guard sourceTime != Slot.noSourceTime else { return .absent }
         let wall = self.wall(of: slot.arrival).nanoseconds
-        guard sourceTime >= SystemLimits.sourceTimeEarliestNanoseconds,
-            wall == 0 || sourceTime &- SystemLimits.sourceTimeAheadMaxNanoseconds <= wall
-        else { return .implausible }
+        guard self.sourceTimes.isPlausible(sourceTime, arrivalWall: wall) else {
+            return .implausible
+        }
         let newest = self.sensors[index].newestSourceTime
         if newest == Slot.noSourceTime || sourceTime >= newest {
             self.sensors[index].newestSourceTime = sourceTime
-            self.sensors[index].regressedLast = Slot.noSourceTime
+            if self.sensors[index].suspects.kind == .regressed {
+                self.sensors[index].suspects.end()
+            }
             return .accepted
         }
-        let last = self.sensors[index].regressedLast
-        if last == Slot.noSourceTime || sourceTime <= last {
-            self.sensors[index].regressedSince = slot.arrival
-            self.sensors[index].regressedLast = sourceTime
-            return .regressed
-        }
-        self.sensors[index].regressedLast = sourceTime
-        let run = slot.arrival.nanosecondsSince(self.sensors[index].regressedSince)
-        guard run >= self.sensors[index].deadlineNanoseconds else { return .regressed }
-        // Increasing for one deadline: the sender's clock was set.
-        self.sensors[index].newestSourceTime = sourceTime
+        guard
+            self.sensors[index].suspects.isClockSet(
+                .regressed, sourceTime: sourceTime, at: slot.arrival,
+                deadline: self.sensors[index].deadlineNanoseconds)
+        else { return .regressed }
+        self.rebase(index, slot, from: newest)
+        return .accepted
+    }
+
+    /// The sender's clock was set: its times count from here.
+    private mutating func rebase(_ index: Int, _ slot: Slot, from newest: Int64) {
+        self.sensors[index].newestSourceTime = slot.sourceTime
         self.sensors[index].lastSourceTime = Slot.noSourceTime
-        self.sensors[index].regressedLast = Slot.noSourceTime
-        if Int(slot.source.rawValue) < self.clocks.count {
-            self.clocks[Int(slot.source.rawValue)] = SourceClock()
-        }
+        self.sensors[index].suspects.end()
+        self.sensors[index].clock = SenderClock()
         self.counters.sourceClocksRebased &+= 1
         var decision = Decision(.sourceClockRebased, time: slot.arrival)
         decision.sensor = slot.sensor
         decision.source = slot.source
-        decision.sourceTime = sourceTime
-        decision.amount = sourceTime &- newest
+        decision.sourceTime = slot.sourceTime
+        decision.amount = slot.sourceTime &- newest
         self.decide(decision)
-        return .accepted
     }
 
     /// Whether the reading speaks about now (RULES 19).
-    private mutating func isLive(
-        _ slot: Slot, status: SourceTimeStatus, sensor index: Int
-    ) -> Bool {
+    private mutating func liveness(
+        of slot: Slot, status: SourceTimeStatus, sensor index: Int
+    ) -> Liveness {
+        let deadline = self.sensors[index].deadlineNanoseconds
+        let waited = self.established.nanosecondsSince(slot.arrival)
         switch status {
-        case .historical, .regressed: return false
-        case .absent, .implausible: return true
+        case .historical, .regressed: return .history
+        case .absent, .implausible: return waited > deadline ? .raiseOnly : .live
         case .accepted: break
         }
         let last = self.sensors[index].lastSourceTime
-        guard last == Slot.noSourceTime || slot.sourceTime > last else { return false }
+        guard last == Slot.noSourceTime || slot.sourceTime >= last else { return .history }
         let wall = self.wall(of: slot.arrival).nanoseconds
-        guard wall != 0 else { return true }
-        let source = Int(slot.source.rawValue)
-        guard source < SystemLimits.sourceCountMax else { return true }
-        while source >= self.clocks.count { self.clocks.append(SourceClock()) }
-        let delay = self.clocks[source].delay(offset: wall &- slot.sourceTime, at: slot.arrival)
-        return delay <= self.sensors[index].deadlineNanoseconds / 2
+        if wall != 0 {
+            let (offset, isOver) = wall.subtractingReportingOverflow(slot.sourceTime)
+            let delay = self.sensors[index].clock.delay(
+                offset: isOver ? .max : offset, at: slot.arrival)
+            if delay > deadline / 2 {
+                let isSet = self.sensors[index].suspects.isClockSet(
+                    .late, sourceTime: slot.sourceTime, at: slot.arrival, deadline: deadline)
+                guard isSet else { return .history }
+                self.rebase(index, slot, from: slot.sourceTime &- Int64(clamping: delay))
+            } else if self.sensors[index].suspects.kind == .late {
+                self.sensors[index].suspects.end()
+            }
+        }
+        return slot.sourceTime == last || waited > deadline ? .raiseOnly : .live
     }
 
     /// A live reading is the proof of freshness.
+    ///
+    /// - Returns: Whether the sensor was not fresh before.
     private mutating func refresh(
         _ index: Int, _ slot: Slot, status: SourceTimeStatus, n: UInt64
-    ) {
+    ) -> Bool {
         let isFirst = self.sensors[index].freshness != .fresh
-        let number = slot.number
-        let isUnknown = slot.quality == .bad || !number.isFinite
+        let isUnknown = !self.isUsable(slot, of: index)
         // Two producers may swap: an older arrival takes nothing from the deadline.
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, slot.arrival)
+        let hadGrace = self.sensors[index].graceNanoseconds > 0
         self.sensors[index].graceNanoseconds = 0
         self.sensors[index].lastArrival = slot.arrival
         self.sensors[index].lastArrivalWall = self.wall(of: slot.arrival).nanoseconds
@@ -123,36 +154,78 @@ extension AlarmEngine {
         self.sensors[index].sourceTimeStatus = status
         if status == .accepted { self.sensors[index].lastSourceTime = slot.sourceTime }
         self.sensors[index].lastN = n
-        self.sensors[index].source = slot.source
         self.sensors[index].backlogCount = 0
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
-        guard isFirst else { return }
         // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
-        // a grace ends. (An extension for our lag only ever moves on with the deadline.)
-        if self.sensors[index].supervision != .event {
+        // a grace ends. (An extension for our lag only ever moves on with the deadline.) A sensor
+        // that is fresh may have a grace, too: what was left by the rules before the present ones.
+        if isFirst || hadGrace, self.sensors[index].supervision != .event {
             self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
         }
+        guard isFirst else { return false }
         self.sensors[index].hasRestartGrace = false
         self.sensors[index].hasLagGrace = false
         if let alarm = self.alarm(.stale, of: index) {
             self.settle(alarm, .notMet, at: slot.arrival, cause: .readingArrived)
+        }
+        return true
+    }
+
+    /// Judges a reading that may raise alarms and nothing else.
+    ///
+    /// A value that cannot be used is taken over, too: it makes what is known less, never more.
+    private mutating func evaluateRaising(_ index: Int, _ slot: Slot, n: UInt64) {
+        let isUnknown = !self.isUsable(slot, of: index)
+        guard isUnknown || !self.sensors[index].isUnknown else { return }
+        self.sensors[index].valueBits = slot.valueBits
+        self.sensors[index].valueKind = slot.valueKind ?? .float64
+        self.sensors[index].quality = isUnknown ? .bad : slot.quality
+        self.sensors[index].isUnknown = isUnknown
+        self.sensors[index].lastN = n
+        let isFresh = self.sensors[index].freshness == .fresh
+        if isUnknown {
+            self.counters.unknownValues &+= 1
+            if isFresh { self.evaluate(index, at: slot.arrival) }
+            return
+        }
+        let value = slot.number
+        for alarm in self.alarmRange(of: index) {
+            let rule = self.rule(of: alarm)
+            switch rule.kind {
+            case .lowLow, .low, .high, .highHigh:
+                guard rule.isMet(value, isActive: self.alarms[alarm].isRaised) else { continue }
+                let before = self.alarms[alarm].result
+                self.settle(alarm, .met, at: slot.arrival, cause: .valueBeyondLimit)
+                // Beyond the limit on a sensor that is not verified: raised without its on-delay.
+                if !isFresh {
+                    let unknown = before == .error ? before : ConditionResult.stale
+                    self.settle(alarm, unknown, at: slot.arrival, cause: .lostWhileBeyondLimit)
+                }
+            case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
+                .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
+                .expression:
+                break
+            }
         }
     }
 
     /// Compares the last live value with every limit of the sensor.
     mutating func evaluate(_ index: Int, at time: MonotonicInstant) {
         let first = Int(self.sensors[index].firstAlarm)
-        let count = Int(self.sensors[index].alarmCount)
+        let firstRule = Int(self.sensors[index].firstRule)
         let isUnknown = self.sensors[index].isUnknown
         let value = self.value(of: index)
-        for alarm in first..<first + count {
-            switch self.alarms[alarm].rule.kind {
+        let isExclusive = self.conditions.isExclusive(index)
+        for offset in 0..<Int(self.sensors[index].alarmCount) {
+            let alarm = first + offset
+            let rule = self.ruleTable.rules[firstRule + offset]
+            switch rule.kind {
             case .lowLow, .low, .high, .highHigh:
                 if isUnknown {
                     self.settle(alarm, .error, at: time, cause: .lostWhileBeyondLimit)
-                } else if self.alarms[alarm].rule.isMet(
-                    value, isActive: self.alarms[alarm].isRaised)
+                } else if rule.isMet(value, isActive: self.alarms[alarm].isRaised),
+                    !isExclusive || !self.isReplaced(alarm, of: index, value)
                 {
                     self.settle(alarm, .met, at: time, cause: .valueBeyondLimit)
                 } else if self.alarms[alarm].result != .notMet
@@ -167,9 +240,30 @@ extension AlarmEngine {
                         alarm, result, at: time,
                         cause: isUnknown ? .notVerifiable : .verifiableAgain)
                 }
-            case .stale: break
+            case .stale, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
+                .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
+                break
             }
         }
+        if self.sensors[index].isMode { self.modeChanged(index, at: time) }
+    }
+
+    /// Whether a more severe limit speaks for this one (exclusive limits): it is raised and stays
+    /// so, or it is raised at this very reading.
+    private func isReplaced(_ alarm: Int, of index: Int, _ value: Double) -> Bool {
+        let severe: AlarmKind
+        switch self.rule(of: alarm).kind {
+        case .high: severe = .highHigh
+        case .low: severe = .lowLow
+        case .lowLow, .highHigh, .stale, .unverifiable, .rateOfChange, .flatLine, .deviation,
+            .vote, .discrepancy, .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence,
+            .window, .drift, .expression:
+            return false
+        }
+        guard let other = self.alarm(severe, of: index) else { return false }
+        let isRaised = self.alarms[other].isRaised
+        let rule = self.rule(of: other)
+        return rule.isMet(value, isActive: isRaised) && (isRaised || rule.onDelayNanoseconds == 0)
     }
 
     /// The last live value as a number.

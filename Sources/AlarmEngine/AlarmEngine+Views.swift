@@ -26,23 +26,38 @@ package struct LiveSensor: BitwiseCopyable, Sendable {
     package var alarmState: AlarmState
     package var alarmPriority: AlarmPriority
     package var isUnknown: Bool
+    /// A live source counts as evidence for it.
+    package var trustsSource: Bool
 }
 
 /// What screens show of one alarm; written to a live table by the engine's owner.
 package struct LiveAlarm: BitwiseCopyable, Sendable {
     package var activation: DecisionID
     package var activationCount: UInt64
+    /// Times that people were told of it.
+    package var annunciationCount: UInt64
     /// By the calendar, from the anchor of that moment; 0 for never.
     package var raisedAt: WallInstant
     package var lastTransition: WallInstant
+    package var returnedAt: WallInstant
+    package var acknowledgedAt: WallInstant
     package var heldSince: WallInstant
+    /// 0 also for a shelving of one activation.
+    package var shelvedUntil: WallInstant
     package var triggerBits: UInt64
+    /// The last value of the sensor.
+    package var currentBits: UInt64
     package var worst: Double
     package var setpoint: Double
     package var sensor: SensorIndex
+    /// The sensor whose alarm explains this one; `.none` if nothing does.
+    package var causeSensor: SensorIndex
     package var kind: AlarmKind
+    /// Number of its rule among the rules of the rule book, and 1; 0: the alarm is its kind's.
+    package var rule: UInt32
     package var priority: AlarmPriority
     package var state: AlarmState
+    package var suppression: AlarmSuppression
     package var result: ConditionResult
     /// A row that no alarm of its sensor uses any more: shown to nobody.
     package var isRetired: Bool
@@ -58,25 +73,27 @@ extension AlarmEngine {
             deadline: self.extendedDeadline(of: sensor),
             deadlineNanoseconds: sensor.deadlineNanoseconds,
             lastSourceTime: sensor.shownSourceTime, lastN: sensor.lastN,
-            readingCount: sensor.readingCount, backlogCount: sensor.backlogCount,
+            readingCount: sensor.readingCount, backlogCount: UInt64(sensor.backlogCount),
             heldSince: WallInstant(nanoseconds: 0), source: sensor.source,
             freshness: sensor.freshness,
             quality: sensor.quality, sourceTimeStatus: sensor.sourceTimeStatus,
             valueKind: sensor.valueKind, supervision: sensor.supervision,
             isDeclared: sensor.isDeclared, hasActiveAlarm: false, alarmState: .normal,
-            alarmPriority: .low, isUnknown: sensor.isUnknown)
+            alarmPriority: .low, isUnknown: sensor.isUnknown,
+            trustsSource: sensor.trustsSource)
         let first = Int(sensor.firstAlarm)
         for index in first..<first + Int(sensor.alarmCount) {
             let alarm = self.alarms[index]
             guard alarm.machine.state != .normal else { continue }
-            if alarm.heldSince != .zero {
-                live.heldSince = WallInstant(nanoseconds: alarm.heldSinceWall)
+            if let detail = self.knownDetail(of: index), self.details[detail].heldSince != .zero {
+                live.heldSince = WallInstant(nanoseconds: self.details[detail].heldSinceWall)
             }
-            if !live.hasActiveAlarm || alarm.rule.priority > live.alarmPriority
+            let priority = self.priority(of: index)
+            if !live.hasActiveAlarm || priority > live.alarmPriority
                 || alarm.machine.state.isRaised && !live.alarmState.isRaised
             {
                 live.alarmState = alarm.machine.state
-                live.alarmPriority = alarm.rule.priority
+                live.alarmPriority = priority
             }
             live.hasActiveAlarm = true
         }
@@ -85,17 +102,36 @@ extension AlarmEngine {
 
     /// A picture of alarm `index`.
     package borrowing func liveAlarm(_ index: Int) -> LiveAlarm {
-        let alarm = self.alarms[index]
-        return LiveAlarm(
-            activation: alarm.activation, activationCount: alarm.activationCount,
-            raisedAt: WallInstant(nanoseconds: alarm.raisedWall),
-            lastTransition: WallInstant(nanoseconds: alarm.lastTransitionWall),
-            heldSince: WallInstant(
-                nanoseconds: alarm.heldSince == .zero ? 0 : alarm.heldSinceWall),
-            triggerBits: alarm.triggerBits, worst: alarm.worst,
-            setpoint: alarm.rule.setpoint, sensor: alarm.sensor, kind: alarm.rule.kind,
-            priority: alarm.rule.priority, state: alarm.machine.state, result: alarm.result,
-            isRetired: !self.alarmRange(of: Int(alarm.sensor.rawValue)).contains(index))
+        let row = self.alarms[index]
+        let sensor = Int(row.sensor)
+        let isRetired = !self.alarmRange(of: sensor).contains(index)
+        let rule = isRetired ? nil : self.rule(of: index)
+        let detail = self.knownDetail(of: index).map { self.details[$0] }
+        func wall(_ nanoseconds: Int64?) -> WallInstant {
+            WallInstant(nanoseconds: nanoseconds ?? 0)
+        }
+        var live = LiveAlarm(
+            activation: detail?.activation ?? .none,
+            activationCount: UInt64(detail?.activationCount ?? 0),
+            annunciationCount: UInt64(detail?.annunciationCount ?? 0),
+            raisedAt: wall(detail?.raisedWall), lastTransition: wall(detail?.lastTransitionWall),
+            returnedAt: wall(detail?.returnedWall), acknowledgedAt: wall(detail?.acknowledgedWall),
+            heldSince: wall(detail.flatMap { $0.heldSince == .zero ? nil : $0.heldSinceWall }),
+            shelvedUntil: wall(nil), triggerBits: detail?.triggerBits ?? 0,
+            currentBits: self.sensors[sensor].valueBits, worst: detail?.worst ?? 0,
+            setpoint: rule?.setpoint ?? 0, sensor: SensorIndex(rawValue: row.sensor),
+            causeSensor: .none, kind: rule?.kind ?? .stale,
+            rule: isRetired ? 0 : self.ruleNumber(of: index),
+            priority: isRetired ? .low : self.priority(of: index), state: row.machine.state,
+            suppression: row.machine.suppression, result: row.result, isRetired: isRetired)
+        if let detail, detail.shelvedUntil != .zero {
+            live.shelvedUntil = self.wall(of: detail.shelvedUntil)
+        }
+        if let detail, self.knownRule(of: detail.causeRow) != nil {
+            live.causeSensor = SensorIndex(
+                rawValue: self.alarms[Int(detail.causeRow)].sensor)
+        }
+        return live
     }
 
     /// The alarms of sensor `index`, as a range of the alarm table.
@@ -107,6 +143,18 @@ extension AlarmEngine {
     /// The alarm of `kind` of sensor `index`, as a number of the alarm table.
     package borrowing func alarmIndex(_ kind: AlarmKind, of index: Int) -> Int? {
         self.alarm(kind, of: index)
+    }
+
+    /// The alarm that a decision is about, as a number of the alarm table.
+    ///
+    /// Not by its kind alone: a sensor may have several alarms of rules of one kind.
+    package borrowing func alarmIndex(of decision: Decision) -> Int? {
+        guard Int(decision.sensor.rawValue) < self.sensors.count else { return nil }
+        for alarm in self.alarmRange(of: Int(decision.sensor.rawValue)) {
+            let rule = self.rule(of: alarm)
+            if rule.kind == decision.alarm, rule.name == decision.name { return alarm }
+        }
+        return nil
     }
 
     /// The rules in force.

@@ -23,28 +23,47 @@ package struct AlarmEngine: ~Copyable, Sendable {
 
     // State of the engine; what the checkpoint holds.
     var time: MonotonicInstant
+    /// The latest instant that records rest on: arrivals, and deadlines that passed.
+    ///
+    /// What is judged by engine time is judged by this: where the last tick stood depends on how
+    /// often somebody looked, and a tick that does nothing is not recorded (RULES 4).
+    var established = MonotonicInstant.zero
     var epoch: UInt32 = 0
     var anchorEngine = MonotonicInstant.zero
     var anchorWall: Int64 = 0
     /// Until when a deadline may be extended because the monitor itself was late (RULES 21).
     var lagUntil = MonotonicInstant.zero
     var sensors: FlatTable<SensorState>
-    var alarms: FlatTable<AlarmRecord>
-    var clocks: FlatTable<SourceClock>
-    package internal(set) var paths: [String] = []
-    /// Number of the sensor at a path: a command must not cost a walk over a million names.
-    var pathIndexes: [String: Int] = [:]
+    var alarms: FlatTable<AlarmRow>
+    var details: FlatTable<AlarmDetail>
+    var sources: FlatTable<SourceState>
+    var names = PathTable()
     package internal(set) var sourceNames: [String] = []
     /// Nonce of the last canary reading (RULES 27).
     package internal(set) var canaryNonce: UInt64 = 0
 
     // Working memory.
-    var rules: RuleBook
+    var rules: RuleBook { didSet { self.sourceTimes = self.rules.sourceTimes } }
+    /// Of the rules in force: a copy, so that no reading counts references.
+    var sourceTimes: SourceTimeBounds
     let book: @Sendable (_ revision: String) -> RuleBook?
+    var ruleTable = RuleTable()
+    var links = SuppressionLinks()
+    var suppressionDepth = 0
+    /// Sources that are lost.
+    var lostCount = 0
+    /// Details that no alarm uses.
+    var freeDetails: [UInt32] = []
+    /// The rules bound to the sensors they fit.
+    var conditions: ConditionTable
+    /// Names of alarms that rules make, each once; the first, empty, is that of every other alarm.
+    var alarmNames = [""]
+    /// Number of the mode that an area is in, by its name; part of the checkpoint.
+    var areaModes: [String: UInt8] = [:]
     var wheel: TimerWheel
     var due = DueHeap()
     var expired: FlatTable<UInt32>
-    /// Timer number → sensor (even) or alarm (odd): index << 1 | isAlarm.
+    /// Timer number → sensor (even) or alarm detail (odd): index << 1 | isAlarm.
     var timerOwners: FlatTable<UInt32>
     var window: RedeliveryWindow
     var assembler = ControlAssembler()
@@ -70,19 +89,25 @@ package struct AlarmEngine: ~Copyable, Sendable {
     ) {
         self.time = .zero
         self.rules = rules
+        self.sourceTimes = rules.sourceTimes
         self.book = book
+        self.conditions = ConditionTable(rules.ruleSet)
         self.sensors = FlatTable(reserving: reservingSensors)
         self.alarms = FlatTable(reserving: reservingSensors * 3)
-        self.clocks = FlatTable(reserving: 64)
-        self.wheel = TimerWheel(start: .zero, reserving: reservingSensors * 4)
+        self.details = FlatTable(reserving: 64)
+        self.sources = FlatTable(reserving: 64)
+        self.wheel = TimerWheel(start: .zero, reserving: reservingSensors)
         self.expired = FlatTable(reserving: 1_024)
-        self.timerOwners = FlatTable(reserving: reservingSensors * 4)
+        self.timerOwners = FlatTable(reserving: reservingSensors)
         self.decisions = FlatTable(reserving: Self.decisionCapacity + 256)
         self.window = RedeliveryWindow()
     }
 
     /// Engine time: the latest arrival or tick.
     package var now: MonotonicInstant { self.time }
+
+    /// The paths of all sensors, in the order of their numbers; made anew at each call.
+    package var paths: [String] { self.names.all }
 
     /// Sensors that were ever registered.
     package var sensorCount: Int { self.sensors.count }
@@ -128,7 +153,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
         case .clockStep: self.applyClockStep(slot)
         case .lagObserved: self.applyLag(slot)
         case .lossObserved, .gap: self.applyLoss(slot)
-        case .sourceEvidence, .sessionChange: self.moveTime(to: slot.arrival)
+        case .sourceEvidence: self.applyEvidence(slot)
+        case .sessionChange: self.moveTime(to: slot.arrival)
         case .padding, .empty, .reading: break
         case nil: self.counters.unknownRecords &+= 1
         }
@@ -159,7 +185,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
             // `now` after each one would cost the square of a plant that falls silent at once.
             if self.wheel.hasArmed(upTo: now) { self.collectDue(upTo: now) }
         }
-        self.moveTime(to: now)
+        // Not `established`: this tick may be one of many, or one for many.
+        self.time = max(self.time, now)
     }
 
     /// Hands out the decisions made so far and forgets them; goes on with an unfinished tick.
@@ -174,7 +201,11 @@ package struct AlarmEngine: ~Copyable, Sendable {
 
     // MARK: - Time
 
-    mutating func moveTime(to instant: MonotonicInstant) { self.time = max(self.time, instant) }
+    /// A record arrived, or a deadline passed, at `instant`.
+    mutating func moveTime(to instant: MonotonicInstant) {
+        self.established = max(self.established, instant)
+        self.time = max(self.time, instant)
+    }
 
     /// Wall time of an engine instant, by the last anchor; 0 before the first one.
     package func wall(of instant: MonotonicInstant) -> WallInstant {
@@ -210,20 +241,32 @@ package struct AlarmEngine: ~Copyable, Sendable {
 
     /// The true deadline of a sensor or alarm; nil if it has none any more.
     private func dueTime(of owner: UInt32) -> MonotonicInstant? {
-        if owner & 1 == 1 {
-            let alarm = self.alarms[Int(owner >> 1)]
-            return alarm.pending == .none ? nil : alarm.pendingDue
-        }
+        if owner & 1 == 1 { return self.dueTime(ofDetail: Int(owner >> 1)) }
         let sensor = self.sensors[Int(owner >> 1)]
-        guard sensor.freshness != .stale, sensor.supervision != .event, !sensor.isRetired else {
-            return nil
+        guard sensor.freshness != .stale, !sensor.isRetired else { return nil }
+        if let lost = self.lossOfSource(of: sensor) { return lost }
+        return sensor.supervision == .event ? nil : self.extendedDeadline(of: sensor)
+    }
+
+    /// The earliest of an alarm's timers.
+    func dueTime(ofDetail detail: Int) -> MonotonicInstant? {
+        guard self.details[detail].row != AlarmRow.noDetail else { return nil }
+        let earliest = self.details[detail].earliestDue
+        guard self.alarms[Int(self.details[detail].row)].pending != .none else {
+            return earliest == .zero ? nil : earliest
         }
-        return self.extendedDeadline(of: sensor)
+        let pending = self.details[detail].pendingDue
+        return earliest == .zero ? pending : min(earliest, pending)
     }
 
     /// The deadline of a sensor, extended by the monitor's own lag within its bounds (RULES 21).
     func extendedDeadline(of sensor: SensorState) -> MonotonicInstant {
-        let deadline = sensor.deadline
+        var deadline = sensor.deadline
+        if sensor.trustsSource, Int(sensor.source.rawValue) < self.sources.count {
+            // A live source speaks for the sensor (RULES 22).
+            let heard = self.sources[Int(sensor.source.rawValue)].lastArrival
+            deadline = max(deadline, heard.advanced(byNanoseconds: sensor.deadlineNanoseconds))
+        }
         let bound = min(
             sensor.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
         return max(deadline, min(self.lagUntil, deadline.advanced(byNanoseconds: bound)))
@@ -236,11 +279,12 @@ package struct AlarmEngine: ~Copyable, Sendable {
         guard let due = self.dueTime(of: entry.owner) else { return }
         guard due <= entry.due else {
             // The deadline moved on after the timer was collected.
-            let timer = isAlarm ? self.alarms[index].timer : self.sensors[index].timer
+            let timer = isAlarm ? self.details[index].timer : self.sensors[index].timer
             return self.wheel.arm(timer, due: due)
         }
+        self.moveTime(to: due)
         if isAlarm {
-            self.fireAlarm(index, due: due)
+            self.fireAlarm(detail: index, due: due)
         } else {
             self.becomeStale(index, at: due)
         }
@@ -271,6 +315,9 @@ package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
     package var unverifiedByLag: UInt64 = 0
     package var redelivered: UInt64 = 0
     package var notLive: UInt64 = 0
+    /// Readings that could raise but neither refresh nor clear: of the same instant as the last
+    /// live one, or judged more than a deadline after they arrived.
+    package var raiseOnly: UInt64 = 0
     package var unknownValues: UInt64 = 0
     package var decisions: UInt64 = 0
     package var unknownRecords: UInt64 = 0
@@ -278,6 +325,11 @@ package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
     package var missingRevisions: UInt64 = 0
     package var sourceClocksRebased: UInt64 = 0
     package var alarmsRaised: UInt64 = 0
+    /// Of them those that something kept back.
+    package var alarmsRaisedSuppressed: UInt64 = 0
+    /// Times that people were told of an alarm: raises, re-alarms, ends of a suppression.
+    package var annunciations: UInt64 = 0
+    package var sourcesLost: UInt64 = 0
     package var alarmsReturned: UInt64 = 0
 
     package init() {}

@@ -51,6 +51,20 @@ package struct Decision: Sendable, BitwiseCopyable {
         case monitorDegraded = 11
         case readingsLost = 12
         case readingsUnrecorded = 13
+        /// An area is in another mode; `amount` is its number, `name` that of the area.
+        case areaModeChanged = 30
+        /// A new activation that is not annunciated: `suppression` says what keeps it back.
+        case alarmRaisedSuppressed = 14
+        /// The return of an activation that was never annunciated.
+        case alarmReturnedSuppressed = 15
+        case alarmReset = 16
+        case alarmShelved = 17
+        case alarmUnshelved = 18
+        case alarmSuppressed = 19
+        case alarmUnsuppressed = 20
+        case alarmOutOfService = 21
+        case alarmInService = 22
+        case alarmCommented = 23
     }
 
     /// Why it was decided.
@@ -69,6 +83,20 @@ package struct Decision: Sendable, BitwiseCopyable {
         case operatorCommand = 10
         case restart = 11
         case ownLag = 12
+        /// Acknowledged long ago, and still there.
+        case reAlarm = 13
+        /// The time of a shelving ended.
+        case shelvingElapsed = 14
+        /// A one-shot shelving ended with the return of the alarm.
+        case oneShotEnded = 15
+        /// The source of the sensor is lost.
+        case sourceLost = 16
+        /// Its stale alarm waits for the verdict about its source.
+        case awaitingSource = 17
+        /// The source is back, or was not lost, and the sensor is silent all the same.
+        case sourceNotLost = 18
+        /// A suppression rule of the alarm.
+        case suppressionRule = 19
         // Causes of a refused command.
         case malformedCommand = 20
         case unknownAlarm = 21
@@ -76,6 +104,18 @@ package struct Decision: Sendable, BitwiseCopyable {
         case nothingToAcknowledge = 23
         /// The alarm's rule is no longer in the configuration.
         case ruleRemoved = 24
+        // Causes of a rule's alarm.
+        case conditionMet = 40
+        case conditionNotMet = 41
+        case mustAcknowledgeFirst = 25
+        case conditionStillMet = 26
+        case nothingToReset = 27
+        case shelvingNotAllowed = 28
+        case shelvingTimeOutOfRange = 29
+        case reasonMissing = 30
+        case notShelved = 31
+        case alreadyOutOfService = 32
+        case notOutOfService = 33
     }
 
     package var id: DecisionID
@@ -108,6 +148,22 @@ package struct Decision: Sendable, BitwiseCopyable {
     /// As the kind says: step, lag, losses.
     package var amount: Int64
     package var source: SourceIndex
+    /// What keeps the alarm from being annunciated after this decision.
+    package var suppression: AlarmSuppression
+    /// The sensor whose alarm explains this one: a lost source, a first-out; `.none` if nothing does.
+    package var causeSensor: SensorIndex
+    /// The alarm of that sensor.
+    package var causeAlarm: AlarmKind
+    /// Number of its name in the engine; 0: named by its kind.
+    package var causeName: UInt32 = 0
+    /// Number of the alarm's name in the engine; 0: named by its kind.
+    package var name: UInt32 = 0
+    /// What the rule measured; not a number if nothing.
+    package var measured = Double.nan
+    /// The odd one out of a redundant group.
+    package var oddOne = SensorIndex.none
+    /// Until when an alarm is shelved, by the calendar; 0 if it is not, or for one activation.
+    package var until: WallInstant
 
     /// A decision of `kind` with every fact empty.
     package init(_ kind: Kind, cause: Cause = .none, time: MonotonicInstant) {
@@ -136,5 +192,9 @@ package struct Decision: Sendable, BitwiseCopyable {
         self.activationCount = 0
         self.amount = 0
         self.source = .own
+        self.suppression = []
+        self.causeSensor = .none
+        self.causeAlarm = .stale
+        self.until = WallInstant(nanoseconds: 0)
     }
 }

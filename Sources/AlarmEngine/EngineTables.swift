@@ -23,17 +23,19 @@ struct SensorState: BitwiseCopyable {
     var lastN: UInt64 = Slot.noPrevious
     /// Newest accepted source time, live or not.
     var newestSourceTime = Slot.noSourceTime
-    /// A run of regressed but increasing source times: when it began, and its last one.
-    var regressedSince = MonotonicInstant.zero
-    var regressedLast = Slot.noSourceTime
+    /// What the sender's clock is worth, and a run of readings that put it in doubt.
+    var clock = SenderClock()
+    var suspects = SuspectRun()
     var readingCount: UInt64 = 0
-    /// Readings since the last live one that went to history only.
-    var backlogCount: UInt64 = 0
+    /// Readings since the last live one that went to history only; stops at its greatest value.
+    var backlogCount: UInt32 = 0
+    /// Its rows of the alarm table, and its rules in the rule table, in the same order.
     var firstAlarm: UInt32 = 0
-    var alarmCount: UInt32 = 0
-    /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
-    var alarmRows: UInt32 = 0
+    var firstRule: UInt32 = 0
     var timer: UInt32 = 0
+    var alarmCount: UInt16 = 0
+    /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
+    var alarmRows: UInt16 = 0
     var source = SourceIndex.own
     var freshness = Freshness.neverReceived
     var quality = Quality.good
@@ -48,6 +50,12 @@ struct SensorState: BitwiseCopyable {
     var hasLagGrace = false
     /// The value of the last live reading cannot be used: not finite, or quality bad.
     var isUnknown = false
+    /// A live source is evidence for the sensor.
+    var trustsSource = false
+    /// Its stale alarm never waits for the verdict about its source.
+    var isIndependent = false
+    /// The value decides whether alarms are suppressed: it is a mode.
+    var isMode = false
 
     init(deadlineBase: MonotonicInstant, deadlineNanoseconds: UInt64) {
         self.deadlineBase = deadlineBase
@@ -62,6 +70,8 @@ struct SensorState: BitwiseCopyable {
             ByteField(\Self.supervision), ByteField(\Self.isDeclared),
             ByteField(\Self.isRetired), ByteField(\Self.hasRestartGrace),
             ByteField(\Self.hasLagGrace), ByteField(\Self.isUnknown),
+            ByteField(\Self.suspects.kind), ByteField(\Self.trustsSource),
+            ByteField(\Self.isIndependent), ByteField(\Self.isMode),
         ]
     }
 
@@ -77,119 +87,154 @@ struct SensorState: BitwiseCopyable {
     }
 }
 
-/// One alarm of one sensor.
+/// One alarm of one sensor: what every reading looks at.
 ///
 /// Part of the checkpoint format.
-struct AlarmRecord: BitwiseCopyable {
+struct AlarmRow: BitwiseCopyable {
     enum Pending: UInt8, BitwiseCopyable, CaseIterable { case none, onDelay, offDelay }
 
-    var rule: AlarmRule
+    var sensor: UInt32
+    /// Its row of the detail table, `noDetail` while nothing ever happened to it.
+    var detail = AlarmRow.noDetail
     var machine = AlarmMachine()
     var result = ConditionResult.error
     var pending = Pending.none
-    var pendingDue = MonotonicInstant.zero
-    var timer: UInt32 = 0
-    var sensor: SensorIndex
-    var activation = DecisionID.none
-    var activationCount: UInt64 = 0
-    var raisedAt = MonotonicInstant.zero
-    var lastTransition = MonotonicInstant.zero
-    /// Since when the condition is unknown while the alarm is held; zero if it is known.
-    var heldSince = MonotonicInstant.zero
-    // The three instants by the calendar, for people.
-    var raisedWall: Int64 = 0
-    var lastTransitionWall: Int64 = 0
-    var heldSinceWall: Int64 = 0
-    var triggerBits: UInt64 = 0
-    var worst: Double = 0
 
-    init(rule: AlarmRule, sensor: SensorIndex) {
-        self.rule = rule
-        self.sensor = sensor
-    }
+    static var noDetail: UInt32 { .max }
+
+    init(sensor: UInt32) { self.sensor = sensor }
 
     var isRaised: Bool { self.machine.state.isRaised }
 
     /// Bytes that a checkpoint must hold a known case in.
     static var byteFields: [ByteField] {
         [
-            ByteField(\Self.rule.kind), ByteField(\Self.rule.priority),
-            ByteField(\Self.rule.isLatching), ByteField(\Self.machine.state),
-            ByteField(\Self.result), ByteField(\Self.pending),
+            ByteField(\Self.machine.state), ByteField(\Self.result), ByteField(\Self.pending),
+            ByteField(\Self.machine.suppression, most: 7),
         ]
     }
 }
 
-/// What a source's clock is worth: the smallest offset arrival − source time of the last minutes.
+/// What is to be remembered of an alarm from the first time that anything happens to it.
 ///
-/// Two buckets of five minutes, so that the minimum follows a clock that drifts.
-struct SourceClock: BitwiseCopyable {
-    static let bucketNanoseconds: UInt64 = 300_000_000_000
-    var bucketStart = MonotonicInstant.zero
-    var current = Int64.max
-    var previous = Int64.max
+/// Part of the checkpoint format.
+struct AlarmDetail: BitwiseCopyable {
+    /// Why an alarm is suppressed by design.
+    struct DesignCauses: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+        /// One of its suppression rules.
+        static var rule: Self { Self(rawValue: 1 << 0) }
+        /// Its source is lost.
+        static var source: Self { Self(rawValue: 1 << 1) }
+        /// The verdict about its source is awaited.
+        static var awaitingSource: Self { Self(rawValue: 1 << 2) }
+    }
 
-    /// Notes an offset and returns the delay over the smallest one, 0 or more.
-    mutating func delay(offset: Int64, at time: MonotonicInstant) -> UInt64 {
-        if time.nanosecondsSince(self.bucketStart) > Self.bucketNanoseconds {
-            let skipped =
-                time.nanosecondsSince(self.bucketStart) > 2 * Self.bucketNanoseconds
-            self.previous = skipped ? Int64.max : self.current
-            self.current = Int64.max
-            self.bucketStart = time
+    /// Its row of the alarm table, `AlarmRow.noDetail` for a detail that is free.
+    var row: UInt32
+    var timer: UInt32
+    /// The row of the alarm that explains this one.
+    var causeRow = AlarmRow.noDetail
+    var activationCount: UInt32 = 0
+    var annunciationCount: UInt32 = 0
+    var design: DesignCauses = []
+    /// The activation was annunciated.
+    var isAnnunciated = false
+    var isOneShotShelved = false
+    /// Of a lost source: that of the most urgent alarm behind it.
+    var priority = AlarmPriority.low
+    var pendingDue = MonotonicInstant.zero
+    /// When it is to be annunciated again, when a shelving ends, when a wait for the verdict about
+    /// its source ends; zero for never.
+    var reAlarmDue = MonotonicInstant.zero
+    var shelvedUntil = MonotonicInstant.zero
+    var heldUntil = MonotonicInstant.zero
+    var activation = DecisionID.none
+    var raisedAt = MonotonicInstant.zero
+    /// Since when the condition is unknown while the alarm is held; zero if it is known.
+    var heldSince = MonotonicInstant.zero
+    // By the calendar, for people; 0 for never.
+    var raisedWall: Int64 = 0
+    var returnedWall: Int64 = 0
+    var acknowledgedWall: Int64 = 0
+    var lastTransitionWall: Int64 = 0
+    var heldSinceWall: Int64 = 0
+    var triggerBits: UInt64 = 0
+    var worst: Double = 0
+
+    init(row: UInt32, timer: UInt32) {
+        self.row = row
+        self.timer = timer
+    }
+
+    /// The earliest of its timers but the delay; zero if none runs.
+    var earliestDue: MonotonicInstant {
+        var earliest = self.reAlarmDue
+        if self.shelvedUntil != .zero, earliest == .zero || self.shelvedUntil < earliest {
+            earliest = self.shelvedUntil
         }
-        self.current = min(self.current, offset)
-        let smallest = min(self.current, self.previous)
-        return UInt64(clamping: offset.subtractingReportingOverflow(smallest).partialValue)
+        if self.heldUntil != .zero, earliest == .zero || self.heldUntil < earliest {
+            earliest = self.heldUntil
+        }
+        return earliest
+    }
+
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] {
+        [
+            ByteField(\Self.design, most: 7), ByteField(\Self.isAnnunciated),
+            ByteField(\Self.isOneShotShelved), ByteField(\Self.priority),
+        ]
     }
 }
 
-/// Timers that are due, in the order in which they fire: by deadline, then by owner.
+/// One source as the engine knows it: listener, connection, gateway, bus.
 ///
-/// The owner, not the timer, breaks ties: timers are numbered anew after a restart.
-///
-/// A binary heap over flat memory.
-struct DueHeap: ~Copyable, Sendable {
-    struct Entry: BitwiseCopyable {
-        var due: MonotonicInstant
-        /// Index of a sensor (even) or of an alarm (odd): index << 1 | isAlarm.
-        var owner: UInt32
+/// Part of the checkpoint format.
+struct SourceState: BitwiseCopyable {
+    /// Buckets of the window in which sensors fall silent together.
+    static let bucketNanoseconds = SystemLimits.sourceWaitNanoseconds / 4
 
-        static func < (lhs: Entry, rhs: Entry) -> Bool {
-            (lhs.due, lhs.owner) < (rhs.due, rhs.owner)
-        }
+    /// The source this one is reached through; `SourceIndex.own` for none.
+    var behind = SourceIndex.own
+    /// The sensor that stands for it, with the alarm of its loss; `SensorIndex.none` for none.
+    var sensor = SensorIndex.none
+    /// Sensors that spoke through it last, those of sources behind it included.
+    var sensorCount: UInt32 = 0
+    /// Sensors that fell silent, in buckets from `bucketStart` back.
+    var silent: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
+    var bucketStart = MonotonicInstant.zero
+    var lastArrival = MonotonicInstant.zero
+    var lastArrivalWall: Int64 = 0
+    var isLost = false
+    /// It was heard in this run.
+    var isHeard = false
+    var lostAt = MonotonicInstant.zero
+    /// Sensors that trust it are stale: its next sign of life is theirs, too.
+    var hasStaleTrusting = false
+
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] {
+        [
+            ByteField(\Self.isLost), ByteField(\Self.isHeard), ByteField(\Self.hasStaleTrusting),
+        ]
     }
 
-    private var entries: [Entry] = []
-
-    var first: Entry? { self.entries.first }
-    var count: Int { self.entries.count }
-
-    mutating func push(_ entry: Entry) {
-        self.entries.append(entry)
-        var child = self.entries.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard self.entries[child] < self.entries[parent] else { return }
-            self.entries.swapAt(child, parent)
-            child = parent
-        }
-    }
-
-    mutating func popFirst() -> Entry? {
-        guard let first = self.entries.first, let last = self.entries.popLast() else { return nil }
-        guard !self.entries.isEmpty else { return first }
-        self.entries[0] = last
-        var parent = 0
-        while true {
-            var child = 2 * parent + 1
-            guard child < self.entries.count else { return first }
-            if child + 1 < self.entries.count, self.entries[child + 1] < self.entries[child] {
-                child += 1
+    /// Sensors that fell silent in the last two seconds, this one included.
+    mutating func noteSilent(at time: MonotonicInstant) -> UInt32 {
+        let buckets = time.nanosecondsSince(self.bucketStart) / Self.bucketNanoseconds
+        if self.bucketStart == .zero || buckets >= 4 {
+            self.silent = (0, 0, 0, 0)
+            self.bucketStart = time
+        } else {
+            for _ in 0..<buckets {
+                self.silent = (0, self.silent.0, self.silent.1, self.silent.2)
+                self.bucketStart = self.bucketStart.advanced(byNanoseconds: Self.bucketNanoseconds)
             }
-            guard self.entries[child] < self.entries[parent] else { return first }
-            self.entries.swapAt(child, parent)
-            parent = child
         }
+        self.silent.0 &+= 1
+        return self.silent.0 &+ self.silent.1 &+ self.silent.2 &+ self.silent.3
     }
+
+    mutating func forgetSilent() { self.silent = (0, 0, 0, 0) }
 }

@@ -94,6 +94,13 @@ struct ByteField: Sendable {
         self.most = UInt8(Case.allCases.count - 1)
     }
 
+    /// A byte of flags whose greatest value is `most`.
+    init<Root, Flags: OptionSet>(_ path: KeyPath<Root, Flags>, most: UInt8)
+    where Flags.RawValue == UInt8 {
+        self.offset = MemoryLayout<Root>.offset(of: path)
+        self.most = most
+    }
+
     init<Root>(_ path: KeyPath<Root, Bool>) {
         self.offset = MemoryLayout<Root>.offset(of: path)
         self.most = 1

@@ -11,9 +11,22 @@ package final class RuleBook: Sendable {
     package let revision: String
     /// The declarations in file order; exact paths win over templates, earlier templates over later.
     package let declarations: [SensorDeclaration]
+    /// What a source time is judged by, here and in the archive.
+    package let sourceTimes: SourceTimeBounds
+    /// The rules over sensors and conditions, compiled.
+    package let ruleSet: RuleSet
+    /// Areas whose mode chooses among limit sets.
+    package let areas: [AreaDeclaration]
+    private let areaSensors: Set<String>
+    /// Path under which a sensor stands for a source: the rest of the path is the source's name.
+    ///
+    /// Its stale alarm says that the source is lost, with the priority of the most urgent alarm
+    /// behind it; a source without such a sensor suppresses nothing.
+    package static let sourcePathPrefix = "midwatch/source/"
     private let exact: [String: Int]
     private let templates: [Int]
     private let fallback: SensorDeclaration
+    private let source: SensorDeclaration
 
     /// A book of `declarations`.
     ///
@@ -21,11 +34,20 @@ package final class RuleBook: Sendable {
     ///   - revision: SHA-256 of the configuration text, lower-case hex.
     ///   - declarations: In file order.
     ///   - undeclaredDeadlineNanoseconds: Deadline of sensors that nothing declares.
+    ///   - sourceTimes: What a source time is judged by.
+    ///   - rules: Rules over sensors and conditions, in file order.
+    ///   - areas: Areas whose mode chooses among limit sets.
     package init(
         revision: String, declarations: [SensorDeclaration],
-        undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000
+        undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000,
+        sourceTimes: SourceTimeBounds = SourceTimeBounds(), rules: [RuleDeclaration] = [],
+        areas: [AreaDeclaration] = []
     ) {
+        self.ruleSet = RuleSet(rules)
+        self.areas = areas
+        self.areaSensors = Set(areas.compactMap(\.sensor))
         self.revision = revision
+        self.sourceTimes = sourceTimes
         self.declarations = declarations
         var exact: [String: Int] = [:]
         var templates: [Int] = []
@@ -43,6 +65,45 @@ package final class RuleBook: Sendable {
         fallback.stalePriority = .low
         fallback.criticality = .low
         self.fallback = fallback
+        var source = SensorDeclaration(
+            pattern: "#", deadlineNanoseconds: undeclaredDeadlineNanoseconds)
+        // Its readings are the engine's own judgement.
+        source.supervision = .event
+        source.isIndependent = true
+        source.criticality = .own
+        self.source = source
+    }
+
+    /// Whether the value of the sensor at `path` is the mode of an area.
+    func isAreaSensor(_ path: String) -> Bool { self.areaSensors.contains(path) }
+
+    /// Name of an alarm in its id: of its rule, else the word of its kind.
+    ///
+    /// `rule` is the number that `LiveAlarm` gives.
+    package func alarmName(_ kind: AlarmKind, rule: UInt32) -> String {
+        guard rule > 0, Int(rule) <= self.ruleSet.rules.count else { return kind.word }
+        return self.ruleSet.rules[Int(rule) - 1].declaration.name
+    }
+
+    /// The words for people about the alarm `name` of a sensor: those of its rule, and where that
+    /// is silent, those of the sensor.
+    package func rationalization(of name: String, _ declaration: SensorDeclaration)
+        -> Rationalization
+    {
+        let rule = self.ruleSet.rules.first { $0.declaration.name == name }?.declaration
+        guard var words = rule?.rationalization else { return declaration.rationalization }
+        let sensor = declaration.rationalization
+        if words.consequence.isEmpty { words.consequence = sensor.consequence }
+        if words.operatorAction.isEmpty { words.operatorAction = sensor.operatorAction }
+        if words.firstChecks.isEmpty { words.firstChecks = sensor.firstChecks }
+        if words.timeToRespondSeconds == 0 {
+            words.timeToRespondSeconds = sensor.timeToRespondSeconds
+        }
+        if words.runbook.isEmpty { words.runbook = sensor.runbook }
+        if words.owner.isEmpty { words.owner = sensor.owner }
+        if words.causes.isEmpty { words.causes = sensor.causes }
+        if words.verification.isEmpty { words.verification = sensor.verification }
+        return words
     }
 
     /// Number of the declaration for `path`; nil if nothing declares it.
@@ -51,65 +112,28 @@ package final class RuleBook: Sendable {
         return self.templates.first { PathTemplate.matches(self.declarations[$0].pattern, path) }
     }
 
-    /// The declaration for `path`, or the one for undeclared sensors.
+    /// The declaration for `path`, or the one for undeclared sensors or for sources.
     package func declaration(for path: String) -> SensorDeclaration {
-        self.declarationIndex(for: path).map { self.declarations[$0] } ?? self.fallback
+        self.numberedDeclaration(for: path).declaration
+    }
+
+    /// The declaration for `path` and a number that no other declaration has.
+    func numberedDeclaration(for path: String) -> (declaration: SensorDeclaration, number: Int) {
+        let isSource = path.hasPrefix(Self.sourcePathPrefix)
+        guard let index = self.declarationIndex(for: path) else {
+            return isSource ? (self.source, -2) : (self.fallback, -1)
+        }
+        var declaration = self.declarations[index]
+        if isSource {
+            // However it is declared: nobody sends its readings.
+            declaration.supervision = .event
+            declaration.isIndependent = true
+        }
+        return (declaration, index)
     }
 
     /// The paths declared without wildcards, in file order: sensors that exist from the start.
     package var declaredPaths: [String] {
         self.declarations.lazy.filter { !$0.isTemplate }.map(\.pattern)
-    }
-}
-
-/// One alarm as the engine compares it: flat, made from a declaration when a sensor is bound.
-struct AlarmRule: BitwiseCopyable, Equatable {
-    var setpoint: Double
-    var deadband: Double
-    var onDelayNanoseconds: UInt64
-    var offDelayNanoseconds: UInt64
-    var kind: AlarmKind
-    var priority: AlarmPriority
-    var isLatching: Bool
-
-    /// The alarms of a sensor, most urgent limit first, `stale` and `unverifiable` last.
-    static func rules(for declaration: SensorDeclaration) -> [AlarmRule] {
-        var rules: [AlarmRule] = []
-        let limits: [(AlarmKind, LimitSetting?)] = [
-            (.highHigh, declaration.highHigh), (.high, declaration.high),
-            (.low, declaration.low), (.lowLow, declaration.lowLow),
-        ]
-        for case (let kind, let limit?) in limits {
-            rules.append(
-                AlarmRule(
-                    setpoint: limit.setpoint, deadband: limit.deadband,
-                    onDelayNanoseconds: limit.onDelayNanoseconds,
-                    offDelayNanoseconds: limit.offDelayNanoseconds, kind: kind,
-                    priority: limit.priority, isLatching: false))
-        }
-        let blinded = rules.map(\.priority).max() ?? declaration.stalePriority
-        rules.append(
-            AlarmRule(
-                setpoint: 0, deadband: 0, onDelayNanoseconds: 0, offDelayNanoseconds: 0,
-                kind: .stale, priority: declaration.stalePriority, isLatching: false))
-        rules.append(
-            AlarmRule(
-                setpoint: 0, deadband: 0,
-                onDelayNanoseconds: min(
-                    declaration.unknownGraceNanoseconds, SystemLimits.unknownGraceMaxNanoseconds),
-                offDelayNanoseconds: 0, kind: .unverifiable, priority: blinded, isLatching: false))
-        return rules
-    }
-
-    /// Compares a finite `value`; `isActive` says whether the condition holds now (deadband).
-    @inline(__always)
-    func isMet(_ value: Double, isActive: Bool) -> Bool {
-        switch self.kind {
-        case .high, .highHigh:
-            isActive ? value >= self.setpoint - self.deadband : value >= self.setpoint
-        case .low, .lowLow:
-            isActive ? value <= self.setpoint + self.deadband : value <= self.setpoint
-        case .stale, .unverifiable: false
-        }
     }
 }

@@ -20,10 +20,22 @@ struct TimerWheel: ~Copyable, Sendable {
 
     // Not private: Swift 6.3.1 emits broken debug code for a noncopyable generic over a private type.
     struct Link: BitwiseCopyable {
-        var tick: UInt64
+        /// Tick in the upper 48 bits (44 are used), slot in the lower 16.
+        private var place: UInt64
         var next: UInt32
         var previous: UInt32
-        var slot: UInt32
+
+        init(tick: UInt64, next: UInt32, previous: UInt32, slot: UInt32) {
+            self.place = tick << 16 | UInt64(min(slot, 0xFFFF))
+            self.next = next
+            self.previous = previous
+        }
+
+        var tick: UInt64 { self.place >> 16 }
+        var slot: UInt32 {
+            let slot = UInt32(self.place & 0xFFFF)
+            return slot == 0xFFFF ? TimerWheel.none : slot
+        }
 
         static var unlinked: Link {
             Link(tick: 0, next: TimerWheel.none, previous: TimerWheel.none, slot: TimerWheel.none)

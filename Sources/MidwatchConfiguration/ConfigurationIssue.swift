@@ -93,6 +93,18 @@ final class IssueLog {
     }
 }
 
+/// A message that holds words of the file, as one line that cannot rewrite a terminal.
+func oneLine(_ text: String) -> String {
+    var shown = ""
+    for character in text.unicodeScalars {
+        switch character.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: shown += "\u{FFFD}"
+        default: shown.unicodeScalars.append(character)
+        }
+    }
+    return shown
+}
+
 /// A value as messages show it: quoted, one line, cut to `ConfigurationLimits.quotedBytesMax`.
 func quoted(_ text: String) -> String {
     var shown = ""

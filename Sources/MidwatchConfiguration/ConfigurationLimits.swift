@@ -16,6 +16,14 @@ package enum ConfigurationLimits {
     package static let quotedBytesMax = 60
     /// Listeners of one kind, endpoints, routes.
     package static let listCountMax = 256
+    /// Rules of one file; each fits any number of sensors.
+    package static let ruleCountMax = 1_024
+    /// Members of a redundant group.
+    static let memberCountMax = 8
+    /// Modes of an area.
+    static let modeCountMax = 16
+    /// Greatest state that can be named normal; the least is 0.
+    static let stateMax = 63
     /// Secrets of one endpoint: two of them during a rotation.
     package static let secretCountMax = 4
     /// Bytes of one text value.

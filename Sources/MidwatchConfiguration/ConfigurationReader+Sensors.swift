@@ -41,8 +41,9 @@ extension ConfigurationReader {
         declaration.unknownGraceNanoseconds =
             section.duration("unknownGrace", in: 0...SystemLimits.unknownGraceMaxNanoseconds)
             ?? SystemLimits.unknownGraceMaxNanoseconds
-        self.limits(section.section("limits"), &declaration)
         declaration.rationalization = self.rationalization(section)
+        self.limits(section, &declaration)
+        declaration.instrumentRange = self.instrumentRange(section)
         section.finish()
         self.warn(section, declaration)
         return declaration
@@ -85,16 +86,42 @@ extension ConfigurationReader {
 
     // MARK: - Limits
 
-    private func limits(_ section: ConfigurationSection, _ declaration: inout SensorDeclaration) {
-        declaration.lowLow = self.limit(section, "lowLow")
-        declaration.low = self.limit(section, "low")
-        declaration.high = self.limit(section, "high")
-        declaration.highHigh = self.limit(section, "highHigh")
+    private func limits(_ parent: ConfigurationSection, _ declaration: inout SensorDeclaration) {
+        let fallback = declaration.rationalization.priority ?? .medium
+        let section = parent.section("limits")
+        declaration.areLimitsExclusive = section.boolean("exclusive", default: false)
+        let limits = self.limitSet(section, mode: "", fallback)
+        declaration.lowLow = limits.lowLow
+        declaration.low = limits.low
+        declaration.high = limits.high
+        declaration.highHigh = limits.highHigh
+        var modes: [String] = []
+        for section in parent.sections("limitSets", max: ConfigurationLimits.modeCountMax) {
+            let mode = section.text("mode") ?? ""
+            if mode.isEmpty, !section.has("mode") {
+                section.report(
+                    .invalid, "mode", "missing; name the mode in which these limits hold")
+            } else if modes.contains(mode) {
+                section.report(.invalid, "mode", "has limits for \(quoted(mode)) already")
+            }
+            modes.append(mode)
+            declaration.limitSets.append(self.limitSet(section, mode: mode, fallback))
+        }
+    }
+
+    private func limitSet(
+        _ section: ConfigurationSection, mode: String, _ fallback: AlarmPriority
+    ) -> LimitSet {
+        var limits = LimitSet(mode: mode)
+        limits.lowLow = self.limit(section, "lowLow", fallback)
+        limits.low = self.limit(section, "low", fallback)
+        limits.high = self.limit(section, "high", fallback)
+        limits.highHigh = self.limit(section, "highHigh", fallback)
         section.finish()
         var below: (name: String, limit: LimitSetting)?
         for (name, limit) in [
-            ("lowLow", declaration.lowLow), ("low", declaration.low), ("high", declaration.high),
-            ("highHigh", declaration.highHigh),
+            ("lowLow", limits.lowLow), ("low", limits.low), ("high", limits.high),
+            ("highHigh", limits.highHigh),
         ] {
             guard let limit else { continue }
             if let below, below.limit.setpoint >= limit.setpoint {
@@ -105,15 +132,37 @@ extension ConfigurationReader {
             }
             below = (name, limit)
         }
-        self.warnAboutBand(section, declaration)
+        self.warnAboutBand(section, limits)
+        return limits
+    }
+
+    private func instrumentRange(_ parent: ConfigurationSection) -> ClosedRange<Double>? {
+        guard parent.has("instrumentRange") else {
+            _ = parent.take("instrumentRange")
+            return nil
+        }
+        let section = parent.section("instrumentRange")
+        let least = section.number("min")
+        let most = section.number("max")
+        section.finish()
+        for (key, value) in [("min", least), ("max", most)]
+        where value == nil && !section.has(key) {
+            section.report(.invalid, key, "missing; give both ends of the instrument's range")
+        }
+        guard let least, let most else { return nil }
+        guard least < most else {
+            section.report(.invalid, "max", "expected more than min (\(least)), got \"\(most)\"")
+            return nil
+        }
+        return least...most
     }
 
     /// Between the low and the high limit there must be values at which both are clear.
     private func warnAboutBand(
-        _ section: ConfigurationSection, _ declaration: SensorDeclaration
+        _ section: ConfigurationSection, _ limits: LimitSet
     ) {
-        guard let low = declaration.low ?? declaration.lowLow,
-            let high = declaration.high ?? declaration.highHigh, low.setpoint < high.setpoint,
+        guard let low = limits.low ?? limits.lowLow,
+            let high = limits.high ?? limits.highHigh, low.setpoint < high.setpoint,
             low.setpoint + low.deadband >= high.setpoint - high.deadband
         else { return }
         self.issues.add(
@@ -121,7 +170,9 @@ extension ConfigurationReader {
             key: section.path, at: section.position)
     }
 
-    private func limit(_ parent: ConfigurationSection, _ key: String) -> LimitSetting? {
+    private func limit(
+        _ parent: ConfigurationSection, _ key: String, _ fallback: AlarmPriority
+    ) -> LimitSetting? {
         guard parent.has(key) else {
             _ = parent.take(key)
             return nil
@@ -143,18 +194,21 @@ extension ConfigurationReader {
                 ?? 0,
             offDelayNanoseconds: section.duration("offDelay", in: ConfigurationLimits.delayRange)
                 ?? 0,
-            priority: self.priority(section, "priority") ?? .medium)
+            priority: self.priority(section, "priority") ?? fallback)
         section.finish()
         return setpoint == nil ? nil : limit
     }
 
     // MARK: - Words for people
 
-    private func rationalization(_ section: ConfigurationSection) -> Rationalization {
+    func rationalization(_ section: ConfigurationSection) -> Rationalization {
         var words = Rationalization()
         words.consequence = section.text("consequence") ?? ""
         words.operatorAction = section.text("operatorAction") ?? ""
         words.firstChecks = section.texts("firstChecks").map(\.text)
+        words.causes = section.texts("causes").map(\.text)
+        words.verification = section.text("verification") ?? ""
+        words.consequenceClass = section.choice("consequenceClass", of: Self.consequenceWords)
         words.runbook = section.text("runbook") ?? ""
         words.owner = section.text("owner") ?? ""
         let range = ConfigurationLimits.nanosecondsPerSecond...(30 * ConfigurationLimits.day)
@@ -180,21 +234,26 @@ extension ConfigurationReader {
                 .incomplete, "deadline",
                 "missing, \(used) is used; say after which silence the sensor is stale")
         }
-        guard declaration.highestPriority >= .high else { return }
-        let words = declaration.rationalization
+        self.warn(section, declaration.rationalization, priority: declaration.highestPriority)
+    }
+
+    /// An alarm of high priority wakes somebody who must know what to do.
+    func warn(
+        _ section: ConfigurationSection, _ words: Rationalization, priority: AlarmPriority
+    ) {
+        guard priority >= .high else { return }
         let missing = [
             ("consequence", words.consequence.isEmpty),
             ("operatorAction", words.operatorAction.isEmpty),
             ("timeToRespond", words.timeToRespondSeconds == 0),
         ].filter { $0.1 && !section.has($0.0) }.map(\.0)
-        if !missing.isEmpty {
-            let priority = declaration.highestPriority.word
-            self.issues.add(
-                .incomplete,
-                "has an alarm of priority \(priority) without \(missing.joined(separator: ", ")): "
-                    + "whoever is woken must know what is at stake and what to do",
-                key: section.path, at: section.position)
-        }
+        guard !missing.isEmpty else { return }
+        self.issues.add(
+            .incomplete,
+            "has an alarm of priority \(priority.word) without "
+                + "\(missing.joined(separator: ", ")): whoever is woken must know what is at stake "
+                + "and what to do",
+            key: section.path, at: section.position)
     }
 
     func priority(_ section: ConfigurationSection, _ key: String) -> AlarmPriority? {
@@ -203,6 +262,7 @@ extension ConfigurationReader {
 
     static let priorityWords = AlarmPriority.allCases.map { ($0.word, $0) }
     private static let supervisionWords = SupervisionMode.allCases.map { ($0.word, $0) }
+    private static let consequenceWords = ConsequenceClass.allCases.map { ($0.word, $0) }
     private static let criticalityWords =
         SensorCriticality.allCases.filter { $0 != .own }.map { ($0.word, $0) }
 }

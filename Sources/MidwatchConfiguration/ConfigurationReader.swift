@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AlarmEngine
 internal import MidwatchModel
 
 /// Turns the walked file into values, section by section.
@@ -14,13 +15,22 @@ struct ConfigurationReader {
         let stateDirectory = root.filePath("stateDirectory")
         let runDirectory = root.filePath("runDirectory") ?? ConfigurationDefaults.runDirectory
         let ingest = self.ingest(root.section("ingest"))
-        let sensors = self.sensors(root.sections("sensors", max: SystemLimits.sensorCountMax))
+        let sensorSections = root.sections("sensors", max: SystemLimits.sensorCountMax)
+        let sensors = self.sensors(sensorSections)
+        // Topics declare sensors, too; rules and areas may name them.
+        let declared = sensors + self.declarations(of: ingest, behind: sensors)
+        let areas = self.areas(root.sections("areas"), sensors: declared)
+        self.checkModes(zip(sensorSections, sensors), areas: areas)
+        let rules = self.rules(
+            root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
         let configuration = MidwatchConfiguration(
             node: node,
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
             runDirectory: runDirectory,
             ingest: ingest,
-            sensors: sensors + self.declarations(of: ingest, behind: sensors),
+            sensors: declared,
+            areas: areas,
+            rules: rules,
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),
             archive: self.archive(root.section("archive")),
@@ -48,6 +58,11 @@ struct ConfigurationReader {
                 .invalid, key,
                 "expected one line of at most \(SystemLimits.sourceNameBytesMax) bytes, "
                     + "got \(quoted(text))")
+        }
+        // Sensors about the node would be taken for sources, whose silence nobody judges.
+        if let name, OwnPath.path(node: name, "").hasPrefix(RuleBook.sourcePathPrefix) {
+            section.report(
+                .invalid, "name", "\(quoted(name)) is kept for sources; choose another name")
         }
         return NodeConfiguration(name: name ?? "", site: site ?? "")
     }

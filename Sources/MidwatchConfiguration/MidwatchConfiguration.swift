@@ -12,6 +12,10 @@ package struct MidwatchConfiguration: Equatable, Sendable {
     package var ingest: IngestConfiguration
     /// In file order: the first template that fits wins.
     package var sensors: [SensorDeclaration]
+    /// Areas whose mode chooses among limit sets.
+    package var areas: [AreaDeclaration]
+    /// In file order.
+    package var rules: [RuleDeclaration]
     package var ring: RingConfiguration
     package var journal: JournalConfiguration
     package var archive: ArchiveConfiguration

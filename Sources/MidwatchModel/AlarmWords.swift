@@ -147,6 +147,20 @@ package enum AlarmKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case stale = 4
     /// The value cannot be verified (not a number, bad quality) for longer than `unknownGrace`.
     case unverifiable = 5
+    // Kinds of rules (`RuleCondition`); their alarms are named by the rule.
+    case rateOfChange = 16
+    case flatLine = 17
+    case deviation = 18
+    case vote = 19
+    case discrepancy = 20
+    case offNormal = 21
+    case badQuality = 22
+    case clockSkew = 23
+    case clockDrift = 24
+    case sequence = 25
+    case window = 26
+    case drift = 27
+    case expression = 28
 
     /// Word used in alarm ids, JSON, SQL and on screens.
     package var word: String {
@@ -157,6 +171,19 @@ package enum AlarmKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .highHigh: "highHigh"
         case .stale: "stale"
         case .unverifiable: "unverifiable"
+        case .rateOfChange: "rateOfChange"
+        case .flatLine: "flatLine"
+        case .deviation: "deviation"
+        case .vote: "vote"
+        case .discrepancy: "discrepancy"
+        case .offNormal: "offNormal"
+        case .badQuality: "badQuality"
+        case .clockSkew: "clockSkew"
+        case .clockDrift: "clockDrift"
+        case .sequence: "sequence"
+        case .window: "window"
+        case .drift: "drift"
+        case .expression: "expression"
         }
     }
 

@@ -8,6 +8,7 @@ package struct LimitSetting: Equatable, Sendable {
     package var onDelayNanoseconds: UInt64
     package var offDelayNanoseconds: UInt64
     package var priority: AlarmPriority
+    package var handling = AlarmHandling()
 
     package init(
         setpoint: Double, deadband: Double = 0, onDelayNanoseconds: UInt64 = 0,
@@ -29,8 +30,20 @@ package struct Rationalization: Equatable, Sendable {
     package var timeToRespondSeconds: UInt32 = 0
     package var runbook = ""
     package var owner = ""
+    /// What usually causes it.
+    package var causes: [String] = []
+    /// How to tell that it is real.
+    package var verification = ""
+    /// nil: not said.
+    package var consequenceClass: ConsequenceClass?
 
     package init() {}
+
+    /// The priority that consequence and time to respond give; nil if either is not said.
+    package var priority: AlarmPriority? {
+        guard self.timeToRespondSeconds > 0 else { return nil }
+        return self.consequenceClass?.priority(timeToRespondSeconds: self.timeToRespondSeconds)
+    }
 }
 
 /// How one sensor, or every sensor whose path fits a template, is watched.
@@ -43,17 +56,31 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var unit = ""
     package var title = ""
     package var supervision = SupervisionMode.periodic
+    /// A live source counts as evidence for this sensor (`exception` supervision only).
+    package var trustsSource = false
+    /// Its stale alarm never waits for the source and is not suppressed with it.
+    package var isIndependent = false
     /// Silence after which the sensor is stale.
     ///
     /// More than 0.
     package var deadlineNanoseconds: UInt64
     package var stalePriority = AlarmPriority.medium
+    /// Of the stale alarm and of "cannot verify".
+    package var silenceHandling = AlarmHandling()
     /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).
     package var criticality: SensorCriticality?
     package var lowLow: LimitSetting?
     package var low: LimitSetting?
     package var high: LimitSetting?
     package var highHigh: LimitSetting?
+    /// A higher limit that is raised takes the place of the lower one.
+    package var areLimitsExclusive = false
+    /// Limits that hold instead of the four above while the sensor's area is in their mode.
+    package var limitSets: [LimitSet] = []
+    /// Values outside are none: quality bad.
+    ///
+    /// nil: every value is possible.
+    package var instrumentRange: ClosedRange<Double>?
     package var unknownGraceNanoseconds = SystemLimits.unknownGraceMaxNanoseconds
     package var rationalization = Rationalization()
 
@@ -70,6 +97,11 @@ package struct SensorDeclaration: Equatable, Sendable {
         var highest = self.stalePriority
         for limit in [self.lowLow, self.low, self.high, self.highHigh] {
             if let limit { highest = max(highest, limit.priority) }
+        }
+        for set in self.limitSets {
+            for limit in [set.lowLow, set.low, set.high, set.highHigh] {
+                if let limit { highest = max(highest, limit.priority) }
+            }
         }
         return highest
     }

@@ -35,7 +35,7 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case tick = 13
     /// Records from value (int64, inclusive) up to `aux` (exclusive) were not journaled.
     case gap = 14
-    /// Evidence about a source: value is a `SourceEvidence` raw value (int64).
+    /// Evidence about a source or about `sensor`: value is a `SourceEvidence` raw value (int64).
     case sourceEvidence = 15
     /// A claim that its producer gave back.
     case padding = 16
@@ -56,8 +56,12 @@ package enum SourceEvidence: UInt8, Sendable, BitwiseCopyable {
     case disconnected = 2
     case closedAbnormally = 3
     case keepAliveTimeout = 4
-    /// The source's will was published: it ended without having said goodbye.
+    /// The will of a client was published: its broker or bridge lost it.
     case willPublished = 5
+    /// Proof of life without a value: heartbeat, integrity report, SenML update time, Sparkplug.
+    ///
+    /// With `sensor` set it speaks for that sensor, otherwise for the source.
+    case alive = 6
 }
 
 /// How the 64 value bits are read.

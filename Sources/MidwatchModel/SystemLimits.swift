@@ -37,4 +37,15 @@ package enum SystemLimits {
     /// Publishes of one client among which a resend is known (RULES 17): no listener may announce a
     /// greater Receive Maximum.
     package static let resentPublishesMax = 256
+    /// The longest time for which an alarm may be shelved, unless its rule says less: one shift.
+    package static let shelvingMaxNanoseconds: UInt64 = 12 * 3_600 * 1_000_000_000
+    /// How long a stale alarm waits for its source to be found lost, and the window in which the
+    /// sensors of a source fall silent together.
+    package static let sourceWaitNanoseconds: UInt64 = 2_000_000_000
+    /// Sensors of a source that must fall silent together before the source is found lost.
+    package static let sourceSilentSensorsMin: UInt32 = 3
+    /// Sources nested behind each other; deeper ones are judged alone.
+    package static let sourceDepthMax = 8
+    /// Suppression rules of one alarm.
+    package static let suppressionsPerAlarmMax = 16
 }

@@ -72,7 +72,8 @@ package struct Revisions: Sendable {
         return RuleBook(
             revision: revision,
             declarations: [canary] + OwnRules.merged(configuration.sensors, with: own),
-            undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)
+            undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds,
+            rules: configuration.rules, areas: configuration.areas)
     }
 
     /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.

@@ -38,10 +38,13 @@ struct AlertBuilder: Sendable {
         var json = JSONWriter(reservingBytes: 2_048)
         json.object { json in
             json.field("alarmID", alarmID)
-            json.field("aboutMonitor", OwnPath.isOwn(path))
+            json.field(
+                "aboutMonitor",
+                OwnPath.isOwn(path) && !path.hasPrefix(RuleBook.sourcePathPrefix))
             json.field("message", Self.message(record, declaration, path: path, kind: kind))
             self.writeFacts(record, declaration, to: &json)
-            self.writeGuidance(declaration, path: path, to: &json)
+            self.writeGuidance(
+                rules.rationalization(of: kind, declaration), path: path, to: &json)
             json.arrayField("relatedActiveAlarms") { json in
                 for alarm in related.prefix(Self.relatedCountMax) { json.value(alarm) }
             }
@@ -78,15 +81,16 @@ struct AlertBuilder: Sendable {
     }
 
     private func writeGuidance(
-        _ declaration: SensorDeclaration, path: String, to json: inout JSONWriter
+        _ texts: Rationalization, path: String, to json: inout JSONWriter
     ) {
-        let texts = declaration.rationalization
         json.field("consequence", texts.consequence)
         json.field("operatorAction", texts.operatorAction)
         json.arrayField("checkFirst") { json in
             for check in texts.firstChecks { json.value(check) }
         }
         json.field("timeToRespondSeconds", texts.timeToRespondSeconds)
+        json.arrayField("causes") { json in for cause in texts.causes { json.value(cause) } }
+        json.field("verification", texts.verification)
         json.field("runbook", texts.runbook)
         json.field("owner", texts.owner)
         json.objectField("affected") { json in
@@ -100,6 +104,9 @@ struct AlertBuilder: Sendable {
     static func message(
         _ record: JSONValue, _ declaration: SensorDeclaration, path: String, kind: String
     ) -> String {
+        if path.hasPrefix(RuleBook.sourcePathPrefix), AlarmKind(word: kind) == .stale {
+            return Self.sourceMessage(record, declaration, path: path)
+        }
         let name = declaration.title.isEmpty ? path : declaration.title
         let unit = declaration.unit.isEmpty ? "" : " \(declaration.unit)"
         let value = record["value"]?.double.map { Self.short($0) + unit } ?? "unknown"
@@ -112,7 +119,9 @@ struct AlertBuilder: Sendable {
             case .stale:
                 age.map { "silent for \($0), last value \(value)" } ?? "has never been heard"
             case .unverifiable: "the value cannot be verified"
-            case nil: kind
+            case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
+                .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression, nil:
+                Self.finding(record, name: kind)
             }
         switch record["kind"]?.string {
         case "alarmReturned":
@@ -123,8 +132,61 @@ struct AlertBuilder: Sendable {
             return "\(name): \(kind) alarm acknowledged by \(user.isEmpty ? "unknown" : user)"
         default:
             let isLost = record["cause"]?.string == "lostWhileBeyondLimit"
-            return "\(name): \(what)\(isLost ? ", then the sensor was lost" : "")"
+            let lost = isLost ? ", then the sensor was lost" : ""
+            return "\(name): \(what)\(lost)\(Self.again(record))"
         }
+    }
+
+    /// Why people are told of an alarm that is not new; empty if it is.
+    private static func again(_ record: JSONValue) -> String {
+        switch record["cause"]?.string {
+        case Decision.Cause.reAlarm.word: "; acknowledged before and still there"
+        case Decision.Cause.shelvingElapsed.word: "; its shelving has ended"
+        case Decision.Cause.sourceNotLost.word: "; its source is not lost"
+        case Decision.Cause.suppressionRule.word: "; nothing suppresses it any more"
+        default: ""
+        }
+    }
+
+    /// The sentence about a source: what it carries is silent because of it.
+    private static func sourceMessage(
+        _ record: JSONValue, _ declaration: SensorDeclaration, path: String
+    ) -> String {
+        let name =
+            declaration.title.isEmpty
+            ? "source \(path.dropFirst(RuleBook.sourcePathPrefix.count))" : declaration.title
+        switch record["kind"]?.string {
+        case "alarmReturned": return "\(name): heard again"
+        case "alarmAcknowledged":
+            let user = record.value(atPath: "command.user")?.string ?? ""
+            return "\(name): loss acknowledged by \(user.isEmpty ? "unknown" : user)"
+        default:
+            return "\(name): lost; nothing is heard of the sensors behind it\(Self.again(record))"
+        }
+    }
+
+    /// What the rule `name` found.
+    private static func finding(_ record: JSONValue, name: String) -> String {
+        let measured = record["measured"]?.double.map { Self.short($0) } ?? ""
+        let what =
+            switch record["condition"]?.string.flatMap(AlarmKind.init(word:)) {
+            case .rateOfChange: "changes by \(measured) per second"
+            case .flatLine: "does not change any more"
+            case .deviation: "deviates by \(measured)"
+            case .vote: "its redundant sensors agree that it is beyond the limit"
+            case .discrepancy:
+                record["oddOne"]?.string.map { "\($0) disagrees by \(measured)" }
+                    ?? "its redundant sensors disagree by \(measured)"
+            case .offNormal: "is in state \(measured), which is not normal"
+            case .badQuality: "the quality of its value is not good"
+            case .clockSkew: "the clock of its sender is off by \(measured) s"
+            case .clockDrift: "the clock of its sender drifts by \(measured) ppm"
+            case .sequence: "\(measured) numbers are missing or doubled"
+            case .window: "is at \(measured) over the window"
+            case .drift: "has drifted by \(measured)"
+            case .expression, .lowLow, .low, .high, .highHigh, .stale, .unverifiable, nil: ""
+            }
+        return what.isEmpty ? name : "\(name): \(what)"
     }
 
     private static func type(of kind: String?) -> String? {

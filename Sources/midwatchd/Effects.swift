@@ -272,13 +272,15 @@ final class Effects: Sendable {
     private func relatedAlarms(than decision: Decision) -> [String] {
         guard decision.kind == .alarmRaised else { return [] }
         let paths = self.live.paths
+        let rules = self.live.ruleBook
         var related: [String] = []
         for index in 0..<min(self.live.alarms.count, 65_536) where related.count < 64 {
             guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
-                alarm.sensor != decision.sensor || alarm.kind != decision.alarm,
+                alarm.activation != decision.activation,
                 Int(alarm.sensor.rawValue) < paths.count
             else { continue }
-            related.append("\(paths[Int(alarm.sensor.rawValue)]):\(alarm.kind.word)")
+            let name = rules.alarmName(alarm.kind, rule: alarm.rule)
+            related.append("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
         }
         return related
     }

@@ -208,7 +208,7 @@ final class EngineLoop: Sendable {
         for decision in taken {
             if decision.sensor != .none { turn.dirty.insert(decision.sensor.rawValue) }
             if decision.kind == .alarmAcknowledged, let command = engine.lastCommand,
-                let alarm = engine.alarmIndex(decision.alarm, of: Int(decision.sensor.rawValue))
+                let alarm = engine.alarmIndex(of: decision)
             {
                 self.live.note(
                     command, acknowledged: alarm, activation: decision.activation,
@@ -241,7 +241,7 @@ final class EngineLoop: Sendable {
         turn.lastPublish = now
         if turn.namesChanged {
             turn.namesChanged = false
-            if engine.paths.count != self.live.sensors.count
+            if engine.sensorCount != self.live.sensors.count
                 || engine.sourceNames.count != self.live.sourceNames.count
             {
                 self.live.publishNames(engine)

@@ -49,9 +49,7 @@ final class OperatorDesk: OperatorBackend {
     ///
     /// Any thread.
     func answer(_ decision: Decision, isRecorded: Bool) {
-        guard decision.kind == .alarmAcknowledged || decision.kind == .commandRefused else {
-            return
-        }
+        guard decision.isAnswer else { return }
         let waiter = self.waiting.withLock { $0.removeValue(forKey: decision.id.position.n) }
         waiter?.resume(returning: Self.outcome(of: decision, isRecorded: isRecorded))
     }
@@ -62,7 +60,7 @@ final class OperatorDesk: OperatorBackend {
     func eventsWritten(through n: UInt64) { self.signal.advance(to: n) }
 
     private static func outcome(of decision: Decision, isRecorded: Bool) -> AckOutcome {
-        if decision.kind == .alarmAcknowledged {
+        if decision.kind != .commandRefused {
             return .acknowledged(position: decision.id.position, recorded: isRecorded)
         }
         switch decision.cause {
@@ -93,16 +91,18 @@ final class OperatorDesk: OperatorBackend {
 
     func acknowledge(_ request: AckRequest) async -> AckOutcome {
         guard let colon = request.alarmID.lastIndex(of: ":"),
-            let kind = AlarmKind(
-                word: String(request.alarmID[request.alarmID.index(after: colon)...]))
+            colon < request.alarmID.indices.last ?? colon
         else { return .unknownAlarm }
+        let name = String(request.alarmID[request.alarmID.index(after: colon)...])
         guard let activation = DecisionID(request.activation) else {
             return .refused(reason: "the activation is not of the form epoch:n.k")
         }
-        let command = OperatorCommand(
-            verb: .acknowledge, path: String(request.alarmID[..<colon]), alarm: kind,
+        var command = OperatorCommand(
+            verb: .acknowledge, path: String(request.alarmID[..<colon]),
+            alarm: AlarmKind(word: name) ?? .expression,
             activation: activation, user: request.user, origin: request.origin,
             comment: request.comment)
+        if AlarmKind(word: name) == nil { command.rule = name }
         let payload = command.payload
         guard payload.count <= SystemLimits.controlPayloadBytesMax else {
             return .refused(reason: "the comment is too long")

@@ -74,7 +74,7 @@ struct Viewer {
         let path = self.paths[sensor]
         let declaration = self.rules.declaration(for: path)
         var view = AlarmView(
-            alarmID: "\(path):\(live.kind.word)",
+            alarmID: "\(path):\(self.rules.alarmName(live.kind, rule: live.rule))",
             activation: live.activation == .none ? "" : live.activation.description, path: path,
             kind: live.kind.word, state: live.state, priority: live.priority)
         view.conditionResult = live.result
@@ -97,12 +97,16 @@ struct Viewer {
             view.setpoint = live.setpoint
             view.triggerValue = wasRaised && trigger.isFinite ? trigger : nil
             view.worstValue = wasRaised && live.worst.isFinite ? live.worst : nil
-        case .stale, .unverifiable: break
+        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
+            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
+            .expression:
+            break
         }
         view.currentValue = state.lastArrival != .zero && current.isFinite ? current : nil
         view.unit = declaration.unit
         view.title = declaration.title
-        let texts = declaration.rationalization
+        let texts = self.rules.rationalization(
+            of: self.rules.alarmName(live.kind, rule: live.rule), declaration)
         view.consequence = texts.consequence
         view.operatorAction = texts.operatorAction
         view.firstChecks = texts.firstChecks

@@ -171,9 +171,9 @@ import Testing
                 self.use(&engine, world)
             }
         }
-        // Cases and flags: 10 of each sensor, 6 of each alarm; indexes: 12 bytes of each sensor, 4 of
+        // Cases and flags: 14 of each sensor, 3 of each alarm; indexes: 8 bytes of each sensor and of
         // each alarm. 255 is none of these, 7 no case and no flag.
-        #expect(inconsistent >= 2 * (2 * 10 + 6 * 6) + 2 * 12 + 6 * 4)
+        #expect(inconsistent >= 2 * (2 * 14 + 6 * 3) + 2 * 8 + 6 * 8)
     }
 
     @Test func `noise is refused`() {

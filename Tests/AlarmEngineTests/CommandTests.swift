@@ -101,7 +101,7 @@ import Testing
     private static let malformed = [
         "", "{", "null", "[]", "{}", #"{"verb":"acknowledge"}"#,
         #"{"verb":"explode","path":"pump/bearing","alarm":"high","activation":"1:5.0"}"#,
-        #"{"verb":"acknowledge","path":"pump/bearing","alarm":"hot","activation":"1:5.0"}"#,
+        #"{"verb":"acknowledge","path":"pump/bearing","alarm":"","activation":"1:5.0"}"#,
         #"{"verb":"acknowledge","path":"pump/bearing","alarm":"high","activation":"1:5"}"#,
         #"{"verb":"acknowledge","path":"pump/bearing","alarm":"high","activation":"-1:5.0"}"#,
         #"{"verb":"acknowledge","path":7,"alarm":"high","activation":"1:5.0"}"#,

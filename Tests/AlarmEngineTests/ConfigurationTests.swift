@@ -195,6 +195,25 @@ import Testing
         #expect(world.decisions(.alarmRaised).map(\.time) == [World.instant(30)])
     }
 
+    @Test(arguments: [false, true])
+    func `what a new rule gave ends with the next proof of life`(isReading: Bool) {
+        let world = self.world(
+            [.make(self.path, deadline: 20, supervision: .exception)],
+            then: [.make(self.path, deadline: 3, supervision: .exception)])
+        world.read(self.path, 1)
+        world.advance(to: 10)
+        self.reconfigure(world)
+        world.evidence(.alive, sensor: self.path)
+        world.advance(to: 11)
+        if isReading { world.read(self.path, 1) }
+        let due = isReading ? 14.0 : 13.0
+        world.advance(to: due - 0.01)
+        #expect(world.freshness(self.path) == .fresh)
+        world.advance(to: due + 0.01)
+        #expect(world.freshness(self.path) == .stale)
+        #expect(world.decisions(.alarmRaised, .stale).map(\.time) == [World.instant(due)])
+    }
+
     @Test func `a shorter and a longer deadline count from the last reading`() {
         let world = self.world(
             [.make(self.path, deadline: 60), .make("b", deadline: 20)],

@@ -56,7 +56,7 @@ import Testing
                 guard decision.kind == .alarmRaised else { continue }
                 #expect(json["alarm"]?.string == decision.alarm.word)
                 #expect(json["to"]?.string == "unacknowledged")
-                #expect(json["activation"]?.string == decision.id.description)
+                #expect(json["activation"]?.string == decision.activation.description)
             }
         }
     }

@@ -54,6 +54,10 @@ private struct Oracle {
                 self.onUntil = nil
                 self.offUntil = nil
                 self.events.append(.raised(.stale, due))
+                // The stale alarm is less urgent than what the silence blinds.
+                if !self.isBlind, self.blindUntil == nil {
+                    self.blindUntil = due + self.unknownGrace
+                }
             } else if self.onUntil == due {
                 self.raiseHigh(due)
             } else if self.offUntil == due {
@@ -133,7 +137,7 @@ private struct Oracle {
         let deadline = random.pick([2.0, 5, 20])
         let deadband = random.pick([0.0, 4, 15])
         let grace = random.pick([0.5, 4, 10])
-        // The stale alarm is less urgent than the limit, so the grace of an unknown goes on.
+        // The stale alarm is less urgent than the limit, so a silent sensor cannot be verified, too.
         let world = World([
             .make(
                 self.path, deadline: deadline,

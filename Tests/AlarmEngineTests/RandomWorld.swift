@@ -11,12 +11,14 @@ struct RandomWorld {
     enum Fault: CaseIterable {
         case silence, noise, notANumber, badQuality, late, regressed, clockStep, restart, crash, lag
         case acknowledge, redelivery, reconfigure, newSensor, badClock, gap, waited, unknownSensor
+        case sourceLoss, command, heartbeat
     }
 
     let world: World
     private var random: Random
-    private let faults: [Fault]
-    private let paths: [String]
+    private var faults: [Fault]
+    private var isCalm = false
+    let paths: [String]
     private var silentUntil: [Double]
     private var clockOffset: [Double]
     private var packetIdentifier: UInt16 = 0
@@ -35,7 +37,7 @@ struct RandomWorld {
         self.silentUntil = [Double](repeating: 0, count: sensors)
         self.clockOffset = (0..<sensors).map { _ in random.chance(30) ? -3_600 : 0 }
         self.random = random
-        self.world.registerSource("gateway/one")
+        _ = self.world.supervise("gateway/one")
         self.world.registerSource("gateway/two")
     }
 
@@ -43,27 +45,55 @@ struct RandomWorld {
         (0..<count).map { index in
             func limit(_ setpoint: Double, _ random: inout Random) -> LimitSetting? {
                 guard random.chance(60) else { return nil }
-                return .at(
+                var limit = LimitSetting.at(
                     setpoint + Double(random.next(below: 10)),
                     deadband: Double(random.next(below: 3) * 5),
                     on: Double(random.next(below: 3) * 4), off: Double(random.next(below: 3) * 7),
                     random.pick(AlarmPriority.allCases))
+                limit.handling = self.handling(&random)
+                return limit
             }
-            return .make(
+            var declaration = SensorDeclaration.make(
                 "plant/\(index)", deadline: random.pick([1, 5, 10, 30, 45]),
                 high: limit(70, &random), highHigh: limit(90, &random), low: limit(30, &random),
                 lowLow: limit(10, &random),
-                supervision: random.chance(10) ? .event : .periodic,
+                supervision: random.pick([.periodic, .periodic, .periodic, .exception, .event]),
                 stale: random.pick(AlarmPriority.allCases),
                 unknownGrace: Double(random.next(below: 12)))
+            declaration.trustsSource = random.chance(50)
+            declaration.isIndependent = random.chance(10)
+            declaration.silenceHandling = self.handling(&random)
+            return declaration
         }
+    }
+
+    private static func handling(_ random: inout Random) -> AlarmHandling {
+        var handling = AlarmHandling()
+        handling.isLatching = random.chance(15)
+        handling.isAutoAcknowledged = random.chance(15)
+        handling.reAlarmNanoseconds = random.chance(20) ? seconds(15) : 0
+        if random.chance(10) { handling.suppressions.append(.firstOut(group: "trip")) }
+        if random.chance(10) {
+            handling.suppressions.append(
+                .alarm(path: "plant/0", kind: random.pick([.high, .stale])))
+        }
+        if random.chance(10) { handling.suppressions.append(.mode(path: "plant/1", value: 55)) }
+        return handling
+    }
+
+    /// Every fault ends; what is configured and shelved stays.
+    mutating func calm() {
+        self.faults = []
+        self.isCalm = true
+        self.silentUntil = self.silentUntil.map { _ in 0 }
     }
 
     /// Runs for `duration` seconds of the world; `leaps` uses one tick a step instead of many.
     mutating func run(_ duration: Double, leaps: Bool = false) {
         let end = self.world.now + duration
         while self.world.now < end {
-            let step = Double(self.random.next(below: 2_000_000_000)) / 1_000_000_000
+            let step =
+                self.isCalm ? 0.9 : Double(self.random.next(below: 2_000_000_000)) / 1_000_000_000
             if leaps {
                 self.world.leap(to: self.world.now + step)
             } else {
@@ -81,12 +111,14 @@ struct RandomWorld {
     }
 
     private mutating func speak(_ index: Int) {
-        guard self.random.chance(60), self.world.now >= self.silentUntil[index] else { return }
+        guard self.isCalm || self.random.chance(60), self.world.now >= self.silentUntil[index]
+        else { return }
         if self.happens(.silence, 40) {
             self.silentUntil[index] = self.world.now + Double(self.random.next(below: 90))
             return
         }
         var value = 50 + Double(self.random.next(below: 20))
+        if self.isCalm { value = 50 }
         if self.happens(.noise, 200) { value = Double(self.random.next(below: 110)) }
         if self.happens(.notANumber, 40) { value = self.random.pick([.nan, .infinity]) }
         var facts = World.Facts()
@@ -147,6 +179,23 @@ struct RandomWorld {
             self.world.read("nobody", 1, World.Facts(flags: [.acknowledgedDelivery]))
         }
         if self.has(.acknowledge), self.random.chance(20) { self.acknowledge() }
+        if self.happens(.sourceLoss, 25) {
+            self.world.evidence(
+                self.random.pick([
+                    .closedAbnormally, .keepAliveTimeout, .willPublished, .connected, .disconnected,
+                    .alive,
+                ]), of: SourceIndex(rawValue: UInt32(self.random.next(below: 4))))
+        }
+        if self.happens(.heartbeat, 300) {
+            self.world.evidence(.alive, sensor: self.random.pick(self.paths))
+        }
+        if self.happens(.command, 100) {
+            self.world.command(
+                self.random.pick(OperatorCommand.Verb.allCases), self.random.pick(self.paths),
+                self.random.pick(AlarmKind.allCases),
+                comment: self.random.chance(90) ? "test" : "",
+                seconds: Double(self.random.next(below: 40)), isOneShot: self.random.chance(50))
+        }
     }
 
     private mutating func acknowledge() {

@@ -36,7 +36,8 @@ import Testing
         #expect(world.sensor(self.path)?.backlogCount == 0)
     }
 
-    @Test(arguments: [(5.0, true), (5.000000001, false)])
+    // Six seconds of drift by 500 parts in a million come to half a deadline.
+    @Test(arguments: [(5.003, true), (5.003000001, false)])
     func `a delay of half a deadline is the last that is live`(delay: Double, isLive: Bool) {
         let world = self.world()
         world.advance(to: 1)
@@ -57,27 +58,156 @@ import Testing
         #expect(world.freshness(self.path) == .fresh)
     }
 
-    @Test func `the smallest offset of a source is forgotten when its clock drifts away`() {
-        let world = self.world()
-        // The sender's clock loses 10 ms a second: after 20 minutes it is 12 s behind.
-        for second in 1...1_200 {
+    @Test func `a device an hour behind on a shared source is live`() {
+        let world = World([
+            .make(self.path, deadline: 10, high: .at(100, .high)), .make("boiler/level"),
+        ])
+        world.registerSource("gateway")
+        for second in 1...30 {
             world.advance(to: Double(second))
-            world.read(self.path, 1, sourceTime: Double(second) * 0.99)
+            world.read("boiler/level", 1, sourceTime: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) - 3_600)
         }
-        #expect(world.counts.notLive < 300)
-        #expect(world.decisions(.alarmRaised).isEmpty == (world.counts.notLive == 0))
+        #expect(world.counts.notLive == 0)
+        #expect(world.freshness(self.path) == .fresh)
+        #expect(world.decisions(.alarmRaised).isEmpty)
     }
 
-    @Test func `an equal source time does not refresh`() {
+    @Test func `a clock that drifts by 400 parts in a million stays live for days`() {
+        let world = self.world(deadline: 100)
+        for minute in 1...4_000 {
+            world.advance(to: Double(minute) * 60)
+            world.read(self.path, 1, sourceTime: Double(minute) * 60 * (1 - 0.0004))
+        }
+        #expect(world.counts.notLive == 0)
+        #expect(world.decisions(.alarmRaised).isEmpty)
+    }
+
+    @Test func `the backlog of a long outage is old however long nothing was heard`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        world.advance(to: 3_601)
+        #expect(world.freshness(self.path) == .stale)
+        // An hour of buffered readings in four seconds, oldest first, then live ones.
+        for second in 2...3_590 {
+            world.pass(by: 0.001)
+            world.read(self.path, 500, sourceTime: Double(second))
+            #expect(world.freshness(self.path) == .stale)
+        }
+        #expect(world.counts.notLive == 3_589)
+        #expect(world.state(.high, self.path) == .normal)
+        #expect(world.decisions(.sourceClockRebased).isEmpty)
+        world.read(self.path, 2, sourceTime: world.now)
+        #expect(world.freshness(self.path) == .fresh)
+    }
+
+    @Test func `a constant lateness is taken for a set clock after five minutes`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        // The device slept for 99 seconds, and its clock for 60 of them.
+        for second in 100...500 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) - 60)
+            #expect(world.freshness(self.path) == (second < 400 ? .stale : .fresh))
+        }
+        #expect(world.decisions(.sourceClockRebased).map(\.time) == [World.instant(400)])
+    }
+
+    @Test func `a same-tick reading raises, and neither refreshes nor clears`() {
         let world = self.world()
         world.advance(to: 1)
         world.read(self.path, 1, sourceTime: 1)
         world.advance(to: 3)
         world.read(self.path, 500, sourceTime: 1)
-        #expect(world.counts.notLive == 1)
-        #expect(world.state(.high, self.path) == .normal)
+        #expect(world.counts.raiseOnly == 1)
+        #expect(world.decisions(.alarmRaised, .high).map(\.time) == [World.instant(3)])
+        #expect(world.alarm(.high, self.path)?.worst == 500)
+        world.read(self.path, 1, sourceTime: 1)
+        #expect(world.state(.high, self.path) == .unacknowledged)
+        #expect(world.sensor(self.path)?.lastArrival == World.instant(1))
         world.advance(to: 11)
         #expect(world.freshness(self.path) == .stale)
+        world.read(self.path, 1, sourceTime: 11)
+        #expect(world.state(.high, self.path) == .returnedUnacknowledged)
+    }
+
+    @Test
+    func `a same-tick value that cannot be used makes the sensor unknown until the next tick`() {
+        let world = self.world()
+        world.read(self.path, 1, sourceTime: 0)
+        world.read(self.path, .nan, sourceTime: 0)
+        #expect(world.sensor(self.path)?.isUnknown == true)
+        world.read(self.path, 1, sourceTime: 0)
+        #expect(world.sensor(self.path)?.isUnknown == true)
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        #expect(world.sensor(self.path)?.isUnknown == false)
+    }
+
+    @Test func `a reading that waited in our queues raises on a stale sensor without its on-delay`()
+    {
+        let world = World([.make(self.path, high: .at(100, on: 5, .high))])
+        world.read(self.path, 1)
+        world.advance(to: 20)
+        world.read(self.path, 500, World.Facts(arrival: 9))
+        #expect(world.state(.high, self.path) == .unacknowledged)
+        #expect(world.alarm(.high, self.path)?.result == .stale)
+        #expect(world.freshness(self.path) == .stale)
+    }
+
+    @Test(arguments: [(10.0, Freshness.fresh), (10.000000001, .stale)])
+    func `a reading that waited more than a deadline in our queues clears no staleness`(
+        waited: Double, freshness: Freshness
+    ) {
+        let world = self.world()
+        world.read(self.path, 1)
+        world.advance(to: 40)
+        world.anchor()
+        #expect(world.freshness(self.path) == .stale)
+        world.read(self.path, 1, World.Facts(arrival: 40 - waited))
+        #expect(world.freshness(self.path) == freshness)
+        // It raises all the same.
+        world.read(self.path, 500, World.Facts(arrival: 40 - waited))
+        #expect(world.state(.high, self.path) == .unacknowledged)
+    }
+
+    @Test func `two regressed readings a deadline apart do not move a clock`() {
+        let world = self.world()
+        world.advance(to: 100)
+        world.read(self.path, 1, sourceTime: 100)
+        for second in [101.0, 112, 122.9] {
+            world.advance(to: second)
+            world.read(self.path, 1, sourceTime: second - 600)
+            #expect(world.decisions(.sourceClockRebased).count == (second < 120 ? 0 : 1))
+        }
+    }
+
+    @Test func `a file of old readings that is sent again does not keep pace and moves no clock`() {
+        let world = self.world()
+        world.advance(to: 1_000)
+        world.read(self.path, 1, sourceTime: 1_000)
+        for step in 1...300 {
+            world.advance(to: 1_000 + Double(step) * 0.1)
+            world.read(self.path, 500, sourceTime: Double(step))
+        }
+        #expect(world.decisions(.sourceClockRebased).isEmpty)
+        #expect(world.freshness(self.path) == .stale)
+        #expect(world.state(.high, self.path) == .normal)
+    }
+
+    @Test func `the rule book says which source times are plausible`() {
+        var bounds = SourceTimeBounds()
+        bounds.aheadMaxNanoseconds = 60_000_000_000
+        let wide = RuleBook(
+            revision: World.revision(2), declarations: [.make(self.path)], sourceTimes: bounds)
+        let world = World([.make(self.path)], books: [wide])
+        world.read(self.path, 1, sourceTime: 30)
+        #expect(world.sensor(self.path)?.sourceTimeStatus == .implausible)
+        world.configure(wide.revision)
+        world.read(self.path, 1, sourceTime: 30)
+        #expect(world.sensor(self.path)?.sourceTimeStatus == .accepted)
     }
 
     @Test func `a historical reading does not refresh, whatever its time`() {

@@ -229,4 +229,51 @@ import Testing
         world.feed(slot)
         #expect(world.counts.unknownRecords == 1)
     }
+
+    @Test
+    func `silence of a sensor with a critical limit cannot be verified, as urgent as the limit`() {
+        let world = World([
+            .make("vessel/pressure", high: .at(100, .critical), stale: .low, unknownGrace: 4)
+        ])
+        world.read("vessel/pressure", 1)
+        world.advance(to: 13.9)
+        #expect(world.decisions(.alarmRaised).map(\.alarm) == [.stale])
+        world.advance(to: 14)
+        let blind = world.decisions(.alarmRaised, .unverifiable)
+        #expect(blind.map(\.priority) == [.critical])
+        #expect(blind.map(\.time) == [World.instant(14)])
+        world.read("vessel/pressure", 1)
+        #expect(world.state(.unverifiable, "vessel/pressure") == .returnedUnacknowledged)
+    }
+
+    @Test func `a silent sensor that was never heard cannot be verified either`() {
+        let world = World([
+            .make("vessel/pressure", high: .at(100, .high), stale: .medium, unknownGrace: 1)
+        ])
+        world.advance(to: 11)
+        #expect(world.decisions(.alarmRaised).map(\.alarm) == [.stale, .unverifiable])
+    }
+
+    @Test func `a stale alarm as urgent as what it blinds speaks alone`() {
+        let world = World([
+            .make("vessel/pressure", high: .at(100, .high), stale: .high, unknownGrace: 1)
+        ])
+        world.advance(to: 100)
+        #expect(world.decisions(.alarmRaised).map(\.alarm) == [.stale])
+    }
+
+    @Test func `rules that blind more say so of a sensor that is silent already`() {
+        let urgent = RuleBook(
+            revision: World.revision(2),
+            declarations: [
+                .make("vessel/pressure", high: .at(100, .critical), stale: .low, unknownGrace: 1)
+            ])
+        let world = World(
+            [.make("vessel/pressure", high: .at(100, .low), stale: .low)], books: [urgent])
+        world.advance(to: 50)
+        #expect(world.decisions(.alarmRaised).map(\.alarm) == [.stale])
+        world.configure(urgent.revision)
+        world.advance(to: 51)
+        #expect(world.decisions(.alarmRaised, .unverifiable).map(\.priority) == [.critical])
+    }
 }

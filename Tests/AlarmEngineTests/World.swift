@@ -146,14 +146,31 @@ final class World {
     }
 
     @discardableResult
-    func registerSource(_ name: String) -> SourceIndex {
+    func registerSource(_ name: String, behind: SourceIndex = .own) -> SourceIndex {
         if let known = self.sourceIndexes[name] { return known }
         let index = SourceIndex(rawValue: UInt32(self.sourceIndexes.count + 1))
         self.sourceIndexes[name] = index
-        self.feed(
-            Slot(kind: .registerSource, arrival: Self.instant(self.now), source: index),
-            payload: Array(name.utf8))
+        var head = Slot(kind: .registerSource, arrival: Self.instant(self.now), source: index)
+        head.valueBits = UInt64(behind.rawValue)
+        self.feed(head, payload: Array(name.utf8))
         return index
+    }
+
+    /// A source with the sensor that stands for it.
+    func supervise(_ name: String, behind: SourceIndex = .own) -> SourceIndex {
+        let index = self.registerSource(name, behind: behind)
+        self.register(RuleBook.sourcePathPrefix + name)
+        return index
+    }
+
+    func evidence(
+        _ evidence: SourceEvidence, of source: SourceIndex = .own, sensor path: String? = nil
+    ) {
+        var slot = Slot(
+            kind: .sourceEvidence, arrival: Self.instant(self.now), source: source)
+        slot.valueBits = UInt64(evidence.rawValue)
+        if let path { slot.sensor = self.indexes[path] ?? .none }
+        self.feed(slot)
     }
 
     /// What a test says about a reading beyond its value.
@@ -208,6 +225,29 @@ final class World {
             origin: "console", comment: "seen")
         return self.feed(
             Slot(kind: .command, arrival: Self.instant(self.now)), payload: command.payload)
+    }
+
+    /// A command about the current activation of an alarm.
+    @discardableResult
+    func command(
+        _ verb: OperatorCommand.Verb, _ path: String, _ kind: AlarmKind, comment: String = "why",
+        seconds duration: Double = 0, isOneShot: Bool = false
+    ) -> Decision? {
+        var command = OperatorCommand(
+            verb: verb, path: path, alarm: kind,
+            activation: self.alarm(kind, path)?.activation ?? .none, user: "operator",
+            origin: "console", comment: comment)
+        command.durationNanoseconds = UInt64(duration * 1_000_000_000)
+        command.isOneShot = isOneShot
+        let count = self.outcomes.count
+        self.feed(
+            Slot(kind: .command, arrival: Self.instant(self.now)), payload: command.payload)
+        return self.outcomes.count > count ? self.outcomes[count].decision : nil
+    }
+
+    /// Times that people were told, of one alarm or of all.
+    func annunciations(_ kind: AlarmKind? = nil, of path: String? = nil) -> [Decision] {
+        self.decisions(.alarmRaised, kind, of: path)
     }
 
     // MARK: - Time

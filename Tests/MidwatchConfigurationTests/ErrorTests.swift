@@ -43,6 +43,9 @@ struct BadFile: Sendable, CustomTestStringConvertible {
         BadFile(
             "a: [[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]\n",
             "m.yaml:1:19: nested deeper than 16 levels"),
+        BadFile(
+            "node: {name: source}\n",
+            "m.yaml:1:14: node.name: \"source\" is kept for sources; choose another name"),
         BadFile("node: {name: \"a\u{1}\"}\n", "m.yaml:1:16: control characters are not allowed"),
     ]
 

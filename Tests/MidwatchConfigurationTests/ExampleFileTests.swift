@@ -67,7 +67,15 @@ import Testing
         "ingest: {udp: [{pathTemplate: {QQQ: 1}}]}", "ingest: {mqtt: [{QQQ: 1}]}",
         "ingest: {mqtt: [{topics: [{QQQ: 1}]}]}", "ingest: {mqtt: [{tls: {QQQ: 1}}]}",
         "sensors: [{QQQ: 1}]",
-        "sensors: [{limits: {QQQ: 1}}]", "sensors: [{limits: {high: {QQQ: 1}}}]",
+        "sensors: [{limits: {QQQ: 1}}]",
+        "sensors: [{limitSets: [{QQQ: 1}]}]", "sensors: [{instrumentRange: {QQQ: 1}}]",
+        "areas: [{QQQ: 1}]", "rules: [{QQQ: 1}]", "rules: [{rateOfChange: {QQQ: 1}}]",
+        "rules: [{flatLine: {QQQ: 1}}]", "rules: [{deviation: {QQQ: 1}}]",
+        "rules: [{vote: {QQQ: 1}}]", "rules: [{discrepancy: {QQQ: 1}}]",
+        "rules: [{offNormal: {QQQ: 1}}]", "rules: [{badQuality: {QQQ: 1}}]",
+        "rules: [{clockSkew: {QQQ: 1}}]", "rules: [{clockDrift: {QQQ: 1}}]",
+        "rules: [{sequence: {QQQ: 1}}]", "rules: [{window: {QQQ: 1}}]",
+        "rules: [{drift: {QQQ: 1}}]", "sensors: [{limits: {high: {QQQ: 1}}}]",
         "ring: {QQQ: 1}", "journal: {QQQ: 1}", "journal: {retention: {QQQ: 1}}",
         "archive: {QQQ: 1}", "archive: {postgresql: {QQQ: 1}}", "alerts: {QQQ: 1}",
         "alerts: {endpoints: [{QQQ: 1}]}", "alerts: {endpoints: [{secrets: [{QQQ: 1}]}]}",
@@ -84,5 +92,16 @@ import Testing
             if key == "lowLow" { continue }
             #expect(example.contains("\(key): ") || example.contains("\(key):\n"), "\(key)")
         }
+    }
+
+    @Test func `the example has every condition`() throws {
+        let configuration = try #require(
+            MidwatchConfiguration.parse(bytes: try Fixture.exampleBytes(), fileName: "example")
+                .configuration)
+        let shown = Set(configuration.rules.map(\.condition.kind))
+        let limits: Set<AlarmKind> = [.lowLow, .low, .high, .highHigh, .stale, .unverifiable]
+        #expect(shown == Set(AlarmKind.allCases).subtracting(limits))
+        #expect(configuration.areas.count == 1)
+        #expect(configuration.sensors.contains { !$0.limitSets.isEmpty })
     }
 }

@@ -6,7 +6,7 @@ import MidwatchModel
 
 /// Measures what one reading costs the engine: `bench-core [SENSORS] [READINGS]`.
 ///
-/// Sensors have two limits and speak once a second of virtual time, in an order that a seed
+/// Sensors have four limits and a deadline and speak once a second of virtual time, in an order that a seed
 /// shuffles; a tick is asked for every millisecond, as the engine's loop does. The best of five
 /// rounds is printed: the others were disturbed by something else.
 @main
@@ -50,6 +50,7 @@ struct EngineBench {
         let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
         let sensors = arguments.first ?? 10_000
         let readings = arguments.dropFirst().first ?? 2_000_000
+        self.measureMemory(sensors: sensors)
         var plain = Double.infinity
         for round in Round.allCases {
             var best = Double.infinity
@@ -68,11 +69,39 @@ struct EngineBench {
         }
     }
 
+    /// What an engine takes of memory that is really there, and what its restart costs.
+    private static func measureMemory(sensors: Int) {
+        let before = self.residentBytes()
+        let engine = self.engine(sensors: sensors)
+        let taken = self.residentBytes() - before
+        print("memory: \(taken / sensors) bytes a sensor, all of them resident")
+        var begin = self.clock()
+        let bytes = engine.checkpoint(after: .zero)
+        print("checkpoint: \((self.clock() - begin) / 1_000) us, \(bytes.count) bytes")
+        begin = self.clock()
+        var second = AlarmEngine(rules: engine.ruleBook, reservingSensors: 16, book: { _ in nil })
+        let isRestored = (try? second.restore(bytes)) != nil
+        precondition(isRestored)
+        print("restart: \((self.clock() - begin) / 1_000) us")
+    }
+
+    private static func residentBytes() -> Int {
+        guard let file = unsafe fopen("/proc/self/statm", "r") else { return 0 }
+        defer { unsafe fclose(file) }
+        var text = [CChar](repeating: 0, count: 128)
+        _ = unsafe fgets(&text, 128, file)
+        let fields = String(decoding: text.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            .split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4_096 : 0
+    }
+
     private static func engine(sensors: Int) -> AlarmEngine {
         var declaration = SensorDeclaration(
             pattern: "plant/#", deadlineNanoseconds: 10_000_000_000)
         declaration.high = LimitSetting(setpoint: 80, deadband: 2)
         declaration.low = LimitSetting(setpoint: 10, deadband: 2)
+        declaration.highHigh = LimitSetting(setpoint: 90, deadband: 2, priority: .high)
+        declaration.lowLow = LimitSetting(setpoint: 5, deadband: 2, priority: .high)
         var engine = AlarmEngine(
             rules: RuleBook(revision: "", declarations: [declaration]),
             reservingSensors: sensors, book: { _ in nil })
@@ -88,7 +117,9 @@ struct EngineBench {
             var head = Slot(
                 kind: .registerSensor, arrival: MonotonicInstant(nanoseconds: self.origin))
             head.sensor = SensorIndex(rawValue: UInt32(index))
-            for slot in ControlRecord.slots(head: head, payload: Array("plant/\(index)".utf8)) {
+            for slot in ControlRecord.slots(
+                head: head, payload: Array("plant/hall-3/machine/\(index)".utf8))
+            {
                 engine.apply(slot, n: n)
                 n += 1
             }

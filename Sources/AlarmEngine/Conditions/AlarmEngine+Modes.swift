@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+
+extension AlarmEngine {
+    /// The declaration of a sensor with the limits that hold in the mode of its area, and the name
+    /// of that mode; empty for the limits that hold in the others.
+    func effective(_ declaration: SensorDeclaration, at path: String) -> (
+        declaration: SensorDeclaration, mode: String
+    ) {
+        var declaration = declaration
+        guard !declaration.limitSets.isEmpty else { return (declaration, "") }
+        for area in self.rules.areas where area.holds(path) {
+            let mode = area.modes[self.mode(of: area)]
+            guard let set = declaration.limitSets.first(where: { $0.mode == mode }) else {
+                continue
+            }
+            declaration.lowLow = set.lowLow
+            declaration.low = set.low
+            declaration.high = set.high
+            declaration.highHigh = set.highHigh
+            return (declaration, mode)
+        }
+        return (declaration, "")
+    }
+
+    /// Number of the mode that an area is in; the first until another is known.
+    private func mode(of area: AreaDeclaration) -> Int {
+        let mode = Int(self.areaModes[area.name] ?? 0)
+        return mode < area.modes.count ? mode : 0
+    }
+
+    /// The sensor of an area spoke: a value that is one of its modes is its mode.
+    ///
+    /// Any other value says nothing, and the last mode stays: unknown never changes a limit.
+    mutating func followMode(_ index: Int, at time: MonotonicInstant) {
+        guard case .known(let value) = self.sample(of: UInt32(index)) else { return }
+        for (number, area) in self.rules.areas.enumerated()
+        where area.sensor == self.names[index] {
+            guard value >= 0, value < Double(area.modes.count), Double(Int(value)) == value else {
+                continue
+            }
+            self.enter(Int(value), area: number, sensor: index, at: time)
+        }
+    }
+
+    private mutating func enter(
+        _ mode: Int, area number: Int, sensor: Int, at time: MonotonicInstant
+    ) {
+        let area = self.rules.areas[number]
+        guard self.mode(of: area) != mode else { return }
+        self.areaModes[area.name] = UInt8(mode)
+        var decision = Decision(.areaModeChanged, cause: .readingArrived, time: time)
+        decision.sensor = SensorIndex(rawValue: UInt32(sensor))
+        decision.source = self.sensors[sensor].source
+        decision.name = self.nameNumber(area.name)
+        decision.amount = Int64(mode)
+        self.decide(decision)
+        for index in 0..<self.sensors.count where area.holds(self.names[index]) {
+            guard !self.rules.declaration(for: self.names[index]).limitSets.isEmpty else {
+                continue
+            }
+            self.rebind(index, at: time)
+        }
+        self.rebuildLinks()
+    }
+
+    /// Name of the mode that a decision is about.
+    func modeName(of decision: Decision) -> String {
+        let area = self.alarmNames[Int(decision.name)]
+        let modes = self.rules.areas.first { $0.name == area }?.modes ?? []
+        return decision.amount < modes.count ? modes[Int(decision.amount)] : "\(decision.amount)"
+    }
+}
+
+extension AreaDeclaration {
+    /// Whether the sensor at `path` belongs to the area.
+    func holds(_ path: String) -> Bool {
+        self.sensors.contains { PathTemplate.matches($0, path) }
+    }
+}

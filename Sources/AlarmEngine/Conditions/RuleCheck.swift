@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MidwatchModel
+
+/// Something wrong with a rule, for `midwatch check` to show with its place.
+package struct RuleIssue: Equatable, Sendable {
+    /// Number of the rule in file order.
+    package var rule: Int
+    /// Key of the rule that it is about.
+    package var key: String
+    /// Bytes from the beginning of the expression's text; nil if the issue is about the whole key.
+    package var offset: Int?
+    package var message: String
+    /// A name that was not found, and those that exist: the caller proposes the nearest.
+    package var unknownName: String?
+    package var knownNames: [String]
+}
+
+/// Checks what a rule says against the other rules and the sensors.
+package struct RuleCheck {
+    private let set: RuleSet
+    private let declarations: [SensorDeclaration]
+    private var issues: [RuleIssue] = []
+
+    private init(_ set: RuleSet, _ declarations: [SensorDeclaration]) {
+        self.set = set
+        self.declarations = declarations
+    }
+
+    /// Everything that is wrong with `rules`, in file order.
+    package static func issues(
+        _ rules: [RuleDeclaration], sensors: [SensorDeclaration]
+    ) -> [RuleIssue] {
+        var check = Self(RuleSet(rules), sensors)
+        for number in rules.indices { check.rule(number) }
+        for circle in check.set.cycles {
+            guard let first = circle.first,
+                let number = rules.firstIndex(where: { $0.name == first })
+            else { continue }
+            check.add(
+                number, "expression",
+                "depends on itself: \(circle.joined(separator: " → ")); take one of them out")
+        }
+        return check.issues.enumerated().sorted {
+            ($0.element.rule, $0.offset) < ($1.element.rule, $1.offset)
+        }.map(\.element)
+    }
+
+    private mutating func add(
+        _ rule: Int, _ key: String, _ message: String, at offset: Int? = nil,
+        unknown: String? = nil, known: [String] = []
+    ) {
+        self.issues.append(
+            RuleIssue(
+                rule: rule, key: key, offset: offset, message: message, unknownName: unknown,
+                knownNames: known))
+    }
+
+    private mutating func rule(_ number: Int) {
+        let rule = self.set.rules[number]
+        let key = rule.declaration.condition.kind.word
+        for pattern in rule.declaration.sensors where !self.isDeclared(pattern) {
+            self.add(
+                number, "sensors",
+                "no sensor is declared that fits \"\(pattern)\"; declare it under sensors",
+                unknown: pattern, known: self.declarations.map(\.pattern))
+        }
+        if case .expression(let text) = rule.declaration.condition {
+            do throws(ExpressionError) {
+                _ = try ExpressionProgram.compile(text)
+            } catch {
+                self.add(number, key, error.message, at: error.offset)
+            }
+        }
+        if case .flatLine = rule.declaration.condition { self.flatLine(number, rule) }
+        for reference in rule.references { self.reference(reference, of: number, rule, key) }
+    }
+
+    /// A sensor that reports on change is flat by nature.
+    private mutating func flatLine(_ number: Int, _ rule: CompiledRule) {
+        let unfit = self.declarations.first { declaration in
+            declaration.supervision != .periodic
+                && rule.declaration.sensors.contains {
+                    PathTemplate.overlaps($0, declaration.pattern)
+                }
+        }
+        guard let unfit else { return }
+        self.add(
+            number, "flatLine",
+            "watches \"\(unfit.pattern)\", which has supervision: \(unfit.supervision.word) and "
+                + "may rightly stand still; leave it out of sensors, or make it periodic")
+    }
+
+    private mutating func reference(
+        _ reference: ExpressionOperand, of number: Int, _ rule: CompiledRule, _ key: String
+    ) {
+        let isExpression = key == AlarmKind.expression.word
+        let offset = isExpression ? reference.offset : nil
+        let patterns = rule.declaration.sensors
+        let wildcards = patterns.map(PathTemplate.wildcardCount).min() ?? 0
+        guard let path = Self.opened(reference.path, wildcards: wildcards) else {
+            return self.add(
+                number, key,
+                "\"\(reference.path)\" names a wildcard that sensors does not have; {1} is the "
+                    + "first + or #", at: offset)
+        }
+        guard path.isEmpty || PathTemplate.isWellFormed(path) else {
+            return self.add(
+                number, key, "\"\(reference.path)\" is no path of a sensor", at: offset)
+        }
+        if !path.isEmpty, !self.isDeclared(path) {
+            return self.add(
+                number, key, "unknown sensor \"\(reference.path)\"; declare it under sensors",
+                at: offset, unknown: reference.path, known: self.declarations.map(\.pattern))
+        }
+        guard let alarm = reference.alarm else { return }
+        let targets = path.isEmpty ? patterns : [path]
+        let names = targets.flatMap { self.alarmNames(of: $0) }
+        guard !names.contains(alarm) else { return }
+        self.add(
+            number, key,
+            "unknown alarm \"\(alarm)\" of \"\(targets.joined(separator: ", "))\"; it has "
+                + names.joined(separator: ", "), at: offset, unknown: alarm, known: names)
+    }
+
+    private func isDeclared(_ pattern: String) -> Bool {
+        self.declarations.contains { PathTemplate.overlaps($0.pattern, pattern) }
+    }
+
+    /// Names of the alarms that sensors fitting `pattern` have.
+    private func alarmNames(of pattern: String) -> [String] {
+        var names: [String] = []
+        let declaration =
+            self.declarations.first { $0.pattern == pattern }
+            ?? self.declarations.first { PathTemplate.overlaps($0.pattern, pattern) }
+        if let declaration { names = declaration.limitKinds.map(\.word) }
+        names += [AlarmKind.stale.word, AlarmKind.unverifiable.word]
+        for rule in self.set.rules
+        where rule.declaration.sensors.contains(where: { PathTemplate.overlaps($0, pattern) }) {
+            names.append(rule.declaration.name)
+        }
+        return names
+    }
+
+    /// `path` with each `{n}` made a `+`; nil if it names a wildcard that is not there.
+    private static func opened(_ path: String, wildcards: Int) -> String? {
+        let pluses = Array(repeating: "+", count: wildcards)
+        return PathTemplate.filled(path, with: pluses)
+    }
+}
+
+extension SensorDeclaration {
+    /// Kinds of limits that the sensor has in any mode.
+    var limitKinds: [AlarmKind] {
+        var kinds: [AlarmKind] = []
+        let sets = self.limitSets
+        if self.highHigh != nil || sets.contains(where: { $0.highHigh != nil }) {
+            kinds.append(.highHigh)
+        }
+        if self.high != nil || sets.contains(where: { $0.high != nil }) { kinds.append(.high) }
+        if self.low != nil || sets.contains(where: { $0.low != nil }) { kinds.append(.low) }
+        if self.lowLow != nil || sets.contains(where: { $0.lowLow != nil }) {
+            kinds.append(.lowLow)
+        }
+        return kinds
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The paths of all sensors in one run of bytes, and their numbers by path.
+///
+/// An array of strings with a dictionary beside it takes three times the memory.
+struct PathTable: Sendable {
+    private var bytes: [UInt8] = []
+    /// Where each path ends.
+    private var ends: [UInt32] = []
+    /// Number + 1 of the path in this place, 0 for none; open addressing, at most half full.
+    private var places: [UInt32] = [UInt32](repeating: 0, count: 64)
+
+    var count: Int { self.ends.count }
+
+    var all: [String] { (0..<self.count).map { self[$0] } }
+
+    subscript(_ index: Int) -> String {
+        String(decoding: self.bytes[self.range(of: index)], as: UTF8.self)
+    }
+
+    /// The first sensor with this path; nil if there is none.
+    func index(of path: String) -> Int? {
+        let wanted = Array(path.utf8)
+        var place = self.place(of: wanted[...])
+        while self.places[place] != 0 {
+            let index = Int(self.places[place]) - 1
+            if self.bytes[self.range(of: index)] == wanted[...] { return index }
+            place = (place + 1) & (self.places.count - 1)
+        }
+        return nil
+    }
+
+    /// Takes in the path of the next sensor; of two with one path the first is found.
+    mutating func append(_ path: String) {
+        let isKnown = self.index(of: path) != nil
+        self.bytes.append(contentsOf: path.utf8)
+        self.ends.append(UInt32(self.bytes.count))
+        if self.ends.count * 2 > self.places.count { return self.rehash() }
+        if !isKnown { self.enter(self.count - 1) }
+    }
+
+    /// The bytes of all paths, for a checkpoint.
+    func appendBytes(to bytes: inout [UInt8]) {
+        unsafe self.ends.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: self.bytes)
+    }
+
+    /// Replaces all paths by `count` paths read from `bytes` at `offset`.
+    ///
+    /// - Returns: Whether they were there; if not, the table is not to be used.
+    mutating func restore(count: Int, from bytes: [UInt8], at offset: inout Int) -> Bool {
+        guard count >= 0, count <= (bytes.count - offset) / 4 else { return false }
+        self = PathTable()
+        let begin = offset + 4 * count
+        var previous = 0
+        for index in 0..<count {
+            var end = 0
+            for byte in 0..<4 { end |= Int(bytes[offset + 4 * index + byte]) << (8 * byte) }
+            guard end >= previous, end <= bytes.count - begin else { return false }
+            self.append(String(decoding: bytes[begin + previous..<begin + end], as: UTF8.self))
+            // A path is UTF-8, or it would have become another one.
+            guard self.bytes.count == end else { return false }
+            previous = end
+        }
+        offset = begin + previous
+        return true
+    }
+
+    private func range(of index: Int) -> Range<Int> {
+        Int(index == 0 ? 0 : self.ends[index - 1])..<Int(self.ends[index])
+    }
+
+    /// FNV-1a: short keys, no key that a stranger chooses costs more than a walk over a run.
+    private func place(of path: ArraySlice<UInt8>) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in path { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return Int(truncatingIfNeeded: hash ^ hash >> 32) & (self.places.count - 1)
+    }
+
+    private mutating func enter(_ index: Int) {
+        var place = self.place(of: self.bytes[self.range(of: index)])
+        while self.places[place] != 0 { place = (place + 1) & (self.places.count - 1) }
+        self.places[place] = UInt32(index) + 1
+    }
+
+    private mutating func rehash() {
+        self.places = [UInt32](repeating: 0, count: self.places.count * 2)
+        for index in 0..<self.count where self.index(of: self[index]) == nil { self.enter(index) }
+    }
+}

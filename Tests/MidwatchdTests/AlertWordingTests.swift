@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import AlertDelivery
+import JSONText
+import MidwatchModel
+import Testing
+
+@testable import midwatchd
+
+/// What alerts say of alarms that are told again, of rules, and of sources.
+@Suite struct AlertWordingTests {
+    private func alert(
+        _ kind: String, cause: String, sensor: String, alarm: String, more: String = ""
+    ) throws -> JSONValue? {
+        let body = #"""
+            {"decision":"1:7.0","kind":"\#(kind)","cause":"\#(cause)","sensor":"\#(sensor)",\#
+            "alarm":"\#(alarm)","priority":"high","at":"2026-01-01T00:00:00Z",\#
+            "value":70,"setpoint":60,"ageNanoseconds":5000000000\#(more)}
+            """#
+        let alert = AlertBuilder(node: "n", site: "s", version: "v").alert(
+            of: Array(body.utf8), ledgerN: 1, isRecorded: true,
+            rules: RuleBook(revision: "", declarations: []), related: [], modes: [])
+        guard let alert else { return nil }
+        return try JSONValue(parsing: alert.body.span)
+    }
+
+    @Test(arguments: [
+        ("valueBeyondLimit", "a/b: 70 is above the high limit 60"),
+        ("reAlarm", "a/b: 70 is above the high limit 60; acknowledged before and still there"),
+        ("shelvingElapsed", "a/b: 70 is above the high limit 60; its shelving has ended"),
+        ("sourceNotLost", "a/b: 70 is above the high limit 60; its source is not lost"),
+        ("suppressionRule", "a/b: 70 is above the high limit 60; nothing suppresses it any more"),
+    ])
+    func `an alarm that is told again says why`(cause: String, message: String) throws {
+        let alert = try self.alert("alarmRaised", cause: cause, sensor: "a/b", alarm: "high")
+        #expect(alert?["message"]?.string == message)
+        #expect(alert?["aboutMonitor"]?.bool == false)
+    }
+
+    @Test func `a lost source is named, and is not Midwatch itself`() throws {
+        let sensor = RuleBook.sourcePathPrefix + "mqtt/gateway"
+        let lost = try self.alert(
+            "alarmRaised", cause: "sourceLost", sensor: sensor, alarm: "stale")
+        #expect(
+            lost?["message"]?.string
+                == "source mqtt/gateway: lost; nothing is heard of the sensors behind it")
+        #expect(lost?["aboutMonitor"]?.bool == false)
+        let back = try self.alert(
+            "alarmReturned", cause: "readingArrived", sensor: sensor, alarm: "stale")
+        #expect(back?["message"]?.string == "source mqtt/gateway: heard again")
+        let own = try self.alert(
+            "alarmRaised", cause: "valueBeyondLimit", sensor: "midwatch/n/ring/fill", alarm: "high")
+        #expect(own?["aboutMonitor"]?.bool == true)
+    }
+
+    @Test func `a rule's alarm has its name in the id and says what was found`() throws {
+        let alert = try self.alert(
+            "alarmRaised", cause: "conditionMet", sensor: "a/b", alarm: "co-rising",
+            more: #","condition":"rateOfChange","measured":0.75"#)
+        #expect(alert?["alarmID"]?.string == "a/b:co-rising")
+        #expect(alert?["message"]?.string == "a/b: co-rising: changes by 0.75 per second")
+    }
+
+    @Test(arguments: [
+        "alarmRaisedSuppressed", "alarmReturnedSuppressed", "alarmSuppressed", "alarmUnsuppressed",
+        "alarmShelved", "alarmUnshelved", "alarmOutOfService", "alarmInService", "alarmCommented",
+        "alarmReset",
+    ])
+    func `what people are not to be told makes no alert`(kind: String) throws {
+        #expect(try self.alert(kind, cause: "sourceLost", sensor: "a/b", alarm: "high") == nil)
+    }
+}
