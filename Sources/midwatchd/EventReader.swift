@@ -33,24 +33,14 @@ final class EventReader: Sendable {
             var events: [EventView] = []
             while events.count < limit {
                 // A disk that fails may answer the next time.
-                guard let step = try? reader.step(through: newest) else { break }
-                if Self.isBefore(step) { continue }
-                guard let event = Self.view(step) else { break }
+                guard let step = try? reader.step(through: newest), let event = Self.view(step)
+                else { break }
                 events.append(event)
             }
             kept.append(reader)
             if kept.count > Self.readersMax { kept.removeFirst() }
             return events
         }
-    }
-
-    /// Whether the step tells of damage in front of the place where the reader began: who resumes
-    /// behind a gap has been told of it.
-    private static func isBefore(_ step: LedgerStep) -> Bool {
-        guard case .gap(let gap) = step, gap.missing.isEmpty, let fault = gap.fault else {
-            return false
-        }
-        return fault.n < gap.missing.lowerBound
     }
 
     /// One event; nil at the end.

@@ -54,6 +54,14 @@ import Testing
         #expect(gaps.map(\.missing) == [10..<12])
     }
 
+    @Test func `who begins behind damage is not told of it again`() throws {
+        let disk = try LedgerTests.make(30)
+        disk.rot(Self.path, byte: self.lineStarts(disk)[10] - 1)
+        let (lines, gaps) = try self.walk(disk, from: 12, through: 30)
+        #expect(lines == Array(12...30))
+        #expect(gaps == [])
+    }
+
     @Test func `a page of zeros in the middle is passed`() throws {
         let disk = try LedgerTests.make(200)
         var text = disk.contents(Self.path)

@@ -72,7 +72,13 @@ package final class LedgerReader: @unchecked Sendable {
             default: throw error
             }
         }
-        return .gap(LedgerGap(missing: try self.skipDamage(through: limit), fault: fault))
+        let missing = try self.skipDamage(through: limit)
+        // Damage in front of the place where the reader began is not on its way: who resumes
+        // behind a gap has been told of it.
+        if missing.isEmpty, let fault, fault.n < missing.lowerBound {
+            return try self.step(through: limit)
+        }
+        return .gap(LedgerGap(missing: missing, fault: fault))
     }
 
     /// Goes on behind damage at the next whole line with a number up to `limit`; without such a line
