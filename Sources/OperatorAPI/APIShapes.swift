@@ -56,14 +56,30 @@ enum APIShapes {
         time?, ackOrigin string, triggerValue number?, setpoint number?, worstValue number?, \
         currentValue number?, unit string, title string, message string, consequence string, \
         operatorAction string, firstChecks string[], timeToRespondSeconds integer, runbook \
-        string, activationCount integer
+        string, activationCount integer, shelvedUntil time?, shelved Mark?, outOfService \
+        Mark?, comment Mark?, shelvingMaxSeconds integer, causedBy string
+        Mark: by string, origin string, at time, comment string
         Event: n integer, written time, body object
         SensorPage: items Sensor[], next string?
         AlarmPage: items Alarm[], next string?
         EventPage: items Event[], next string?
-        AcknowledgementRequest: activation string, comment string?
-        Acknowledgement: alarmID string, activation string, position string, recorded \
-        boolean
+        Reject: listener string, number integer, time time, source string, topic string, cause \
+        string, detail string, offset integer?, inputBytes integer, excerpt string
+        AreaPage: items Area[], next string?
+        RejectPage: items Reject[], next string?
+        AlarmCommandResultPage: items AlarmCommandResult[], next string?
+        CommandRequest: comment string?
+        ActivationRequest: activation string, comment string?
+        ShelveRequest: seconds integer, comment string, oneShot boolean?
+        SeveralRequest: alarms ActivationOf[], comment string?
+        ActivationOf: alarmID string, activation string
+        ModeRequest: mode string, comment string?
+        AlarmCommand: action string, alarmID string, activation string, position string, \
+        recorded boolean, state string, suppression string[], shelvedUntil time?
+        AlarmCommandResult: alarmID string, done AlarmCommand?, problem Problem?
+        AreaCommand: area string, mode string, position string, recorded boolean
+        Area: name string, mode string, modes string[], sensors string[], modeSensor string?, \
+        changedBy string, changedAt time?
         """
 
     static let all: [Shape] = APIShapes.text.split(separator: "\n").compactMap { line in

@@ -59,6 +59,8 @@ package struct OperatorClient: Sendable {
     package static let bodyBytesMax = 16 << 20
     /// A stream without a byte for this long is dead: the daemon sends a comment every 10 s.
     package static let streamSilenceMaxNanoseconds: UInt64 = 25_000_000_000
+    /// Alarms that are acknowledged with one request.
+    package static let alarmsAtOnceMax = 200
     /// Items a client takes over all pages.
     package static let itemsMax = SystemLimits.sensorCountMax
 
@@ -117,6 +119,71 @@ package struct OperatorClient: Sendable {
             json.field("comment", comment)
         }
         let path = "/v1/alarms/\(Self.encode(alarmID))/acknowledge"
+        return try self.view(try self.exchange("POST", path, body: json.bytes))
+    }
+
+    /// Does something with an alarm.
+    ///
+    /// `activation` is the one that was seen; actions that are about none ignore it. Shelving takes
+    /// `seconds`, and with `isOneShot` ends with the return of the alarm if that comes first.
+    package func act(
+        _ action: AlarmAction, on alarmID: String, activation: String = "", comment: String = "",
+        seconds: UInt64 = 0, isOneShot: Bool = false
+    ) throws(ClientError) -> AlarmCommandView {
+        var json = JSONWriter()
+        json.object { json in
+            if !activation.isEmpty { json.field("activation", activation) }
+            json.field("comment", comment)
+            if action == .shelve {
+                json.field("seconds", seconds)
+                json.field("oneShot", isOneShot)
+            }
+        }
+        let path = "/v1/alarms/\(Self.encode(alarmID))/\(action.rawValue)"
+        return try self.view(try self.exchange("POST", path, body: json.bytes))
+    }
+
+    /// Acknowledges several alarms at once, each with the activation that was seen.
+    ///
+    /// The answer has one result for each, in their order. At most `alarmsAtOnceMax`.
+    package func acknowledge(
+        _ alarms: [(alarmID: String, activation: String)], comment: String
+    ) throws(ClientError) -> PageView<AlarmCommandResult> {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("comment", comment)
+            json.arrayField("alarms") { json in
+                for alarm in alarms {
+                    json.object { json in
+                        json.field("alarmID", alarm.alarmID)
+                        json.field("activation", alarm.activation)
+                    }
+                }
+            }
+        }
+        return try self.view(try self.exchange("POST", "/v1/alarms/ack", body: json.bytes))
+    }
+
+    /// One alarm; it may be normal.
+    package func alarm(_ alarmID: String) throws(ClientError) -> AlarmView {
+        try self.view(try self.get("/v1/alarms/\(Self.encode(alarmID))"))
+    }
+
+    /// The areas whose mode chooses the limits of their sensors.
+    package func areas() throws(ClientError) -> PageView<AreaView> {
+        try self.view(try self.get("/v1/areas"))
+    }
+
+    /// Puts an area into a mode.
+    package func setMode(
+        area: String, mode: String, comment: String
+    ) throws(ClientError) -> AreaCommandView {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("mode", mode)
+            json.field("comment", comment)
+        }
+        let path = "/v1/areas/\(Self.encode(area))/mode"
         return try self.view(try self.exchange("POST", path, body: json.bytes))
     }
 
@@ -205,6 +272,7 @@ package struct OperatorClient: Sendable {
         on connection: borrowing UnixSocketConnection
     ) throws(ClientError) {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: midwatch\r\nConnection: close\r\n"
+        if let terminal = Self.terminal { head += "Midwatch-Terminal: \(terminal)\r\n" }
         if let body {
             head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
         }
@@ -255,6 +323,23 @@ package struct OperatorClient: Sendable {
         case .system(let errno): .unreachable(path: self.socketPath, errno: errno)
         }
     }
+
+    /// Where the person sits, for the ledger: the terminal, and the address of a remote login.
+    private static let terminal: String? = {
+        var name = [CChar](repeating: 0, count: 128)
+        let isKnown = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].contains { descriptor in
+            unsafe ttyname_r(descriptor, &name, name.count) == 0
+        }
+        guard isKnown else { return nil }
+        var text = String(
+            decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if text.hasPrefix("/dev/") { text.removeFirst(5) }
+        if let variable = unsafe getenv("SSH_CONNECTION") {
+            let address = unsafe String(cString: variable).prefix { $0 != " " }
+            text += "@\(address)"
+        }
+        return text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } ? text : nil
+    }()
 
     private static func query(_ items: [(name: String, value: String)]) -> String {
         guard !items.isEmpty else { return "" }

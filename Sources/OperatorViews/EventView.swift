@@ -79,36 +79,3 @@ package struct PageView<Element: OperatorView>: OperatorView {
         self.init(items: try reader.views("items"), next: try reader.textIfPresent("next"))
     }
 }
-
-/// What an acknowledgement did.
-package struct AcknowledgementView: OperatorView {
-    package var alarmID: String
-    package var activation: String
-    /// Position of the command in the journal, `epoch:n`.
-    package var position: String
-    /// False: the answer did not wait for the disk (RULES: effects wait 250 ms at most).
-    package var recorded: Bool
-
-    package init(alarmID: String, activation: String, position: String, recorded: Bool) {
-        self.alarmID = alarmID
-        self.activation = activation
-        self.position = position
-        self.recorded = recorded
-    }
-
-    package func encode(to json: inout JSONWriter) {
-        json.object { json in
-            json.field("alarmID", self.alarmID)
-            json.field("activation", self.activation)
-            json.field("position", self.position)
-            json.field("recorded", self.recorded)
-        }
-    }
-
-    package init(json: JSONValue) throws(ViewError) {
-        let reader = try ViewReader(json, place: "acknowledgement")
-        self.init(
-            alarmID: try reader.text("alarmID"), activation: try reader.text("activation"),
-            position: try reader.text("position"), recorded: try reader.flag("recorded"))
-    }
-}

@@ -59,7 +59,7 @@ package struct AlarmQuery: Sendable, Equatable {
     /// A template on the sensor's path if it has `+` or `#`, else a text that the alarm id or the
     /// title contains.
     package var filter = ""
-    /// Also alarms that are normal.
+    /// Also alarms that are normal and that nobody took out of view.
     package var includesNormal = false
     package var order = Order.urgency
     /// Ids behind this one only; with `Order.id`.
@@ -74,7 +74,7 @@ package struct AlarmQuery: Sendable, Equatable {
     package func select(from alarms: some Sequence<AlarmView>) -> [AlarmView] {
         let filter = TextFilter(self.filter)
         var found = alarms.filter { alarm in
-            if !self.includesNormal, alarm.state == .normal { return false }
+            if !self.includesNormal, alarm.isAtRest { return false }
             if self.order == .id, let after = self.after, alarm.alarmID <= after { return false }
             return filter.matches(path: alarm.path, title: alarm.title)
                 || (!filter.isTemplate && filter.isContained(in: alarm.alarmID))
@@ -84,6 +84,13 @@ package struct AlarmQuery: Sendable, Equatable {
         case .urgency: found.sort(by: AlarmView.comesFirst)
         }
         return Array(found.prefix(self.limit))
+    }
+}
+
+extension AlarmView {
+    /// Whether it is normal, and no hand of an operator must bring it back into view.
+    package var isAtRest: Bool {
+        self.state == .normal && self.suppression.isDisjoint(with: [.shelved, .outOfService])
     }
 }
 

@@ -14,6 +14,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch status && echo healthy
               midwatch alarms list
               midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
+              midwatch alarms shelve 'pump/3/flow:low' --for 30m --reason 'filter change'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
               midwatch demo                      a plant that misbehaves, nothing installed
@@ -33,9 +34,10 @@ struct MidwatchCommand: ParsableCommand {
             """,
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
+            AreasCommand.self, ModeCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self,
+            IngestCommand.self, PasswdCommand.self, TokenCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -169,13 +169,15 @@ struct Topology {
 
         // 8. Who looks at it: screens, metrics, the watchdog.
         let files = FileReadThread()
+        let operators = OperatorGate(configuration.api, logger: logger)
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
                 unsafeSettings: configuration.unsafeSettings,
-                listenerWarnings: { ingest.warnings() }, startedAt: EngineClock.wall(),
+                listenerWarnings: { ingest.warnings() + operators.warnings },
+                startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 gate: gate, access: access, files: files,
@@ -250,11 +252,11 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
-                configuration.api, desk: desk, files: files, access: access,
+                configuration.api, desk: desk, gate: operators, files: files, access: access,
                 progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
             Reloader(
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
-                ingest: ingest, logger: logger),
+                ingest: ingest, gate: operators, logger: logger),
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,

@@ -145,9 +145,24 @@ import Testing
         #expect(try self.roundTrip(last) == last)
         let health = HealthView(level: .failed, reasons: ["storage failed"])
         #expect(try self.roundTrip(health) == health)
-        let ack = AcknowledgementView(
-            alarmID: "a:high", activation: "1:2.0", position: "1:3", recorded: false)
+        let ack = AlarmCommandView(
+            action: "shelve", alarmID: "a:high", activation: "1:2.0", position: "1:3",
+            recorded: false, state: .acknowledged, suppression: [.shelved, .outOfService],
+            shelvedUntil: WallInstant(nanoseconds: 1_000))
         #expect(try self.roundTrip(ack) == ack)
+        let result = AlarmCommandResult(alarmID: "a:high", done: ack)
+        #expect(try self.roundTrip(result) == result)
+        let refusal = AlarmCommandResult(
+            alarmID: "a:high", problem: Problem(.notActive, detail: "d"))
+        #expect(try self.roundTrip(refusal) == refusal)
+        var area = AreaView(name: "west", mode: "night", modes: ["day", "night"], sensors: ["a/#"])
+        #expect(try self.roundTrip(area) == area)
+        area.modeSensor = "a/mode"
+        area.changedBy = "anna"
+        area.changedAt = WallInstant(nanoseconds: 1_000)
+        #expect(try self.roundTrip(area) == area)
+        let change = AreaCommandView(area: "west", mode: "day", position: "1:3", recorded: true)
+        #expect(try self.roundTrip(change) == change)
         for kind in Problem.Kind.allCases {
             let problem = Problem(kind, detail: "why", instance: "/x", currentActivation: "1:2.0")
             #expect(try self.roundTrip(problem) == problem)

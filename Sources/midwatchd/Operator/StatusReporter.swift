@@ -316,11 +316,11 @@ final class StatusReporter: Sendable {
             }
         }
         for index in 0..<self.parts.live.alarms.count {
-            guard let alarm = self.parts.live.alarms.read(index), alarm.state != .normal,
-                !alarm.isRetired
-            else {
+            guard let alarm = self.parts.live.alarms.read(index), !alarm.isRetired else {
                 continue
             }
+            if !alarm.suppression.isEmpty { view.alarms.suppressed += 1 }
+            guard alarm.state != .normal else { continue }
             switch alarm.state {
             case .unacknowledged: view.alarms.unacknowledged += 1
             case .acknowledged: view.alarms.acknowledged += 1

@@ -207,15 +207,17 @@ final class EngineLoop: Sendable {
         engine.takeDecisions { taken.append($0) }
         for decision in taken {
             if decision.sensor != .none { turn.dirty.insert(decision.sensor.rawValue) }
-            if decision.kind == .alarmAcknowledged, let command = engine.lastCommand,
-                let alarm = engine.alarmIndex(of: decision)
+            if decision.isAnswer, decision.kind != .commandRefused, decision.sensor != .none,
+                let command = engine.lastCommand
             {
-                self.live.note(
-                    command, acknowledged: alarm, activation: decision.activation,
-                    at: decision.wall)
+                self.live.note(command, decision)
+            }
+            if decision.kind == .areaModeChanged {
+                self.live.publishAreas(engine, change: decision)
             }
             if decision.kind == .configurationApplied {
                 self.live.publishRules(engine.ruleBook)
+                self.live.publishAreas(engine)
                 for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
                 for alarm in 0..<engine.alarmCount {
                     self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
@@ -232,6 +234,7 @@ final class EngineLoop: Sendable {
 
     private func publishAll(_ engine: borrowing AlarmEngine, _ turn: inout Turn) {
         for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
+        self.live.publishAreas(engine)
         self.publish(engine, &turn, now: self.clock.now())
     }
 
