@@ -19,6 +19,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch doctor                    is this machine fit for it, and what to do
+              midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
@@ -36,7 +37,7 @@ struct MidwatchCommand: ParsableCommand {
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self, DoctorCommand.self,
+            IngestCommand.self, PasswdCommand.self, DoctorCommand.self, BenchCommand.self,
             CompletionCommand.self,
         ])
 
