@@ -26,4 +26,35 @@ struct MetricsPage {
             return sum + (isOne ? UInt64(exactly: item.value.rounded()) ?? 0 : 0)
         }
     }
+
+    /// Every series of a name: its labels and its count.
+    func series(_ name: String) -> [(labels: [String: String], count: UInt64)] {
+        self.values.compactMap { key, value in
+            guard key.hasPrefix("\(name){"), key.hasSuffix("}"),
+                let count = UInt64(exactly: value.rounded())
+            else { return nil }
+            return (Self.labels(key.dropFirst(name.count + 1).dropLast()), count)
+        }
+    }
+
+    /// `a="1",b="2"` as the page writes it: values with \\, \" and \n.
+    private static func labels(_ text: Substring) -> [String: String] {
+        var labels: [String: String] = [:]
+        var rest = text
+        while let equals = rest.firstIndex(of: "=") {
+            let name = String(rest[..<equals])
+            rest = rest[equals...].dropFirst(2)
+            var value = ""
+            while let character = rest.popFirst(), character != "\"" {
+                guard character == "\\", let escaped = rest.popFirst() else {
+                    value.append(character)
+                    continue
+                }
+                value.append(escaped == "n" ? "\n" : escaped)
+            }
+            labels[name] = value
+            if rest.first == "," { rest = rest.dropFirst() }
+        }
+        return labels
+    }
 }

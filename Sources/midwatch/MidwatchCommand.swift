@@ -18,6 +18,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch events --follow
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
+              midwatch doctor                    is this machine fit for it, and what to do
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
@@ -35,7 +36,8 @@ struct MidwatchCommand: ParsableCommand {
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self,
+            IngestCommand.self, PasswdCommand.self, DoctorCommand.self,
+            CompletionCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

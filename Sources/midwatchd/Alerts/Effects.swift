@@ -23,6 +23,8 @@ extension AlertDelivery: AlertTaker {}
 /// An alert goes to delivery at once. When delivery has no room it waits here, in order; when there
 /// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
 /// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
+/// What the ledger will never have, because it hung for too long, waits here as the newest alert of
+/// each alarm: as many as there are alarms (RULES 3).
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384
@@ -50,6 +52,10 @@ final class Effects: Sendable {
         /// Alerts were left to the ledger, the last by the effect in front of this sequence.
         var leftThrough: UInt64?
         var leftCount: UInt64 = 0
+        /// Alerts that found no room and that the ledger will never have: the newest of each alarm,
+        /// by alarm key.
+        var orphans: [UInt64: Alert] = [:]
+        var supersededCount: UInt64 = 0
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
         /// Effects that left before routing had read the ledger, in order.
@@ -97,6 +103,9 @@ final class Effects: Sendable {
     /// Alerts that were left to the ledger since the start.
     var leftCount: UInt64 { self.attached.withLock { $0.leftCount } }
 
+    /// Alerts never sent, because the ledger hung and a newer one of the same alarm came.
+    var supersededCount: UInt64 { self.attached.withLock { $0.supersededCount } }
+
     /// One decision leaves; in order, never blocks.
     ///
     /// Ledger and gate threads.
@@ -125,10 +134,14 @@ final class Effects: Sendable {
             rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
             modes: reporter?.modes() ?? [])
         guard let routing = self.routing else {
-            if let alert { self.offer(alert, sequence: effect.sequence) }
+            if let alert {
+                self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+            }
             return
         }
-        routing.take(effect.body, made: alert) { self.offer($0, sequence: effect.sequence) }
+        routing.take(effect.body, made: alert) {
+            self.offer($0, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        }
     }
 
     /// Lets time pass for whoever waits for an answer, and offers again what found no room.
@@ -136,13 +149,15 @@ final class Effects: Sendable {
     /// Housekeeping, every second.
     func everySecond() {
         if self.attached.withLock({ $0.isStarted }) {
-            self.routing?.tick { alert in self.offer(alert) }
+            self.routing?.tick { alert in self.offerNow(alert) }
         }
         self.retry()
     }
 
     /// An alert that no decision waits for; it stands in the ledger with its alarm.
-    private func offer(_ alert: Alert) {
+    ///
+    /// Any thread.
+    func offerNow(_ alert: Alert) {
         self.attached.withLock { attached in
             if attached.waiting.isEmpty, self.delivery.offer(alert) != .inboxFull { return }
             // Twice the room, so that what is due does not depend on what happens.
@@ -182,16 +197,19 @@ final class Effects: Sendable {
         let cursor = await self.delivery.start()
         let recent = newest > Self.repeatMax ? newest - Self.repeatMax : 0
         let from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
-        let isRead: Bool
-        if let routing = self.routing {
-            isRead = routing.restore(ledgerFolder, owedFrom: from, through: newest) {
+        // On a thread of its own: a disk that hangs must not hold the tasks of the pool.
+        let isRead = await LoopThread.value("alerts-read") {
+            guard let routing = self.routing else {
+                let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
+                for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+                return isRead
+            }
+            let isRead = routing.restore(ledgerFolder, owedFrom: from, through: newest) {
                 self.tell($0)
             }
             for entry in waiting { routing.restore(entry.body, isOwed: true) }
-            for alert in routing.resume() { await self.offerWaiting(alert) }
-        } else {
-            isRead = await self.offerLedger(ledgerFolder, from: from, through: newest)
-            for entry in waiting { await self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+            for alert in routing.resume() { self.offerWaiting(alert) }
+            return isRead
         }
         self.attached.withLock { attached in
             attached.takenThrough = newest
@@ -217,22 +235,19 @@ final class Effects: Sendable {
         }
     }
 
-    private func offerWaiting(_ alert: Alert) async {
-        while self.delivery.offer(alert) == .inboxFull {
-            try? await Task.sleep(nanoseconds: 10_000_000)
-        }
+    private func offerWaiting(_ alert: Alert) {
+        let pause = WakeWord()
+        while self.delivery.offer(alert) == .inboxFull { pause.sleep(nanoseconds: 10_000_000) }
     }
 
     /// Offers the alerts of the ledger behind `from`; false if the disk did not give them all.
-    private func offerLedger(
-        _ folder: String, from: UInt64, through newest: UInt64
-    ) async -> Bool {
+    private func offerLedger(_ folder: String, from: UInt64, through newest: UInt64) -> Bool {
         let reader = LedgerReader(directory: folder, fromLine: from + 1)
         while true {
             do {
                 switch try reader.step(through: newest) {
                 case .line(let line):
-                    await self.offer(line.body, ledgerN: line.n, isRecorded: true)
+                    self.offer(line.body, ledgerN: line.n, isRecorded: true)
                 case .gap(let gap): self.tell(gap)
                 case .end: return true
                 }
@@ -246,9 +261,9 @@ final class Effects: Sendable {
     }
 
     /// Before anything new: alerts of one alarm keep their order.
-    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) async {
+    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) {
         if let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded) {
-            await self.offerWaiting(alert)
+            self.offerWaiting(alert)
         }
     }
 
@@ -283,7 +298,7 @@ final class Effects: Sendable {
         }
     }
 
-    private func offer(_ alert: Alert, sequence: UInt64) {
+    private func offer(_ alert: Alert, sequence: UInt64, isGivenUp: Bool) {
         self.attached.withLock { attached in
             let hasRoom = attached.waiting.count < Self.waitingMax
             if attached.leftThrough == nil {
@@ -294,9 +309,16 @@ final class Effects: Sendable {
                 }
                 if hasRoom { return attached.waiting.append(alert) }
             }
-            // The ledger has it, or will; what follows must not overtake it.
+            // What follows must not overtake it.
             attached.leftThrough = sequence + 1
-            attached.leftCount += 1
+            guard isGivenUp else {
+                // The ledger has it, or will.
+                attached.leftCount += 1
+                return
+            }
+            if attached.orphans.updateValue(alert, forKey: alert.alarmKey) != nil {
+                attached.supersededCount += 1
+            }
         }
     }
 
@@ -325,7 +347,30 @@ final class Effects: Sendable {
         self.attached.withLock { attached in
             attached.takenThrough = max(attached.takenThrough, newest)
             if !attached.isCursorHeld { _ = self.delivery.ledgerRead(through: newest) }
-            if let left = attached.leftThrough, left <= settled { attached.leftThrough = nil }
+            guard let left = attached.leftThrough, left <= settled,
+                self.offerOrphans(&attached)
+            else { return }
+            attached.leftThrough = nil
+        }
+    }
+
+    /// Offers what the ledger will never have, oldest first; whether there was room for all.
+    private func offerOrphans(_ attached: inout Attached) -> Bool {
+        for alert in attached.orphans.values.sorted(by: { $0.sequence < $1.sequence }) {
+            guard self.delivery.offer(alert) != .inboxFull else { return false }
+            attached.orphans[alert.alarmKey] = nil
+        }
+        return true
+    }
+
+    /// Offers an older alert of the same alarm that the ledger does not have; false without room.
+    private func offerOrphan(before alert: Alert) -> Bool {
+        self.attached.withLock { attached in
+            guard let orphan = attached.orphans[alert.alarmKey], orphan.sequence < alert.sequence
+            else { return true }
+            guard self.delivery.offer(orphan) != .inboxFull else { return false }
+            attached.orphans[alert.alarmKey] = nil
+            return true
         }
     }
 
@@ -337,7 +382,8 @@ final class Effects: Sendable {
         catching.reader = reader
         while true {
             while let alert = catching.pending.first {
-                guard self.delivery.offer(alert) != .inboxFull else { return false }
+                guard self.offerOrphan(before: alert), self.delivery.offer(alert) != .inboxFull
+                else { return false }
                 catching.pending.removeFirst()
             }
             do {
