@@ -58,25 +58,39 @@ final class Effects: Sendable {
         var supersededCount: UInt64 = 0
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
+        /// Effects that left before routing had read the ledger, in order.
+        var early: [Early] = []
+    }
+
+    private struct Early {
+        var effect: PendingEffect
+        var isRecorded: Bool
+        var ledgerN: UInt64
     }
 
     private struct CatchUp {
         var reader: LedgerReader?
-        /// An alert that was read and found no room.
-        var pending: Alert?
+        /// Alerts that were read and found no room.
+        var pending: [Alert] = []
     }
 
     private let builder: AlertBuilder
     private let live: LiveState
     private let delivery: any AlertTaker
     private let logger: Logger
+    /// Who is told; nil: everybody of everything.
+    private let routing: RoutingDesk?
     private let attached = Mutex(Attached())
     private let catchingUp = Mutex(CatchUp())
 
-    init(builder: AlertBuilder, live: LiveState, delivery: any AlertTaker, logger: Logger) {
+    init(
+        builder: AlertBuilder, live: LiveState, delivery: any AlertTaker,
+        routing: RoutingDesk? = nil, logger: Logger
+    ) {
         self.builder = builder
         self.live = live
         self.delivery = delivery
+        self.routing = routing
         self.logger = logger
     }
 
@@ -96,16 +110,62 @@ final class Effects: Sendable {
     ///
     /// Ledger and gate threads.
     func release(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
-        let (desk, reporter, isHeld) = self.attached.withLock {
-            ($0.desk, $0.reporter, $0.isCursorHeld)
-        }
-        desk?.answer(effect.decision, isRecorded: isRecorded)
+        self.attached.withLock { $0.desk }?.answer(effect.decision, isRecorded: isRecorded)
+        let isKept =
+            self.routing != nil
+            && self.attached.withLock { attached in
+                guard !attached.isStarted else { return false }
+                if attached.leftThrough == nil, attached.early.count < Self.waitingMax {
+                    attached.early.append(
+                        Early(effect: effect, isRecorded: isRecorded, ledgerN: ledgerN))
+                } else {
+                    attached.leftThrough = effect.sequence + 1
+                    attached.leftCount += 1
+                }
+                return true
+            }
+        if !isKept { self.leave(effect, isRecorded: isRecorded, ledgerN: ledgerN) }
+    }
+
+    private func leave(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
+        let (reporter, isHeld) = self.attached.withLock { ($0.reporter, $0.isCursorHeld) }
         let alert = self.builder.alert(
             of: effect.body, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded,
             rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
             modes: reporter?.modes() ?? [])
-        if let alert {
-            self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        guard let routing = self.routing else {
+            if let alert {
+                self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+            }
+            return
+        }
+        routing.take(effect.body, made: alert) {
+            self.offer($0, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        }
+    }
+
+    /// Lets time pass for whoever waits for an answer, and offers again what found no room.
+    ///
+    /// Housekeeping, every second.
+    func everySecond() {
+        if self.attached.withLock({ $0.isStarted }) {
+            self.routing?.tick { alert in self.offerNow(alert) }
+        }
+        self.retry()
+    }
+
+    /// An alert that no decision waits for; it stands in the ledger with its alarm.
+    ///
+    /// Any thread.
+    func offerNow(_ alert: Alert) {
+        self.attached.withLock { attached in
+            if attached.waiting.isEmpty, self.delivery.offer(alert) != .inboxFull { return }
+            // Twice the room, so that what is due does not depend on what happens.
+            guard attached.waiting.count < 2 * Self.waitingMax else {
+                attached.leftCount += 1
+                return
+            }
+            attached.waiting.append(alert)
         }
     }
 
@@ -139,16 +199,45 @@ final class Effects: Sendable {
         let from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
         // On a thread of its own: a disk that hangs must not hold the tasks of the pool.
         let isRead = await LoopThread.value("alerts-read") {
-            let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
-            for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+            guard let routing = self.routing else {
+                let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
+                for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+                return isRead
+            }
+            let isRead = routing.restore(ledgerFolder, owedFrom: from, through: newest) {
+                self.tell($0)
+            }
+            for entry in waiting { routing.restore(entry.body, isOwed: true) }
+            for alert in routing.resume() { self.offerWaiting(alert) }
             return isRead
         }
         self.attached.withLock { attached in
-            attached.isStarted = true
             attached.takenThrough = newest
             attached.isCursorHeld = !isRead
         }
+        self.takeEarly()
         self.retry()
+    }
+
+    /// What left meanwhile goes its way, in order, before anything new does.
+    private func takeEarly() {
+        while true {
+            let early = self.attached.withLock { attached -> [Early] in
+                if attached.early.isEmpty { attached.isStarted = true }
+                let early = attached.early
+                attached.early = []
+                return early
+            }
+            guard !early.isEmpty else { return }
+            for one in early {
+                self.leave(one.effect, isRecorded: one.isRecorded, ledgerN: one.ledgerN)
+            }
+        }
+    }
+
+    private func offerWaiting(_ alert: Alert) {
+        let pause = WakeWord()
+        while self.delivery.offer(alert) == .inboxFull { pause.sleep(nanoseconds: 10_000_000) }
     }
 
     /// Offers the alerts of the ledger behind `from`; false if the disk did not give them all.
@@ -173,10 +262,8 @@ final class Effects: Sendable {
 
     /// Before anything new: alerts of one alarm keep their order.
     private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) {
-        let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded)
-        let pause = WakeWord()
-        while let alert, self.delivery.offer(alert) == .inboxFull {
-            pause.sleep(nanoseconds: 10_000_000)
+        if let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded) {
+            self.offerWaiting(alert)
         }
     }
 
@@ -294,16 +381,20 @@ final class Effects: Sendable {
         let reader = catching.reader ?? LedgerReader(directory: folder, fromLine: from + 1)
         catching.reader = reader
         while true {
-            if let alert = catching.pending {
+            while let alert = catching.pending.first {
                 guard self.offerOrphan(before: alert), self.delivery.offer(alert) != .inboxFull
                 else { return false }
-                catching.pending = nil
+                catching.pending.removeFirst()
             }
             do {
                 switch try reader.step(through: newest) {
                 case .line(let line):
-                    catching.pending = self.alert(
-                        of: line.body, ledgerN: line.n, isRecorded: true)
+                    let alert = self.alert(of: line.body, ledgerN: line.n, isRecorded: true)
+                    if let routing = self.routing {
+                        routing.take(line.body, made: alert) { catching.pending.append($0) }
+                    } else if let alert {
+                        catching.pending.append(alert)
+                    }
                 case .gap(let gap): self.tell(gap)
                 case .end: return true
                 }
