@@ -64,24 +64,23 @@ extension AlarmEngine {
 
     /// What the reading's source time is worth; follows runs of regressed times (RULES 18).
     private mutating func judgeSourceTime(of slot: Slot, sensor index: Int) -> SourceTimeStatus {
-        if slot.flags.contains(.historical) { return .historical }
-        let sourceTime = slot.sourceTime
-        guard sourceTime != Slot.noSourceTime else { return .absent }
-        let wall = self.wall(of: slot.arrival).nanoseconds
-        guard self.sourceTimes.isPlausible(sourceTime, arrivalWall: wall) else {
-            return .implausible
-        }
         let newest = self.sensors[index].newestSourceTime
-        if newest == Slot.noSourceTime || sourceTime >= newest {
-            self.sensors[index].newestSourceTime = sourceTime
+        let status = self.sourceTimes.status(
+            of: slot.sourceTime, arrivalWall: self.wall(of: slot.arrival).nanoseconds,
+            newestAccepted: newest, isHistorical: slot.flags.contains(.historical))
+        switch status {
+        case .historical, .absent, .implausible: return status
+        case .accepted:
+            self.sensors[index].newestSourceTime = slot.sourceTime
             if self.sensors[index].suspects.kind == .regressed {
                 self.sensors[index].suspects.end()
             }
             return .accepted
+        case .regressed: break
         }
         guard
             self.sensors[index].suspects.isClockSet(
-                .regressed, sourceTime: sourceTime, at: slot.arrival,
+                .regressed, sourceTime: slot.sourceTime, at: slot.arrival,
                 deadline: self.sensors[index].deadlineNanoseconds)
         else { return .regressed }
         self.rebase(index, slot, from: newest)

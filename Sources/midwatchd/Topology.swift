@@ -161,7 +161,7 @@ struct Topology {
             feed: HistorianFeed(
                 folder: folders.journal, report: report, watermark: watermark, logger: logger),
             clock: clock, live: live, progress: vitals.progress(of: .historian),
-            archiving: archiving, logger: logger)
+            archiving: archiving, tally: ingest.tally, logger: logger)
         let retention = RetentionKeeper(
             folder: folders.journal, configuration: configuration.journal, ring: ring,
             watermark: watermark, archivedThrough: { historian.status.archivedThrough },
@@ -190,6 +190,7 @@ struct Topology {
                     return ingest.totals().counting(
                         redelivered: redelivered - min(redelivered, redeliveredBefore))
                 },
+                rejections: { ingest.rejectionTotals() },
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()

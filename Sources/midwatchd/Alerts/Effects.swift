@@ -23,6 +23,8 @@ extension AlertDelivery: AlertTaker {}
 /// An alert goes to delivery at once. When delivery has no room it waits here, in order; when there
 /// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
 /// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
+/// What the ledger will never have, because it hung for too long, waits here as the newest alert of
+/// each alarm: as many as there are alarms (RULES 3).
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384
@@ -50,6 +52,10 @@ final class Effects: Sendable {
         /// Alerts were left to the ledger, the last by the effect in front of this sequence.
         var leftThrough: UInt64?
         var leftCount: UInt64 = 0
+        /// Alerts that found no room and that the ledger will never have: the newest of each alarm,
+        /// by alarm key.
+        var orphans: [UInt64: Alert] = [:]
+        var supersededCount: UInt64 = 0
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
     }
@@ -83,6 +89,9 @@ final class Effects: Sendable {
     /// Alerts that were left to the ledger since the start.
     var leftCount: UInt64 { self.attached.withLock { $0.leftCount } }
 
+    /// Alerts never sent, because the ledger hung and a newer one of the same alarm came.
+    var supersededCount: UInt64 { self.attached.withLock { $0.supersededCount } }
+
     /// One decision leaves; in order, never blocks.
     ///
     /// Ledger and gate threads.
@@ -95,7 +104,9 @@ final class Effects: Sendable {
             of: effect.body, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded,
             rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
             modes: reporter?.modes() ?? [])
-        if let alert { self.offer(alert, sequence: effect.sequence) }
+        if let alert {
+            self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        }
     }
 
     /// Every ledger record up to `n` is durable.
@@ -126,8 +137,12 @@ final class Effects: Sendable {
         let cursor = await self.delivery.start()
         let recent = newest > Self.repeatMax ? newest - Self.repeatMax : 0
         let from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
-        let isRead = await self.offerLedger(ledgerFolder, from: from, through: newest)
-        for entry in waiting { await self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+        // On a thread of its own: a disk that hangs must not hold the tasks of the pool.
+        let isRead = await LoopThread.value("alerts-read") {
+            let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
+            for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+            return isRead
+        }
         self.attached.withLock { attached in
             attached.isStarted = true
             attached.takenThrough = newest
@@ -137,15 +152,13 @@ final class Effects: Sendable {
     }
 
     /// Offers the alerts of the ledger behind `from`; false if the disk did not give them all.
-    private func offerLedger(
-        _ folder: String, from: UInt64, through newest: UInt64
-    ) async -> Bool {
+    private func offerLedger(_ folder: String, from: UInt64, through newest: UInt64) -> Bool {
         let reader = LedgerReader(directory: folder, fromLine: from + 1)
         while true {
             do {
                 switch try reader.step(through: newest) {
                 case .line(let line):
-                    await self.offer(line.body, ledgerN: line.n, isRecorded: true)
+                    self.offer(line.body, ledgerN: line.n, isRecorded: true)
                 case .gap(let gap): self.tell(gap)
                 case .end: return true
                 }
@@ -159,10 +172,11 @@ final class Effects: Sendable {
     }
 
     /// Before anything new: alerts of one alarm keep their order.
-    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) async {
+    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) {
         let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded)
+        let pause = WakeWord()
         while let alert, self.delivery.offer(alert) == .inboxFull {
-            try? await Task.sleep(nanoseconds: 10_000_000)
+            pause.sleep(nanoseconds: 10_000_000)
         }
     }
 
@@ -197,7 +211,7 @@ final class Effects: Sendable {
         }
     }
 
-    private func offer(_ alert: Alert, sequence: UInt64) {
+    private func offer(_ alert: Alert, sequence: UInt64, isGivenUp: Bool) {
         self.attached.withLock { attached in
             let hasRoom = attached.waiting.count < Self.waitingMax
             if attached.leftThrough == nil {
@@ -208,9 +222,16 @@ final class Effects: Sendable {
                 }
                 if hasRoom { return attached.waiting.append(alert) }
             }
-            // The ledger has it, or will; what follows must not overtake it.
+            // What follows must not overtake it.
             attached.leftThrough = sequence + 1
-            attached.leftCount += 1
+            guard isGivenUp else {
+                // The ledger has it, or will.
+                attached.leftCount += 1
+                return
+            }
+            if attached.orphans.updateValue(alert, forKey: alert.alarmKey) != nil {
+                attached.supersededCount += 1
+            }
         }
     }
 
@@ -239,7 +260,30 @@ final class Effects: Sendable {
         self.attached.withLock { attached in
             attached.takenThrough = max(attached.takenThrough, newest)
             if !attached.isCursorHeld { _ = self.delivery.ledgerRead(through: newest) }
-            if let left = attached.leftThrough, left <= settled { attached.leftThrough = nil }
+            guard let left = attached.leftThrough, left <= settled,
+                self.offerOrphans(&attached)
+            else { return }
+            attached.leftThrough = nil
+        }
+    }
+
+    /// Offers what the ledger will never have, oldest first; whether there was room for all.
+    private func offerOrphans(_ attached: inout Attached) -> Bool {
+        for alert in attached.orphans.values.sorted(by: { $0.sequence < $1.sequence }) {
+            guard self.delivery.offer(alert) != .inboxFull else { return false }
+            attached.orphans[alert.alarmKey] = nil
+        }
+        return true
+    }
+
+    /// Offers an older alert of the same alarm that the ledger does not have; false without room.
+    private func offerOrphan(before alert: Alert) -> Bool {
+        self.attached.withLock { attached in
+            guard let orphan = attached.orphans[alert.alarmKey], orphan.sequence < alert.sequence
+            else { return true }
+            guard self.delivery.offer(orphan) != .inboxFull else { return false }
+            attached.orphans[alert.alarmKey] = nil
+            return true
         }
     }
 
@@ -251,7 +295,8 @@ final class Effects: Sendable {
         catching.reader = reader
         while true {
             if let alert = catching.pending {
-                guard self.delivery.offer(alert) != .inboxFull else { return false }
+                guard self.offerOrphan(before: alert), self.delivery.offer(alert) != .inboxFull
+                else { return false }
                 catching.pending = nil
             }
             do {
