@@ -23,6 +23,9 @@ struct ConfigurationReader {
         self.checkModes(zip(sensorSections, sensors), areas: areas)
         let rules = self.rules(
             root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
+        let alertsSection = root.section("alerts")
+        var alerts = self.alerts(alertsSection)
+        alerts.policy = self.policy(root, alerts, hasList: alertsSection.has("routes"))
         let configuration = MidwatchConfiguration(
             node: node,
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
@@ -34,7 +37,7 @@ struct ConfigurationReader {
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),
             archive: self.archive(root.section("archive")),
-            alerts: self.alerts(root.section("alerts")),
+            alerts: alerts,
             api: self.api(root.section("api"), runDirectory: runDirectory),
             vitals: self.vitals(root.section("vitals"), runDirectory: runDirectory),
             log: self.log(root.section("log")),

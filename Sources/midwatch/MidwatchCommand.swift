@@ -19,6 +19,8 @@ struct MidwatchCommand: ParsableCommand {
               midwatch events --follow
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
+              midwatch doctor                    is this machine fit for it, and what to do
+              midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
@@ -37,7 +39,8 @@ struct MidwatchCommand: ParsableCommand {
             AreasCommand.self, ModeCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self, TokenCommand.self,
+            IngestCommand.self, PasswdCommand.self, TokenCommand.self, DoctorCommand.self,
+            BenchCommand.self, CompletionCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -88,8 +88,10 @@ extension AlarmEngine {
                 continue
             }
             self.rebind(index, at: time)
+            self.conditions.queueDependents(of: index)
         }
         self.rebuildLinks()
+        self.drainRules(at: time)
     }
 
     /// The mode of every area of the rules in force, in their order.
