@@ -60,9 +60,15 @@ extension APIOperation {
     private static let limit: Item = (
         "limit", "integer", "Items of the page, 1 to \(OperatorAPILimits.pageItemsMax)."
     )
-    private static let filter: Item = (
-        "filter", "string", "Part of a path, or a pattern with the wildcards + and #."
-    )
+    /// What every list takes.
+    private static let filters: [Item] = [
+        ("q", "string", "Part of a name, or a pattern of paths with the wildcards + and #."),
+        ("area", "string", "An area of the configuration, or the beginning of paths."),
+        (
+            "state", "string",
+            "States of alarms, with commas between: \(StateFilter.words.joined(separator: ", "))."
+        ), ("priority", "string", "Priorities of alarms, with commas between."),
+    ]
 
     static let all: [APIOperation] = Self.reads + Self.commands
 
@@ -87,16 +93,16 @@ extension APIOperation {
         APIOperation(
             name: .sensors, path: "/v1/sensors",
             summary: "Sensors with value, age, freshness and quality.",
-            query: [
-                Self.filter, ("freshness", "string", "Only sensors of this freshness."),
+            query: Self.filters + [
+                ("freshness", "string", "Only sensors of this freshness."),
                 ("order", "string", "`path`, or `worst` first; only `path` has further pages."),
                 Self.after, Self.limit,
             ], answer: .page("Sensor")),
         APIOperation(
             name: .alarms, path: "/v1/alarms",
             summary: "Alarms with their state, activation and guidance.",
-            query: [
-                Self.filter, ("normal", "boolean", "Those that are normal as well."),
+            query: Self.filters + [
+                ("normal", "boolean", "Those that are normal and in view as well."),
                 ("order", "string", "`urgency` first, or `id`; only `id` has further pages."),
                 Self.after, Self.limit,
             ], answer: .page("Alarm")),
@@ -110,12 +116,18 @@ extension APIOperation {
         APIOperation(
             name: .events, path: "/v1/events",
             summary: "Ledger records; one of the kind ledgerGap stands for lines that are damaged.",
-            query: [("after", "integer", "Number of the last record known."), Self.limit],
+            query: Self.filters + [
+                ("kind", "string", "Kinds of records, with commas between."),
+                ("after", "integer", "Number of the last record known."), Self.limit,
+            ],
             answer: .page("Event"), problems: [.filesNotAnswering]),
         APIOperation(
             name: .stream, path: "/v1/stream",
             summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",
-            query: [("after", "integer", "Number of the last record known.")],
+            query: Self.filters + [
+                ("kind", "string", "Kinds of records, with commas between."),
+                ("after", "integer", "Number of the last record known."),
+            ],
             answer: .text("text/event-stream"), problems: [.tooManySubscribers]),
         APIOperation(
             name: .rejects, path: "/v1/ingest/rejects",

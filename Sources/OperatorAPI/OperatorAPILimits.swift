@@ -46,6 +46,8 @@ package enum OperatorAPILimits {
     package static let pageItemsMax = 1_000
     /// Items of one page unless the client asks.
     package static let pageItemsDefault = 200
+    /// Ledger records that are looked at for one page of a filtered list.
+    package static let eventsScannedMax = 5_000
     /// Event streams open at once over all listeners.
     package static let streamSubscribersMax = 16
     /// Event streams of one account or address: nobody takes all of them.

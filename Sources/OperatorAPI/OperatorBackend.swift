@@ -31,6 +31,9 @@ package protocol OperatorBackend: Sendable {
     /// Puts an area into a mode, as `perform` does.
     func setMode(_ command: AreaCommand) async throws(Problem) -> AreaCommandView
 
+    /// The area of this name with the sensors that belong to it.
+    func area(named name: String) async -> AreaFilter
+
     /// Ledger records numbered above `after`, ascending, at most `limit`, durable ones only.
     ///
     /// - Throws: `filesNotAnswering` if the disk does not answer in time.
@@ -60,6 +63,9 @@ package protocol OperatorBackend: Sendable {
 }
 
 extension OperatorBackend {
+    /// A backend without areas takes the name for the beginning of paths.
+    package func area(named name: String) async -> AreaFilter { AreaFilter(name) }
+
     /// A backend without listeners has refused nothing.
     package func rejects(limit: Int) async -> [RejectView] { [] }
 }

@@ -186,10 +186,15 @@ struct OperatorResponder: HTTPResponder {
     }
 
     private func sensors(_ reader: QueryReader) async throws -> PageView<SensorView> {
-        try reader.allow(["filter", "freshness", "order", "after", "limit"])
+        try reader.allow([
+            "q", "area", "state", "priority", "freshness", "order", "after", "limit",
+        ])
         let limit = try reader.limit()
         var query = SensorQuery(limit: limit + 1)
         query.filter = try reader.filter()
+        query.area = try reader.area()
+        query.states = try reader.states()
+        query.priorities = try reader.priorities()
         query.freshness = try reader.word("freshness", Freshness.allCases, \.word)
         query.order =
             try reader.word("order", SensorQuery.Order.allCases, \.rawValue) ?? .path
@@ -201,10 +206,15 @@ struct OperatorResponder: HTTPResponder {
     }
 
     private func alarms(_ reader: QueryReader) async throws -> PageView<AlarmView> {
-        try reader.allow(["filter", "normal", "order", "after", "limit"])
+        try reader.allow([
+            "q", "area", "state", "priority", "normal", "order", "after", "limit",
+        ])
         let limit = try reader.limit()
         var query = AlarmQuery(limit: limit + 1)
         query.filter = try reader.filter()
+        query.area = try reader.area()
+        query.states = try reader.states()
+        query.priorities = try reader.priorities()
         query.includesNormal = try reader.flag("normal")
         query.order = try reader.word("order", AlarmQuery.Order.allCases, \.rawValue) ?? .urgency
         query.after = reader["after"]
@@ -222,12 +232,38 @@ struct OperatorResponder: HTTPResponder {
     }
 
     private func events(_ reader: QueryReader) async throws -> PageView<EventView> {
-        try reader.allow(["after", "limit"])
+        try reader.allow(Self.eventItems.union(["after", "limit"]))
         let limit = try reader.limit()
-        let after = try reader.number("after") ?? 0
-        let found = try await self.backend.events(after: after, limit: limit + 1)
-        let page = Array(found.prefix(limit))
-        return PageView(items: page, next: found.count > limit ? page.last.map { "\($0.n)" } : nil)
+        let query = try await self.eventQuery(reader)
+        var after = try reader.number("after") ?? 0
+        var page: [EventView] = []
+        var scanned = 0
+        while true {
+            let batch = try await self.backend.events(after: after, limit: limit + 1)
+            for event in batch {
+                // One more than fits says that there is more.
+                if page.count == limit { return PageView(items: page, next: "\(after)") }
+                after = event.n
+                if query.matches(event) { page.append(event) }
+            }
+            scanned += batch.count
+            guard batch.count > limit else { return PageView(items: page) }
+            guard scanned < OperatorAPILimits.eventsScannedMax else {
+                return PageView(items: page, next: "\(after)")
+            }
+        }
+    }
+
+    private static let eventItems: Set<String> = ["q", "area", "state", "priority", "kind"]
+
+    private func eventQuery(_ reader: QueryReader) async throws -> EventQuery {
+        var query = EventQuery()
+        query.filter = try reader.filter()
+        query.states = try reader.states()
+        query.priorities = try reader.priorities()
+        query.kinds = Set(reader.list("kind"))
+        if let area = try reader.area() { query.area = await self.backend.area(named: area.name) }
+        return query
     }
 
     private func rejects(_ reader: QueryReader) async throws -> PageView<RejectView> {
@@ -238,7 +274,8 @@ struct OperatorResponder: HTTPResponder {
     private func stream(
         _ request: Request, _ reader: QueryReader, _ caller: Caller, _ context: OperatorContext
     ) async throws -> Response {
-        try reader.allow(["after"])
+        try reader.allow(Self.eventItems.union(["after"]))
+        let query = try await self.eventQuery(reader)
         let after: UInt64
         if let name = HTTPField.Name("Last-Event-ID"), let last = request.headers[name] {
             guard let number = UInt64(last) else {
@@ -259,7 +296,8 @@ struct OperatorResponder: HTTPResponder {
         let seat = StreamSeat(self.metrics, address: caller.address)
         let stream = EventStream(
             backend: self.backend, metrics: self.metrics, stopping: self.stopping,
-            hangUp: try await HangUpHandler.watch(context.channel), after: after, seat: seat)
+            hangUp: try await HangUpHandler.watch(context.channel), after: after,
+            query: query, seat: seat)
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],

@@ -81,7 +81,7 @@ package struct OperatorClient: Sendable {
     /// One page, as the query says.
     package func sensors(_ query: SensorQuery) throws(ClientError) -> PageView<SensorView> {
         var items = [("limit", "\(query.limit)"), ("order", query.order.rawValue)]
-        if !query.filter.isEmpty { items.append(("filter", query.filter)) }
+        items += Self.items(query.filter, query.area, query.states, query.priorities)
         if let freshness = query.freshness { items.append(("freshness", freshness.word)) }
         if let after = query.after { items.append(("after", after)) }
         return try self.view(try self.get("/v1/sensors" + Self.query(items)))
@@ -103,7 +103,7 @@ package struct OperatorClient: Sendable {
 
     package func alarms(_ query: AlarmQuery) throws(ClientError) -> PageView<AlarmView> {
         var items = [("limit", "\(query.limit)"), ("order", query.order.rawValue)]
-        if !query.filter.isEmpty { items.append(("filter", query.filter)) }
+        items += Self.items(query.filter, query.area, query.states, query.priorities)
         if query.includesNormal { items.append(("normal", "true")) }
         if let after = query.after { items.append(("after", after)) }
         return try self.view(try self.get("/v1/alarms" + Self.query(items)))
@@ -187,9 +187,11 @@ package struct OperatorClient: Sendable {
         return try self.view(try self.exchange("POST", path, body: json.bytes))
     }
 
-    package func events(after: UInt64, limit: Int) throws(ClientError) -> PageView<EventView> {
-        try self.view(
-            try self.get("/v1/events" + Self.query([("after", "\(after)"), ("limit", "\(limit)")])))
+    package func events(
+        after: UInt64, limit: Int, matching query: EventQuery = EventQuery()
+    ) throws(ClientError) -> PageView<EventView> {
+        let items = [("after", "\(after)"), ("limit", "\(limit)")] + Self.items(query)
+        return try self.view(try self.get("/v1/events" + Self.query(items)))
     }
 
     /// The last input that listeners refused, newest first.
@@ -202,9 +204,11 @@ package struct OperatorClient: Sendable {
     /// `last` is the number of the last event seen; nil begins with the next one. It is kept up to
     /// date, also before the first event, so that following again misses nothing.
     package func follow(
-        from last: inout UInt64?, onEvent: (EventView) -> Bool
+        from last: inout UInt64?, matching query: EventQuery = EventQuery(),
+        onEvent: (EventView) -> Bool
     ) throws(ClientError) {
-        let path = "/v1/stream" + Self.query(last.map { [("after", "\($0)")] } ?? [])
+        let items = (last.map { [("after", "\($0)")] } ?? []) + Self.items(query)
+        let path = "/v1/stream" + Self.query(items)
         let connection = try self.connect()
         try self.send("GET", path, body: nil, on: connection)
         var parser = ResponseParser(bodyBytesMax: Int.max)
@@ -340,6 +344,25 @@ package struct OperatorClient: Sendable {
         }
         return text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } ? text : nil
     }()
+
+    /// The filters that every list takes.
+    private static func items(
+        _ text: String, _ area: AreaFilter?, _ states: StateFilter,
+        _ priorities: Set<AlarmPriority>
+    ) -> [(String, String)] {
+        let words = AlarmPriority.allCases.filter { priorities.contains($0) }.map(\.word)
+        let items = [
+            ("q", text), ("area", area?.name ?? ""),
+            ("state", states.words.joined(separator: ",")),
+            ("priority", words.joined(separator: ",")),
+        ]
+        return items.filter { !$0.1.isEmpty }
+    }
+
+    private static func items(_ query: EventQuery) -> [(String, String)] {
+        self.items(query.filter, query.area, query.states, query.priorities)
+            + (query.kinds.isEmpty ? [] : [("kind", query.kinds.sorted().joined(separator: ","))])
+    }
 
     private static func query(_ items: [(name: String, value: String)]) -> String {
         guard !items.isEmpty else { return "" }

@@ -186,11 +186,21 @@ extension AlarmState {
 }
 
 extension AlarmView {
+    private var urgency: Int {
+        Self.urgency(suppression: self.suppression, state: self.state, priority: self.priority)
+    }
+
+    /// How soon an alarm needs a hand: lower is sooner; what is out of view comes last.
+    package static func urgency(
+        suppression: AlarmSuppression, state: AlarmState, priority: AlarmPriority
+    ) -> Int {
+        ((suppression.isEmpty ? 0 : 8) + state.rank) * 4 + (3 - Int(priority.rawValue))
+    }
+
     /// Unacknowledged first, then by priority, then the newest, then by id: a total order.
     package static func comesFirst(_ a: AlarmView, _ b: AlarmView) -> Bool {
-        if a.suppression.isEmpty != b.suppression.isEmpty { return a.suppression.isEmpty }
-        if a.state.rank != b.state.rank { return a.state.rank < b.state.rank }
-        if a.priority != b.priority { return a.priority > b.priority }
+        let (urgencyA, urgencyB) = (a.urgency, b.urgency)
+        if urgencyA != urgencyB { return urgencyA < urgencyB }
         if a.raisedAt != b.raisedAt {
             return (a.raisedAt?.nanoseconds ?? .min) > (b.raisedAt?.nanoseconds ?? .min)
         }

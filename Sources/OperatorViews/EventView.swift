@@ -5,6 +5,23 @@ package import MidwatchModel
 
 /// One record of the ledger as operators see it.
 package struct EventView: OperatorView {
+    /// Kind of the record that stands for ledger lines that cannot be read.
+    package static let gapKind = "ledgerGap"
+
+    /// One that stands for the records in `missing`; empty if only a link between two is broken.
+    package static func gap(
+        _ missing: Range<UInt64>, n: UInt64, written: WallInstant, reason: String
+    ) -> EventView {
+        EventView(
+            n: n, written: written,
+            body: .object([
+                ("kind", .string(Self.gapKind)),
+                ("from", .integer(Int64(clamping: missing.lowerBound))),
+                ("through", .integer(Int64(clamping: missing.upperBound) - 1)),
+                ("reason", .string(reason)),
+            ]))
+    }
+
     /// Number of the record in the ledger: the id by which a stream is resumed.
     package var n: UInt64
     /// When the record was written.

@@ -205,7 +205,8 @@ struct Topology {
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
                 files: files,
-                report: { reporter.report() }, metrics: { reporter.metrics() },
+                report: { reporter.report() }, health: { reporter.health() },
+                metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
                 rejects: { ingest.rejects(limit: $0) },
                 isStarted: {

@@ -46,6 +46,8 @@ import Testing
                         case "freshness": "stale"
                         case "order": operation.path == "/v1/alarms" ? "id" : "worst"
                         case "normal": "true"
+                        case "state": "unacknowledged,shelved"
+                        case "priority": "high,critical"
                         default: "1"
                         }
                     let status = await server.curlUnix(

@@ -86,7 +86,7 @@ import Testing
             ("", "/v1/sensors?fliter=x", .badRequest),
             ("", "/v1/sensors?freshness=dead", .badRequest),
             ("", "/v1/events?after=x", .badRequest),
-            ("", "/v1/sensors?filter=%zz", .badRequest), ("", "/v1/sensors?a=1&a=2", .badRequest),
+            ("", "/v1/sensors?q=%zz", .badRequest), ("", "/v1/sensors?a=1&a=2", .badRequest),
             ("-H 'Last-Event-ID: x'", "/v1/stream", .badRequest),
             ("\(post) '{'", "/v1/alarms/a/acknowledge", .badRequest),
             ("\(post) '{}'", "/v1/alarms/a/acknowledge", .badRequest),

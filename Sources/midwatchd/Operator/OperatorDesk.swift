@@ -20,6 +20,7 @@ final class OperatorDesk: OperatorBackend {
         var events: EventReader
         var files: FileReadThread
         var report: @Sendable () -> StatusView
+        var health: @Sendable () -> HealthView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
         var rejects: @Sendable (_ limit: Int) -> [RejectView]
@@ -30,10 +31,12 @@ final class OperatorDesk: OperatorBackend {
     let parts: Parts
     private let signal = EventSignal()
     let pending = PendingCommands()
+    let directory: SensorDirectory
     private let accounts: AccountNames
 
     init(_ parts: Parts) {
         self.parts = parts
+        self.directory = SensorDirectory(parts.live)
         self.accounts = AccountNames(parts.files.reads)
     }
 
@@ -56,17 +59,6 @@ final class OperatorDesk: OperatorBackend {
 
     func status() async -> StatusView { self.parts.report() }
 
-    func sensors(matching query: SensorQuery) async -> [SensorView] {
-        let viewer = Viewer(self.parts)
-        return query.select(from: viewer.paths.indices.lazy.compactMap { viewer.sensor($0) })
-    }
-
-    func alarms(matching query: AlarmQuery) async -> [AlarmView] {
-        let viewer = Viewer(self.parts)
-        return query.select(
-            from: (0..<self.parts.live.alarms.count).lazy.compactMap { viewer.alarm($0) })
-    }
-
     func areas() async -> [AreaView] {
         let modes = self.parts.live.areaModes
         return self.parts.live.ruleBook.areas.map { area in
@@ -82,14 +74,10 @@ final class OperatorDesk: OperatorBackend {
         }
     }
 
-    func alarm(id: String) async -> AlarmView? {
-        guard let (path, _) = Self.parts(of: id) else { return nil }
-        let viewer = Viewer(self.parts)
-        guard let sensor = viewer.paths.firstIndex(of: path) else { return nil }
-        let alarms = self.parts.live.alarms
-        return (0..<alarms.count).lazy.filter {
-            alarms.read($0)?.sensor.rawValue == UInt32(sensor)
-        }.compactMap { viewer.alarm($0) }.first { $0.alarmID == id }
+    func area(named name: String) async -> AreaFilter {
+        var area: AreaFilter? = AreaFilter(name)
+        self.resolve(&area)
+        return area ?? AreaFilter(name)
     }
 
     func events(after: UInt64, limit: Int) async throws(Problem) -> [EventView] {
@@ -107,8 +95,7 @@ final class OperatorDesk: OperatorBackend {
     func waitForEvents(after: UInt64) async { await self.signal.wait(after: after) }
 
     func health() async -> HealthView {
-        let status = self.parts.report()
-        return HealthView(level: status.health, reasons: status.modes)
+        self.parts.health()
     }
 
     /// Not ready while a start is under way, and while storage has failed.
