@@ -166,8 +166,8 @@ var targets: [Target] = [
         "MidwatchdTests",
         [
             "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
-            "MidwatchConfiguration", "MidwatchModel", "ReadingRing", "StateFolder", "Vitals",
-            "CLinux",
+            "MidwatchConfiguration", "MidwatchModel", "OperatorViews", "ReadingRing",
+            "StateFolder", "Vitals", "CLinux",
         ], [log]),
     tests("ArchitectureTests", []),
     tests(
