@@ -37,12 +37,17 @@ struct AlarmsCommand: ParsableCommand {
         @Argument(help: "A part of the alarm id or title, or a template with + and #.")
         var filter: String?
 
+        @OptionGroup var filters: FilterOptions
+
         @Flag(help: "Also alarms that are normal.")
         var all = false
 
         func run() throws {
             var query = AlarmQuery(limit: 1_000)
             query.filter = self.filter ?? ""
+            query.area = self.filters.areaFilter
+            query.states = self.filters.states
+            query.priorities = self.filters.priorities
             query.includesNormal = self.all
             let (status, page) = try self.daemon.perform { client throws(ClientError) in
                 (try client.status(), try client.alarms(query))
