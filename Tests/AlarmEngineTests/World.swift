@@ -30,6 +30,8 @@ final class World {
     private(set) var journal: [JournalEntry] = []
     private(set) var outcomes: [Outcome] = []
     private(set) var epoch: UInt32 = 0
+    /// Timers that one tick fires at most; 0 for all.
+    var timersPerTick: UInt64 = 0
     /// Seconds since time 0.
     private(set) var now: Double = 0
     private var n: UInt64 = 0
@@ -58,6 +60,9 @@ final class World {
     static func revision(_ number: UInt8) -> String {
         HexDigits.text([UInt8](repeating: number, count: 32))
     }
+
+    /// Does something with the engine that no record does.
+    func touch<Result>(_ body: (inout AlarmEngine) -> Result) -> Result { body(&self.engine) }
 
     /// A new engine with the same books that knows nothing.
     func emptyEngine() -> AlarmEngine {
@@ -282,8 +287,11 @@ final class World {
     func pass(by seconds: Double) { self.now += seconds }
 
     private func tick(at now: MonotonicInstant) {
-        guard self.engine.needsTick(at: now) else { return }
-        self.feed(Slot(kind: .tick, arrival: now))
+        while self.engine.needsTick(at: now) {
+            var tick = Slot(kind: .tick, arrival: now)
+            tick.aux = self.timersPerTick
+            self.feed(tick)
+        }
     }
 
     // MARK: - Queries
