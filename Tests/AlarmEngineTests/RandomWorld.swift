@@ -24,16 +24,15 @@ struct RandomWorld {
     private var packetIdentifier: UInt16 = 0
     private var published: [Slot] = []
 
-    init(seed: UInt64, sensors: Int = 12) {
+    init(seed: UInt64, sensors: Int = 12, hasRules: Bool = false) {
         var random = Random(seed: seed)
         let books = (2...4).map { number in
             RuleBook(
                 revision: World.revision(UInt8(number)),
                 declarations: Self.declarations(sensors, &random),
-                rules: Self.rules(sensors, &random))
+                rules: hasRules ? Self.rules(sensors, &random) : [])
         }
         self.world = World(Self.declarations(sensors, &random), books: books)
-        self.world.timersPerTick = random.pick([0, 0, 1, 3])
         self.faults = Fault.allCases.filter { _ in random.chance(70) }
         self.paths = (0..<sensors).map { "plant/\($0)" }
         self.silentUntil = [Double](repeating: 0, count: sensors)

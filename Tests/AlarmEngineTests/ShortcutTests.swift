@@ -9,8 +9,8 @@ import Testing
 @Suite struct ShortcutTests {
     @Test(arguments: 0..<12)
     func `the short way of a reading leads where the long one does`(seed: UInt64) {
-        var short = RandomWorld(seed: 40_000 + seed)
-        var long = RandomWorld(seed: 40_000 + seed)
+        var short = RandomWorld(seed: 40_000 + seed, hasRules: true)
+        var long = RandomWorld(seed: 40_000 + seed, hasRules: true)
         long.world.touch { $0.takesShortcut = false }
         for _ in 0..<20 {
             short.run(8)
@@ -75,7 +75,7 @@ import Testing
     @Test(arguments: [1, 700, 5_000, Int.max])
     func `a checkpoint that is copied in pieces is of the moment it began at`(pieceBytes: Int) {
         for seed in 0..<4 {
-            var run = RandomWorld(seed: 50_000 + UInt64(seed), sensors: 40)
+            var run = RandomWorld(seed: 50_000 + UInt64(seed), sensors: 40, hasRules: true)
             run.run(40)
             run.world.configure(World.revision(2))
             run.run(20)
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test func `new rules and new sensors change nothing of a checkpoint that is being copied`() {
-        var run = RandomWorld(seed: 7, sensors: 40)
+        var run = RandomWorld(seed: 7, sensors: 40, hasRules: true)
         run.run(20)
         run.world.configure(World.revision(3))
         run.run(20)

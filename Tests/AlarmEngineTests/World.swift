@@ -30,8 +30,6 @@ final class World {
     private(set) var journal: [JournalEntry] = []
     private(set) var outcomes: [Outcome] = []
     private(set) var epoch: UInt32 = 0
-    /// Timers that one tick fires at most; 0 for all.
-    var timersPerTick: UInt64 = 0
     /// Seconds since time 0.
     private(set) var now: Double = 0
     private var n: UInt64 = 0
@@ -287,11 +285,8 @@ final class World {
     func pass(by seconds: Double) { self.now += seconds }
 
     private func tick(at now: MonotonicInstant) {
-        while self.engine.needsTick(at: now) {
-            var tick = Slot(kind: .tick, arrival: now)
-            tick.aux = self.timersPerTick
-            self.feed(tick)
-        }
+        guard self.engine.needsTick(at: now) else { return }
+        self.feed(Slot(kind: .tick, arrival: now))
     }
 
     // MARK: - Queries
