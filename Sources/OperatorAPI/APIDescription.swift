@@ -16,6 +16,8 @@ package enum APIDescription {
         /// Items of the query, `name: type: meaning`.
         var query: [(name: String, type: String, meaning: String)] = []
         var answer: Answer
+        /// A query without which the operation answers nothing; empty for most.
+        var example = ""
         /// Kinds of problems beside those that every operation has.
         var problems: [Problem.Kind] = []
     }
@@ -78,6 +80,14 @@ package enum APIDescription {
                 ("after", "integer", "Number of the last record known."), APIDescription.limit,
             ],
             answer: .page("Event"), problems: [.filesNotAnswering]),
+        Operation(
+            path: "/v1/why",
+            summary: "Why a sensor and its alarms are as they are, and what can change that.",
+            query: [
+                ("sensor", "string", "Path of a sensor; explains all of its alarms."),
+                ("alarm", "string", "One alarm or rule of a sensor, `path:name`, instead."),
+            ], answer: .object("Explanation"), example: "?sensor=a/b",
+            problems: [.timedOut, .notReady]),
         Operation(
             path: "/v1/stream",
             summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",

@@ -112,6 +112,7 @@ struct OperatorResponder: HTTPResponder {
         case .alarms: return Self.json(try await self.alarms(QueryReader(target.query)))
         case .events: return Self.json(try await self.events(QueryReader(target.query)))
         case .rejects: return Self.json(try await self.rejects(QueryReader(target.query)))
+        case .why: return Self.json(try await self.why(QueryReader(target.query)))
         case .stream: return try await self.stream(request, QueryReader(target.query), context)
         }
     }
@@ -127,6 +128,7 @@ struct OperatorResponder: HTTPResponder {
         case events = "v1/events"
         case stream = "v1/stream"
         case rejects = "v1/ingest/rejects"
+        case why = "v1/why"
     }
 
     /// What can be asked for; the same for everybody.

@@ -7,8 +7,8 @@ internal import OperatorViews
 /// The command `midwatch alarms`.
 struct AlarmsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alarms", abstract: "Lists and acknowledges alarms.",
-        subcommands: [List.self, Acknowledge.self], defaultSubcommand: List.self)
+        commandName: "alarms", abstract: "Lists, acknowledges and judges alarms.",
+        subcommands: [List.self, Acknowledge.self, KPI.self], defaultSubcommand: List.self)
 
     /// The command `midwatch alarms list`.
     struct List: ParsableCommand {

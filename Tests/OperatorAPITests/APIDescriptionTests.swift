@@ -14,7 +14,8 @@ import Testing
             server.backend.append(events: 2)
             for operation in APIDescription.operations where operation.method == "get" {
                 let text = await server.curlUnix(
-                    "-m 1 -w '\\n%{http_code} %{content_type}'", operation.path)
+                    "-m 1 -w '\\n%{http_code} %{content_type}'",
+                    operation.path + operation.example)
                 let lines = text.split(separator: "\n")
                 let ending = try #require(lines.last { $0.contains("/") && $0.hasPrefix("200 ") })
                 switch operation.answer {
@@ -46,6 +47,7 @@ import Testing
                         case "freshness": "stale"
                         case "order": operation.path == "/v1/alarms" ? "id" : "worst"
                         case "normal": "true"
+                        case "alarm": "a:high"
                         default: "1"
                         }
                     let status = await server.curlUnix(

@@ -24,6 +24,7 @@ final class OperatorDesk: OperatorBackend {
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
+        var questions: EngineQuestions
         var report: @Sendable () -> StatusView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
@@ -32,7 +33,7 @@ final class OperatorDesk: OperatorBackend {
         var isStarted: @Sendable () -> Bool
     }
 
-    private let parts: Parts
+    let parts: Parts
     private let signal = EventSignal()
     private let waiting = Mutex<[UInt64: CheckedContinuation<AckOutcome, Never>]>([:])
 

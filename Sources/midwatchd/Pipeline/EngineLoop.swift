@@ -31,6 +31,8 @@ final class EngineLoop: Sendable {
     private let progress: StageProgress
     private let checkpoints: CheckpointWriter
     private let latency: LatencyHistogram
+    /// What operators ask of the engine's state.
+    let questions = EngineQuestions()
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
     private let worstLateness = Atomic<UInt64>(0)
@@ -123,6 +125,7 @@ final class EngineLoop: Sendable {
                 turn.readings = 0
             }
             self.tick(&engine, &turn, now: now)
+            if self.questions.isAsked { self.questions.answerOne(engine, now: now) }
             let count = reader.available(max: Self.batchMax)
             if count > 0 {
                 self.progress.setBacklog(UInt64(count))
