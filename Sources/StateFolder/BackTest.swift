@@ -113,19 +113,21 @@ package struct BackTest: Sendable {
             case .damage(let damage): report.doubts.add(.damage("\(damage)"))
             }
         } _: { slot, n, _ in
-            let at = production.engine.wall(of: slot.arrival)
-            if report.begin == nil, at >= wall {
-                report.begin = at
-                test.beginRange()
+            if let time = slot.recordedAt {
+                let at = production.engine.wall(of: time)
+                if report.begin == nil, at >= wall {
+                    report.begin = at
+                    test.beginRange()
+                }
+                report.end = at
+                Self.catchUp(&trial.engine, to: time, n: n) { test.note($0, $1, isTrial: true) }
             }
-            Self.catchUp(&trial.engine, before: slot, n: n) { test.note($0, $1, isTrial: true) }
             production.engine.apply(slot, n: n)
             trial.engine.apply(slot, n: n)
             Self.take(&production.engine) { test.note($0, $1, isTrial: false) }
             Self.take(&trial.engine) { test.note($0, $1, isTrial: true) }
             report.doubts.follow(n, production.engine)
             report.recordCount += 1
-            report.end = at
             return true
         }
         if report.begin == nil { report.doubts.add(.nothingInRange) }
@@ -150,11 +152,11 @@ package struct BackTest: Sendable {
     /// A deadline that ends with the very arrival of the record gives way to it: so does the
     /// daemon's, whose tick comes behind it.
     private static func catchUp(
-        _ engine: inout AlarmEngine, before slot: Slot, n: UInt64,
+        _ engine: inout AlarmEngine, to arrival: MonotonicInstant, n: UInt64,
         _ body: (borrowing AlarmEngine, Decision) -> Void
     ) {
-        guard slot.arrival.nanoseconds > 0 else { return }
-        let time = MonotonicInstant(nanoseconds: slot.arrival.nanoseconds - 1)
+        guard arrival > .zero else { return }
+        let time = MonotonicInstant(nanoseconds: arrival.nanoseconds - 1)
         guard time > engine.now, engine.needsTick(at: time) else { return }
         engine.apply(Slot(kind: .tick, arrival: time), n: n)
         self.take(&engine, body)

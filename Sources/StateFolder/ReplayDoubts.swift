@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AlarmEngine
+internal import MidwatchModel
+
+extension Slot {
+    /// When the record entered the journal, engine time; nil for one that does not say.
+    ///
+    /// Behind the head of a control record come its bytes, where others have their arrival.
+    var recordedAt: MonotonicInstant? {
+        switch self.kind {
+        case .continuation, .padding, .empty, nil: nil
+        default: self.arrival
+        }
+    }
+}
 
 /// Why a replay's state may not be the one that the daemon had, found record by record.
 package struct ReplayDoubts: Equatable, Sendable {

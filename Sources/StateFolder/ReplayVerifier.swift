@@ -76,7 +76,9 @@ package struct ReplayVerifier {
                 self.isDoubtful = true
             }
         } _: { slot, n, epoch in
-            if let range = self.range, start.engine.wall(of: slot.arrival) > range.upperBound {
+            if let range = self.range, let at = slot.recordedAt,
+                start.engine.wall(of: at) > range.upperBound
+            {
                 isBehind = true
                 return false
             }
@@ -84,8 +86,9 @@ package struct ReplayVerifier {
             return self.report.difference == nil && self.ledgerFailure == nil
         }
         if let failure = self.ledgerFailure { throw failure }
-        if self.firstN == nil { self.report.add(.nothingInRange) }
-        if self.report.difference == nil {
+        if self.firstN == nil {
+            self.report.add(.nothingInRange)
+        } else if self.report.difference == nil {
             // What the ledger has on records behind the range is not compared.
             try self.finish(through: isBehind ? self.report.end : nil)
         }
@@ -129,7 +132,9 @@ package struct ReplayVerifier {
         }
         self.nextN = n + 1
         self.report.recordCount += 1
-        if self.firstN == nil, let range, engine.wall(of: slot.arrival) >= range.lowerBound {
+        if self.firstN == nil, let range, let at = slot.recordedAt,
+            engine.wall(of: at) >= range.lowerBound
+        {
             self.beginRange(at: n)
         }
         self.report.end = Position(epoch: epoch, n: n)

@@ -48,7 +48,7 @@ package struct StateAt: ~Copyable {
             case .damage(let damage): doubts.add(.damage("\(damage)"))
             }
         } _: { slot, n, epoch in
-            if start.engine.wall(of: slot.arrival) > wall {
+            if let at = slot.recordedAt, start.engine.wall(of: at) > wall {
                 isBehind = true
                 return false
             }
@@ -59,7 +59,10 @@ package struct StateAt: ~Copyable {
             count += 1
             return true
         }
-        guard position != .zero else { return nil }
+        // The first record of all sets the calendar; it may be behind that moment itself.
+        guard position != .zero, start.engine.wall(of: start.engine.now) <= wall else {
+            return nil
+        }
         let moment = isBehind ? start.engine.instant(of: wall) : nil
         return StateAt(
             instant: max(moment ?? .zero, start.engine.now), position: position,

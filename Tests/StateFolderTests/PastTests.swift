@@ -75,9 +75,9 @@ import Testing
     @Test func `a moment before the journal has no state`() throws {
         let world = try ReplayWorld()
         self.feed(world, [5])
-        // Records from before the first anchor have no time of their own.
-        let past = try? self.state(world, WallInstant(nanoseconds: Self.anchor - 1))
-        #expect(past?.value == nil)
+        #expect(throws: NoState.self) {
+            try self.state(world, WallInstant(nanoseconds: Self.anchor - 1))
+        }
     }
 
     @Test func `a state begins with the newest checkpoint from before it and is the same`() throws {
