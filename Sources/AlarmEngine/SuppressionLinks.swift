@@ -144,7 +144,7 @@ extension AlarmEngine {
         return nil
     }
 
-    private func isInView(_ row: Int) -> Bool {
+    func isInView(_ row: Int) -> Bool {
         guard self.alarms[row].isRaised, self.alarms[row].machine.suppression.isEmpty else {
             return false
         }

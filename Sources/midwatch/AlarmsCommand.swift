@@ -7,7 +7,7 @@ internal import OperatorViews
 /// The command `midwatch alarms`.
 struct AlarmsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alarms", abstract: "Lists alarms and acts on them.",
+        commandName: "alarms", abstract: "Lists alarms, acts on them, and judges them.",
         discussion: """
             Every action is recorded with your user name, where you sit, and the comment.
 
@@ -19,7 +19,7 @@ struct AlarmsCommand: ParsableCommand {
             """,
         subcommands: [
             List.self, Show.self, Acknowledge.self, Shelve.self, Unshelve.self, Reset.self,
-            OutOfService.self, Return.self, Comment.self,
+            OutOfService.self, Return.self, Comment.self, KPI.self,
         ], defaultSubcommand: List.self)
 
     /// The command `midwatch alarms list`.

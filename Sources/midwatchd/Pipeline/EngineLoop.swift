@@ -35,6 +35,8 @@ final class EngineLoop: Sendable {
     private let progress: StageProgress
     private let checkpoints: CheckpointWriter
     private let latency: LatencyHistogram
+    /// What operators ask of the engine's state.
+    let questions = EngineQuestions()
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
     private let worstLateness = Atomic<UInt64>(0)
@@ -129,6 +131,7 @@ final class EngineLoop: Sendable {
             }
             self.tick(&engine, &turn, now: now)
             self.keepCheckpoint(&engine, reader, turn, now: now)
+            if self.questions.isAsked { self.questions.answerOne(engine, now: now) }
             let count = reader.available(max: Self.batchMax)
             if count > 0 {
                 self.progress.setBacklog(UInt64(count))
