@@ -14,6 +14,8 @@ package struct MidwatchConfiguration: Equatable, Sendable {
     package var sensors: [SensorDeclaration]
     /// Areas whose mode chooses among limit sets.
     package var areas: [AreaDeclaration]
+    /// The plant: what sensors speak of, and what depends on what.
+    package var assets: AssetTree
     /// In file order.
     package var rules: [RuleDeclaration]
     package var ring: RingConfiguration
@@ -149,6 +151,8 @@ package struct AlertsConfiguration: Equatable, Sendable {
     package var endpoints: [AlertEndpointConfiguration]
     /// Never empty if there is an endpoint: no route in the file means everything to all.
     package var routes: [AlertRouteConfiguration]
+    /// Routes, escalations, maintenance and limits, as the router takes them.
+    package var policy = AlertPolicy()
 }
 
 /// A webhook.

@@ -19,9 +19,12 @@ struct MidwatchCommand: ParsableCommand {
               midwatch why 'tunnel/west/co:high'
               midwatch alarms kpi --since 7d
               midwatch rules test new.yaml --since 7d
+              midwatch history tunnel/west/co --since 2h --chart
+              midwatch incident export --from 03:00 --to 03:30
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch doctor                    is this machine fit for it, and what to do
+              midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
@@ -41,6 +44,8 @@ struct MidwatchCommand: ParsableCommand {
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, DoctorCommand.self,
             CompletionCommand.self, WhyCommand.self, RulesCommand.self,
+            IngestCommand.self, PasswdCommand.self, DoctorCommand.self, BenchCommand.self,
+            CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

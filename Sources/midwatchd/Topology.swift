@@ -121,11 +121,13 @@ struct Topology {
         let delivery = try AlertWiring.delivery(
             configuration, keys: keys, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
+        let builder = AlertBuilder(
+            node: configuration.node.name, site: configuration.node.site, version: Build.version)
+        let routing = AlertWiring.routing(
+            configuration, builder: builder, live: live, folders: folders, clock: clock,
+            logger: logger)
         let effects = Effects(
-            builder: AlertBuilder(
-                node: configuration.node.name, site: configuration.node.site,
-                version: Build.version),
-            live: live, delivery: delivery, logger: logger)
+            builder: builder, live: live, delivery: delivery, routing: routing, logger: logger)
         let ledgerLoop = LedgerLoop(
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
@@ -139,9 +141,11 @@ struct Topology {
             },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
+        outcomes.attach(routing)
         access.attach(ledgerLoop)
         AcknowledgementHistory.read(
-            folder: folders.ledger, newest: ledger.writer.head.n, into: live)
+            folder: folders.ledger, newest: ledger.writer.head.n, into: live
+        ) { effects.remember($0) }
         effects.attach(
             Effects.Ledger(
                 folder: folders.ledger, newest: { ledgerLoop.newest },
@@ -212,6 +216,7 @@ struct Topology {
                     }
                 }))
         effects.attach(reporter)
+        routing.attach(note: { ledgerLoop.note($0) }, modes: { reporter.modes() })
         effects.attach(desk)
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
@@ -220,10 +225,11 @@ struct Topology {
                 standstills: standstills, journalMode: { journalLoop.mode },
                 everySecond: {
                     reporter.sample()
-                    effects.retry()
+                    effects.everySecond()
                 },
                 everySecondOnDisk: {
                     effects.catchUp()
+                    routing.keepPicture(through: ledgerLoop.newest)
                     retention.everySecond()
                     keys.everySecond()
                     sessions.everySecond()
