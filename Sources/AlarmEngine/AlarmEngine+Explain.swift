@@ -165,6 +165,7 @@ extension AlarmEngine {
         var timers: [ExplainedTimer] = []
         for sensor in self.influences(on: index) {
             timers += self.sensorTimers(sensor, at: now)
+            timers += self.conditionTimers(sensor, at: now)
             for alarm in self.alarmRange(of: sensor) {
                 timers += self.alarmTimers(alarm, at: now)
             }
@@ -251,6 +252,17 @@ extension AlarmEngine {
                         + "the first live reading ends it"))
         }
         return timers
+    }
+
+    /// When conditions of a sensor are judged again without a reading.
+    private func conditionTimers(_ index: Int, at now: MonotonicInstant) -> [ExplainedTimer] {
+        self.conditions.range(of: index).compactMap { bound in
+            guard let due = self.dueTime(ofCondition: bound, upTo: now) else { return nil }
+            let rule = self.conditions.set.rules[Int(self.conditions.bounds[bound].rule)]
+            return self.timer(
+                .condition, of: "\(self.names[index]):\(rule.declaration.name)", due: due, at: now,
+                "the condition is judged again: time alone may change it")
+        }
     }
 
     func alarmTimers(_ alarm: Int, at now: MonotonicInstant) -> [ExplainedTimer] {

@@ -180,7 +180,7 @@ extension AlarmEngine {
             sensor.lastArrival == .zero
             ? "no live reading was ever received"
             : "the last live reading is \(Self.span(now.nanosecondsSince(sensor.lastArrival))) old"
-        let deadline = Self.span(sensor.deadlineNanoseconds)
+        let deadline = Self.span(sensor.silenceNanoseconds)
         switch sensor.freshness {
         case .stale:
             return self.lossOfSource(of: sensor) == nil

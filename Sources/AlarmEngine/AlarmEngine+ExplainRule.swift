@@ -63,7 +63,7 @@ extension AlarmEngine {
         case .high, .highHigh: text = "value >= \(Self.quantity(rule.setpoint, unit))"
         case .low, .lowLow: text = "value <= \(Self.quantity(rule.setpoint, unit))"
         case .stale:
-            let span = Self.span(sensor.deadlineNanoseconds)
+            let span = Self.span(sensor.silenceNanoseconds)
             text =
                 switch sensor.supervision {
                 case .periodic: "no live reading for \(span)"

@@ -109,6 +109,8 @@ package struct ExplainedTimer: Equatable, Sendable {
         /// Time that is added to the deadline once.
         case grace
         case onDelay, offDelay, reAlarm, shelving
+        /// A condition over a time is judged again.
+        case condition
         /// The wait for the verdict about a source, or what its return gave.
         case sourceWait
     }
