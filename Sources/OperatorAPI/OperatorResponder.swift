@@ -43,6 +43,7 @@ struct OperatorResponder: HTTPResponder {
 
     @Sendable
     func respond(to request: Request, context: OperatorContext) async throws -> Response {
+        if let page = await self.acknowledgePage(request, context) { return page }
         let response: Response
         do {
             response = try await self.route(request, context)
@@ -97,6 +98,9 @@ struct OperatorResponder: HTTPResponder {
         {
             try Self.require(.post, of: request)
             return try await self.acknowledge(segments[2], request, context)
+        }
+        if let response = try await self.routing(segments, target.query, request, context) {
+            return response
         }
         guard segments.count <= 3, let route = Route(rawValue: segments.joined(separator: "/"))
         else { throw Problem(.notFound, detail: "see the operator API page for the addresses") }

@@ -18,6 +18,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch events --follow
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
+              midwatch alerts routes --explain tunnel/west/co
               midwatch doctor                    is this machine fit for it, and what to do
               midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
@@ -38,7 +39,7 @@ struct MidwatchCommand: ParsableCommand {
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, DoctorCommand.self, BenchCommand.self,
-            CompletionCommand.self,
+            CompletionCommand.self, AlertsCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -123,8 +123,8 @@ struct Topology {
         let builder = AlertBuilder(
             node: configuration.node.name, site: configuration.node.site, version: Build.version)
         let routing = AlertWiring.routing(
-            configuration, builder: builder, live: live, folders: folders, clock: clock,
-            logger: logger)
+            configuration, builder: builder, live: live, folders: folders, epoch: report.epoch,
+            clock: clock, logger: logger)
         let effects = Effects(
             builder: builder, live: live, delivery: delivery, routing: routing, logger: logger)
         let ledgerLoop = LedgerLoop(
@@ -197,7 +197,7 @@ struct Topology {
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
-                        + log.metrics()
+                        + log.metrics() + routing.metrics()
                 }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
@@ -213,8 +213,12 @@ struct Topology {
                     }
                 }))
         effects.attach(reporter)
-        routing.attach(note: { ledgerLoop.note($0) }, modes: { reporter.modes() })
         effects.attach(desk)
+        desk.attach(routing)
+        routing.attach(
+            RoutingDesk.Attached(
+                note: { ledgerLoop.note($0) }, modes: { reporter.modes() },
+                offer: { effects.offerNow($0) }))
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
@@ -226,7 +230,7 @@ struct Topology {
                 },
                 everySecondOnDisk: {
                     effects.catchUp()
-                    routing.keepPicture(through: ledgerLoop.newest)
+                    routing.keepPicture(through: effects.takenThrough)
                     retention.everySecond()
                     keys.everySecond()
                     sessions.everySecond()

@@ -37,6 +37,8 @@ final class OperatorDesk: OperatorBackend {
     private let waiting = Mutex<[UInt64: CheckedContinuation<AckOutcome, Never>]>([:])
 
     private let accounts: AccountNames
+    /// Who is told; attached once it is there.
+    let routing = Mutex<RoutingDesk?>(nil)
 
     init(_ parts: Parts) {
         self.parts = parts
@@ -44,6 +46,8 @@ final class OperatorDesk: OperatorBackend {
     }
 
     // MARK: Called by the daemon
+
+    func attach(_ routing: RoutingDesk) { self.routing.withLock { $0 = routing } }
 
     /// A decision leaves: if a command waits for it, it is answered.
     ///

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlertDelivery
+import JSONText
+import MidwatchModel
+import OperatorAPI
+import OperatorViews
+import Synchronization
+
+extension OperatorDesk: RoutingBackend {
+    private func desk() throws(Problem) -> RoutingDesk {
+        guard let desk = self.routing.withLock({ $0 }) else {
+            throw Problem(.notReady, detail: "starting")
+        }
+        return desk
+    }
+
+    func routes(explaining sensor: String?) async throws(Problem) -> [UInt8] {
+        try self.desk().routes(explaining: sensor)
+    }
+
+    func silences() async -> [UInt8] {
+        self.routing.withLock { $0 }?.silencesText() ?? Array("{\"items\":[]}".utf8)
+    }
+
+    func addSilence(
+        _ wanted: JSONValue, author: String, origin: String
+    ) async throws(Problem) -> [UInt8] {
+        try self.desk().addSilence(wanted, author: author, origin: origin)
+    }
+
+    func removeSilence(
+        _ id: String, author: String, origin: String
+    ) async throws(Problem) -> [UInt8] {
+        try self.desk().removeSilence(id, author: author, origin: origin)
+    }
+
+    func beginTest(
+        _ wanted: JSONValue, author: String, origin: String
+    ) async throws(Problem) -> [UInt8] {
+        try self.desk().beginTest(wanted, author: author, origin: origin)
+    }
+
+    func test(_ id: String) async throws(Problem) -> [UInt8] { try self.desk().testText(id) }
+
+    // MARK: Links
+
+    func link(_ token: String) async -> LinkAnswer { await self.read(token).answer }
+
+    func acknowledge(link token: String, comment: String, address: String) async -> LinkAnswer {
+        let (answer, claim) = await self.read(token)
+        guard case .open(let alarm) = answer, let claim else { return answer }
+        let outcome = await self.acknowledge(
+            AckRequest(
+                alarmID: claim.alarmID, activation: claim.activation, comment: comment,
+                user: "link", origin: "link:\(address)"))
+        switch outcome {
+        case .acknowledged: return .done(alarm)
+        case .alreadyAcknowledged: return .acknowledged(alarm)
+        case .unknownActivation, .unknownAlarm, .notActive:
+            return .superseded(alarmID: claim.alarmID)
+        case .timedOut: return .failed(reason: "The engine did not answer in time")
+        case .refused(let reason): return .failed(reason: reason)
+        }
+    }
+
+    /// What a link is about, and whether it can still be used.
+    private func read(
+        _ token: String
+    ) async -> (answer: LinkAnswer, claim: AcknowledgeLinks.Claim?) {
+        guard let desk = self.routing.withLock({ $0 }), let links = desk.parts.links else {
+            return (.forged, nil)
+        }
+        let claim: AcknowledgeLinks.Claim
+        do throws(AcknowledgeLinks.Refusal) {
+            claim = try links.claim(token, now: EngineClock.wall())
+        } catch {
+            switch error {
+            case .forged: return (.forged, nil)
+            case .expired(let claim): return (.expired(alarmID: claim.alarmID), nil)
+            }
+        }
+        let state = desk.withRouter { $0.state(of: claim) }
+        if state == .superseded { return (.superseded(alarmID: claim.alarmID), claim) }
+        var query = AlarmQuery(limit: 16)
+        query.filter = claim.alarmID
+        query.includesNormal = true
+        let view = await self.alarms(matching: query).first { $0.alarmID == claim.alarmID }
+        let alarm = LinkAnswer.Alarm(
+            alarmID: claim.alarmID,
+            message: [view?.message, view?.title].compactMap { $0 }.first { !$0.isEmpty }
+                ?? claim.alarmID,
+            priority: view?.priority.word ?? "", raisedAt: view?.raisedAt?.rfc3339 ?? "")
+        return (state == .open ? .open(alarm) : .acknowledged(alarm), claim)
+    }
+}
