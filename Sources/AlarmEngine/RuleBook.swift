@@ -17,6 +17,8 @@ package final class RuleBook: Sendable {
     package let ruleSet: RuleSet
     /// Areas whose mode chooses among limit sets.
     package let areas: [AreaDeclaration]
+    /// The plant: it changes what people are told, never what is decided.
+    package let assets: AssetTree
     private let areaSensors: Set<String>
     /// Path under which a sensor stands for a source: the rest of the path is the source's name.
     ///
@@ -37,14 +39,16 @@ package final class RuleBook: Sendable {
     ///   - sourceTimes: What a source time is judged by.
     ///   - rules: Rules over sensors and conditions, in file order.
     ///   - areas: Areas whose mode chooses among limit sets.
+    ///   - assets: The plant.
     package init(
         revision: String, declarations: [SensorDeclaration],
         undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000,
         sourceTimes: SourceTimeBounds = SourceTimeBounds(), rules: [RuleDeclaration] = [],
-        areas: [AreaDeclaration] = []
+        areas: [AreaDeclaration] = [], assets: AssetTree = AssetTree()
     ) {
         self.ruleSet = RuleSet(rules)
         self.areas = areas
+        self.assets = assets
         self.areaSensors = Set(areas.compactMap(\.sensor))
         self.revision = revision
         self.sourceTimes = sourceTimes

@@ -73,7 +73,7 @@ package struct Revisions: Sendable {
             revision: revision,
             declarations: [canary] + OwnRules.merged(configuration.sensors, with: own),
             undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds,
-            rules: configuration.rules, areas: configuration.areas)
+            rules: configuration.rules, areas: configuration.areas, assets: configuration.assets)
     }
 
     /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.

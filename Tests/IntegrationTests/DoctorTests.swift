@@ -2,6 +2,7 @@
 
 import Glibc
 import JSONText
+import OperatorConsole
 import Testing
 
 extension IntegrationTests {
