@@ -133,7 +133,7 @@ import Testing
         let body = try JSONValue(parsing: alert.body.span)
         #expect(body.value(atPath: "routing.route")?.string == "all")
         #expect(body.value(atPath: "routing.level")?.integer == 0)
-        let link = try #require(body.value(atPath: "links.acknowledge")?.string)
+        let link = try #require(body.value(atPath: "links.0.href")?.string)
         #expect(link.hasPrefix("https://m/ack/"))
         let links = try #require(world.desk.parts.links)
         let claim = try links.claim(
@@ -145,7 +145,8 @@ import Testing
         let answer = try #require(world.alerts.withLock { $0.last })
         #expect(answer.targets == ["room"])
         #expect(
-            try JSONValue(parsing: answer.body.span)["links"] == nil, "it needs no answer any more")
+            try JSONValue(parsing: answer.body.span).value(atPath: "links.0.href") == nil,
+            "it needs no answer any more")
     }
 
     @Test func `effects that leave before the ledger is read wait, and keep their order`()

@@ -317,7 +317,7 @@ extension RoutingDesk {
             }
         }
         var alert = Alert(
-            id: id, alarmKey: AlertBody.key("drill/\(number)"), alarmID: "\(path):test",
+            id: id, alarmKey: AlertMembers.key("drill/\(number)"), alarmID: "\(path):test",
             sequence: isReturn ? 2 : 1, priority: priority,
             type: isReturn ? "alarm.returned" : "alarm.raised", occurredAt: wall, ledgerN: 0,
             isRecorded: true, body: body)
