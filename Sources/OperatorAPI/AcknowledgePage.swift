@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import MidwatchModel
 internal import NIOCore
+internal import OperatorViews
 
 /// The page behind the link of an alert.
 ///
@@ -21,12 +22,21 @@ extension OperatorResponder {
             target.segments.count == 2, let backend = self.backend as? any RoutingBackend
         else { return nil }
         let token = target.segments[1]
+        let source = context.channel.remoteAddress?.ipAddress ?? "unix"
+        guard
+            self.limits.admits(
+                source, isCommand: request.method == .post, now: RequestClock.now())
+        else {
+            self.metrics.add(.requestsRefused)
+            return self.page(
+                .failed(reason: "Too many requests came at once"), request, context)
+        }
         let answer: LinkAnswer
         switch request.method {
         case .get, .head: answer = await backend.link(token)
         case .post:
             guard let form = await self.form(of: request) else {
-                return await self.page(
+                return self.page(
                     .failed(reason: "the form is too long"), request, context)
             }
             let name = form["name"] ?? ""
@@ -34,9 +44,14 @@ extension OperatorResponder {
             let comment = [name, words].filter { !$0.isEmpty }.joined(separator: ": ")
             answer = await backend.acknowledge(
                 link: token, comment: comment, address: Self.place(of: request, context))
+            switch answer {
+            case .done: self.metrics.count(.acknowledge, isDone: true)
+            case .acknowledged, .failed: self.metrics.count(.acknowledge, isDone: false)
+            case .open, .superseded, .expired, .forged: break
+            }
         default: answer = .failed(reason: "use the form of the page")
         }
-        return await self.page(answer, request, context)
+        return self.page(answer, request, context)
     }
 
     /// Where the request came from; behind a proxy also where the proxy says it came from.
@@ -73,7 +88,7 @@ extension OperatorResponder {
 
     private func page(
         _ answer: LinkAnswer, _ request: Request, _ context: OperatorContext
-    ) async -> Response {
+    ) -> Response {
         let status = answer.status
         self.metrics.countStatus(status.code)
         let kind: AccessEvent.Kind =

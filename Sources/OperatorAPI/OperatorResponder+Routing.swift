@@ -1,53 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import HTTPTypes
 internal import Hummingbird
 internal import JSONText
 internal import NIOCore
 internal import OperatorViews
 
 extension OperatorResponder {
-    /// Answers what is below `/v1/alerts` about routes, silences and tests; nil for other addresses.
-    func routing(
-        _ segments: [String], _ query: [String: String], _ request: Request,
-        _ context: OperatorContext
-    ) async throws -> Response? {
-        guard segments.count >= 3, segments[0] == "v1", segments[1] == "alerts",
-            let backend = self.backend as? any RoutingBackend
-        else { return nil }
-        let rest = Array(segments[2...])
-        if request.method == .get {
-            try self.authorizeReading(request)
-            let reader = QueryReader(query)
-            switch (rest[0], rest.count) {
-            case ("routes", 1):
-                try reader.allow(["explain"])
-                return Self.raw(try await backend.routes(explaining: reader["explain"]))
-            case ("silences", 1):
-                try reader.allow([])
-                return Self.raw(await backend.silences())
-            case ("test", 2): return Self.raw(try await backend.test(rest[1]))
-            default: return nil
-            }
+    /// Answers what is asked about routes, silences and tests.
+    func answer(
+        _ question: AlertQuestion, _ asked: Asked, _ request: Request, _ context: OperatorContext
+    ) async throws -> Response {
+        guard let backend = self.backend as? any RoutingBackend else {
+            throw Problem(.notFound, detail: "this daemon tells nobody of alarms")
         }
-        guard request.method == .post else { return nil }
-        switch (rest[0], rest.count) {
-        case ("silences", 1):
-            let actor = try await self.actor(of: request, context)
-            let body = try await self.body(of: request, context)
+        let reader = QueryReader(asked.target.query)
+        switch question {
+        case .routes:
+            try reader.allow(["explain"])
+            return Self.raw(try await backend.routes(explaining: reader["explain"]))
+        case .silences:
+            try reader.allow([])
+            return Self.raw(try await backend.silences())
+        case .test: return Self.raw(try await backend.test(asked.subject))
+        case .addSilence:
+            let (body, author) = try await self.order(asked, request, context)
             return Self.raw(
-                try await backend.addSilence(body, author: actor.user, origin: actor.origin))
-        case ("silences", 3) where rest[2] == "remove":
-            let actor = try await self.actor(of: request, context)
+                try await backend.addSilence(body, author: author.user, origin: author.origin))
+        case .removeSilence:
+            let (_, author) = try await self.order(asked, request, context)
             return Self.raw(
-                try await backend.removeSilence(rest[1], author: actor.user, origin: actor.origin))
-        case ("test", 1):
-            let actor = try await self.actor(of: request, context)
-            let body = try await self.body(of: request, context)
+                try await backend.removeSilence(
+                    asked.subject, author: author.user, origin: author.origin))
+        case .beginTest:
+            let (body, author) = try await self.order(asked, request, context)
             return Self.raw(
-                try await backend.beginTest(body, author: actor.user, origin: actor.origin))
-        default: return nil
+                try await backend.beginTest(body, author: author.user, origin: author.origin))
         }
+    }
+
+    /// What is ordered, and by whom.
+    private func order(
+        _ asked: Asked, _ request: Request, _ context: OperatorContext
+    ) async throws -> (JSONValue, CommandAuthor) {
+        let body = try await self.body(of: request, context)
+        let author = try await self.author(of: request, asked, comment: "")
+        // Whoever sends one relies on it; a second silence or test would come as a surprise.
+        guard author.idempotencyKey.isEmpty else {
+            throw Problem(
+                .badRequest, detail: "Idempotency-Key is taken by commands on alarms only")
+        }
+        return (body, author)
     }
 
     private static func raw(_ json: [UInt8]) -> Response {

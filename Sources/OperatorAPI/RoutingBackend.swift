@@ -10,7 +10,7 @@ package protocol RoutingBackend: Sendable {
     /// The routes; with `sensor`, `PATH` or `PATH:ALARM`, those that its alarms would take.
     func routes(explaining sensor: String?) async throws(Problem) -> [UInt8]
     /// Silences and maintenance, those that hold now and those to come.
-    func silences() async -> [UInt8]
+    func silences() async throws(Problem) -> [UInt8]
     func addSilence(
         _ wanted: JSONValue, author: String, origin: String
     ) async throws(Problem) -> [UInt8]

@@ -95,6 +95,7 @@ import Testing
         "routes: [{send: {QQQ: 1}}]", "routes: [{group: {QQQ: 1}}]", "escalation: [{QQQ: 1}]",
         "escalation: [{levels: [{QQQ: 1}]}]", "inhibition: [{QQQ: 1}]",
         "maintenance: [{QQQ: 1}]", "flood: {QQQ: 1}", "links: {QQQ: 1}", "api: {QQQ: 1}",
+        "api: {roles: {QQQ: 1}}",
         "vitals: {QQQ: 1}", "log: {QQQ: 1}",
     ])
     func `the example shows every key of the schema`(text: String) throws {

@@ -29,19 +29,27 @@ extension FakeBackend: RoutingBackend {
 
     func acknowledge(link token: String, comment: String, address: String) async -> LinkAnswer {
         guard case .open(let alarm) = await self.link(token) else { return await self.link(token) }
-        _ = await self.acknowledge(
-            AckRequest(
-                alarmID: alarm.alarmID, activation: "1:1.0", comment: comment, user: "link",
-                origin: "link:\(address)"))
-        return .done(alarm)
+        do throws(Problem) {
+            _ = try await self.perform(
+                AlarmCommand(
+                    .acknowledge, alarmID: alarm.alarmID, activation: "1:1.0",
+                    author: CommandAuthor(
+                        user: "link", origin: "link:\(address)", comment: comment)))
+            return .done(alarm)
+        } catch {
+            return .failed(reason: error.detail)
+        }
     }
 
     func routes(explaining sensor: String?) async throws(Problem) -> [UInt8] {
         if sensor == "nowhere" { throw Problem(.notFound, detail: "no sensor") }
-        return Array(#"{"items":["\#(sensor ?? "all")"]}"#.utf8)
+        guard let sensor else { return Array(#"{"items":[{"route":"all"}]}"#.utf8) }
+        return Array(#"{"items":[{"alarmID":"\#(sensor)"}]}"#.utf8)
     }
 
-    func silences() async -> [UInt8] { Array(#"{"items":[]}"#.utf8) }
+    func silences() async throws(Problem) -> [UInt8] {
+        Array(#"{"items":[{"id":"s0","holds":true,"silence":{}}]}"#.utf8)
+    }
 
     func addSilence(
         _ wanted: JSONValue, author: String, origin: String
@@ -64,7 +72,7 @@ extension FakeBackend: RoutingBackend {
     }
 
     func test(_ id: String) async throws(Problem) -> [UInt8] {
-        Array(#"{"id":"\#(id)"}"#.utf8)
+        Array(#"{"id":"\#(id)","open":[],"attempts":[]}"#.utf8)
     }
 }
 
@@ -86,7 +94,7 @@ extension FakeBackend: RoutingBackend {
             _ = await server.curlUnix("-I", "/ack/open")
             let put = await server.curlUnix("-X PUT \(self.code)", "/ack/open")
             #expect(put.hasSuffix("503"))
-            #expect(server.backend.state.withLock { $0.requests }.isEmpty)
+            #expect(server.backend.state.withLock { $0.commands }.isEmpty)
         }
     }
 
@@ -98,11 +106,11 @@ extension FakeBackend: RoutingBackend {
                 "/ack/open")
             #expect(page.hasSuffix("200"))
             #expect(page.contains("Your acknowledgement is in the ledger"))
-            let request = try #require(server.backend.state.withLock { $0.requests }.first)
-            #expect(request.comment == "Jo & Co: fans on")
-            #expect(request.user == "link")
-            #expect(request.origin.hasPrefix("link:"))
-            #expect(request.origin.hasSuffix(", for 203.0.113.9b"))
+            let request = try #require(server.backend.state.withLock { $0.commands }.first)
+            #expect(request.author.comment == "Jo & Co: fans on")
+            #expect(request.author.user == "link")
+            #expect(request.author.origin.hasPrefix("link:"))
+            #expect(request.author.origin.hasSuffix(", for 203.0.113.9b"))
         }
     }
 
@@ -121,7 +129,7 @@ extension FakeBackend: RoutingBackend {
                 #expect(page.contains(title))
                 #expect(!page.contains("<form"))
             }
-            #expect(server.backend.state.withLock { $0.requests }.isEmpty)
+            #expect(server.backend.state.withLock { $0.commands }.isEmpty)
         }
     }
 
@@ -130,7 +138,7 @@ extension FakeBackend: RoutingBackend {
             let page = await server.curlUnix(
                 "-d \"comment=$(head -c 20000 /dev/zero | tr '\\0' a)\" \(self.code)", "/ack/open")
             #expect(page.hasSuffix("503"))
-            #expect(server.backend.state.withLock { $0.requests }.isEmpty)
+            #expect(server.backend.state.withLock { $0.commands }.isEmpty)
         }
     }
 
@@ -163,9 +171,10 @@ extension FakeBackend: RoutingBackend {
             let me = LocalAccounts.name(uid: getuid())
             #expect(
                 answers.map { $0.filter { $0 != "\n" } } == [
-                    #"{"items":["all"]}"#, #"{"items":["a/b"]}"#, #"{"items":[]}"#,
+                    #"{"items":[{"route":"all"}]}"#, #"{"items":[{"alarmID":"a/b"}]}"#,
+                    #"{"items":[{"id":"s0","holds":true,"silence":{}}]}"#,
                     #"{"id":"s1","author":"\#(me)"}"#, #"{"id":"s1"}"#, #"{"id":"drill_1_1"}"#,
-                    #"{"id":"drill_1_1"}"#,
+                    #"{"id":"drill_1_1","open":[],"attempts":[]}"#,
                 ])
             for (arguments, path, status) in [
                 ("", "/v1/alerts/routes?explain=nowhere", "404"),
@@ -188,8 +197,33 @@ extension FakeBackend: RoutingBackend {
             #expect(refused.hasSuffix("403"))
             let page = await server.curlTCP("-d comment=x \(self.code)", "/ack/open")
             #expect(page.hasSuffix("200"))
-            let origin = server.backend.state.withLock { $0.requests.first?.origin }
+            let origin = server.backend.state.withLock { $0.commands.first?.author.origin }
             #expect(origin == "link:127.0.0.1")
+        }
+    }
+
+    @Test func `the page answers by whatever name a proxy asks, and whatever token came along`()
+        async throws
+    {
+        try await withServer { server in
+            let host = "-H 'Host: monitor.example' -H 'Authorization: Bearer wrong' \(self.code)"
+            let page = await server.curlTCP("-d comment=x \(host)", "/ack/open")
+            #expect(page.hasSuffix("200"))
+            #expect(server.backend.state.withLock { $0.commands.map(\.action) } == [.acknowledge])
+            let routes = await server.curlTCP(host, "/v1/alerts/routes")
+            #expect(routes.hasSuffix("421"))
+        }
+    }
+
+    @Test
+    func `a silence with a key against doing it twice is refused, for it would be done twice`()
+        async throws
+    {
+        try await withServer { server in
+            let head = "-H 'Content-Type: application/json' -H 'Idempotency-Key: k'"
+            let answer = await server.curlUnix(
+                "\(head) -d '{\"reason\":\"x\"}' \(self.code)", "/v1/alerts/silences")
+            #expect(answer.hasSuffix("400"))
         }
     }
 }

@@ -19,9 +19,7 @@ extension OperatorDesk: RoutingBackend {
         try self.desk().routes(explaining: sensor)
     }
 
-    func silences() async -> [UInt8] {
-        self.routing.withLock { $0 }?.silencesText() ?? Array("{\"items\":[]}".utf8)
-    }
+    func silences() async throws(Problem) -> [UInt8] { try self.desk().silencesText() }
 
     func addSilence(
         _ wanted: JSONValue, author: String, origin: String
@@ -50,17 +48,25 @@ extension OperatorDesk: RoutingBackend {
     func acknowledge(link token: String, comment: String, address: String) async -> LinkAnswer {
         let (answer, claim) = await self.read(token)
         guard case .open(let alarm) = answer, let claim else { return answer }
-        let outcome = await self.acknowledge(
-            AckRequest(
-                alarmID: claim.alarmID, activation: claim.activation, comment: comment,
-                user: "link", origin: "link:\(address)"))
-        switch outcome {
-        case .acknowledged: return .done(alarm)
-        case .alreadyAcknowledged: return .acknowledged(alarm)
-        case .unknownActivation, .unknownAlarm, .notActive:
-            return .superseded(alarmID: claim.alarmID)
-        case .timedOut: return .failed(reason: "The engine did not answer in time")
-        case .refused(let reason): return .failed(reason: reason)
+        do throws(Problem) {
+            _ = try await self.perform(
+                AlarmCommand(
+                    .acknowledge, alarmID: claim.alarmID, activation: claim.activation,
+                    author: CommandAuthor(
+                        user: "link", origin: "link:\(address)", comment: comment)))
+            return .done(alarm)
+        } catch {
+            return Self.answer(to: error, alarm)
+        }
+    }
+
+    /// What the page says when the engine did not acknowledge.
+    private static func answer(to problem: Problem, _ alarm: LinkAnswer.Alarm) -> LinkAnswer {
+        switch problem.kind {
+        case .alreadyAcknowledged: .acknowledged(alarm)
+        case .unknownActivation, .notFound, .notActive: .superseded(alarmID: alarm.alarmID)
+        case .timedOut: .failed(reason: "The engine did not answer in time")
+        default: .failed(reason: problem.detail)
         }
     }
 
