@@ -88,7 +88,7 @@ package enum APIDescription {
                 Self.parameter(
                     "Last-Event-ID", "integer", "Goes before `after`.", place: "header", &json)
             }
-            if operation.method == "post" {
+            if operation.problems.contains(.idempotencyKeyReused) {
                 Self.parameter(
                     "Idempotency-Key", "string",
                     "A request sent again with the same key is not done twice.", place: "header",

@@ -14,6 +14,7 @@ struct APIOperation: Sendable {
         case stream, rejects, why
         case act(AlarmAction)
         case acknowledgeSeveral, setMode
+        case alerts(AlertQuestion)
     }
 
     /// What is answered when all goes well.
@@ -72,7 +73,7 @@ extension APIOperation {
         ), ("priority", "string", "Priorities of alarms, with commas between."),
     ]
 
-    static let all: [APIOperation] = Self.reads + Self.commands
+    static let all: [APIOperation] = Self.reads + Self.commands + Self.alerts
 
     private static let reads: [APIOperation] = [
         APIOperation(

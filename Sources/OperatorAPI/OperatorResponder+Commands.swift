@@ -150,7 +150,7 @@ extension OperatorResponder {
     // MARK: Who
 
     /// Who sends a command, with what words.
-    private func author(
+    func author(
         of request: Request, _ asked: Asked, comment: String
     ) async throws -> CommandAuthor {
         var user = asked.caller.user
@@ -172,7 +172,7 @@ extension OperatorResponder {
 
     // MARK: Body
 
-    private func body(of request: Request, _ context: OperatorContext) async throws -> JSONValue {
+    func body(of request: Request, _ context: OperatorContext) async throws -> JSONValue {
         let type = request.headers[.contentType] ?? ""
         guard type.lowercased().hasPrefix("application/json") else {
             throw Problem(.unsupportedMediaType, detail: "send Content-Type: application/json")

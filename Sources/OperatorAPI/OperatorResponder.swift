@@ -50,11 +50,15 @@ struct OperatorResponder: HTTPResponder {
         var caller: Caller
 
         /// The segment of the path that stands for `{…}`.
-        var subject: String { self.target.segments.count > 2 ? self.target.segments[2] : "" }
+        var subject: String {
+            let place = self.operation.segments.firstIndex { $0.hasPrefix("{") }
+            return place.map { self.target.segments[$0] } ?? ""
+        }
     }
 
     @Sendable
     func respond(to request: Request, context: OperatorContext) async throws -> Response {
+        if let page = await self.acknowledgePage(request, context) { return page }
         let caller = await self.caller(of: request, context.channel)
         // Without the query: it may hold anything. The log cuts what is long.
         var place = String((request.head.path ?? "").prefix { $0 != "?" })
@@ -160,6 +164,8 @@ struct OperatorResponder: HTTPResponder {
         case .acknowledgeSeveral:
             return try await self.acknowledgeSeveral(asked, request, context)
         case .setMode: return try await self.setMode(asked, request, context)
+        case .alerts(let question):
+            return try await self.answer(question, asked, request, context)
         }
     }
 

@@ -248,6 +248,11 @@ package struct OperatorClient: Sendable {
         try self.exchange("GET", path, body: nil)
     }
 
+    /// The body of the answer to a POST of a JSON object.
+    package func post(_ path: String, _ body: [UInt8]) throws(ClientError) -> [UInt8] {
+        try self.exchange("POST", path, body: body)
+    }
+
     // MARK: Private
 
     private func view<View: OperatorView>(_ bytes: [UInt8]) throws(ClientError) -> View {

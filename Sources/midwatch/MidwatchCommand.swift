@@ -24,6 +24,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch rules test new.yaml --since 7d
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
+              midwatch alerts routes --explain tunnel/west/co
               midwatch doctor                    is this machine fit for it, and what to do
               midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
@@ -46,7 +47,7 @@ struct MidwatchCommand: ParsableCommand {
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, TokenCommand.self, DoctorCommand.self,
             BenchCommand.self, CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,
-            WhyCommand.self, RulesCommand.self,
+            WhyCommand.self, RulesCommand.self, AlertsCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -124,8 +124,8 @@ struct Topology {
         let builder = AlertBuilder(
             node: configuration.node.name, site: configuration.node.site, version: Build.version)
         let routing = AlertWiring.routing(
-            configuration, builder: builder, live: live, folders: folders, clock: clock,
-            logger: logger)
+            configuration, builder: builder, live: live, folders: folders, epoch: report.epoch,
+            clock: clock, logger: logger)
         let effects = Effects(
             builder: builder, live: live, delivery: delivery, routing: routing, logger: logger)
         let ledgerLoop = LedgerLoop(
@@ -203,6 +203,7 @@ struct Topology {
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
                         + log.metrics() + load.metrics(at: clock.now())
+                        + routing.metrics()
                 }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
@@ -219,8 +220,12 @@ struct Topology {
                     }
                 }))
         effects.attach(reporter)
-        routing.attach(note: { ledgerLoop.note($0) }, modes: { reporter.modes() })
         effects.attach(desk)
+        desk.attach(routing)
+        routing.attach(
+            RoutingDesk.Attached(
+                note: { ledgerLoop.note($0) }, modes: { reporter.modes() },
+                offer: { effects.offerNow($0) }))
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
@@ -232,7 +237,7 @@ struct Topology {
                 },
                 everySecondOnDisk: {
                     effects.catchUp()
-                    routing.keepPicture(through: ledgerLoop.newest)
+                    routing.keepPicture(through: effects.takenThrough)
                     retention.everySecond()
                     keys.everySecond()
                     sessions.everySecond()

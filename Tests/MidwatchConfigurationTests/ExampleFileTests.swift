@@ -57,6 +57,17 @@ import Testing
             Fixture.parse(
                 Fixture.file("alerts: {endpoints: [{name: a, url: 'https://a/'}]}\n")
             ).configuration?.alerts.endpoints.first)
+        #expect(example.alerts.policy.flood == bare.alerts.policy.flood)
+        let escalation = try #require(example.alerts.policy.escalations.first)
+        let bareEscalation = try #require(
+            Fixture.parse(
+                Fixture.file(
+                    "alerts: {endpoints: [{name: a, url: 'https://a/'}]}\n"
+                        + "escalation: [{name: shift, levels: [{endpoints: [a]}]}]\n")
+            ).configuration?.alerts.policy.escalations.first)
+        #expect(escalation.standing == bareEscalation.standing)
+        #expect(escalation.undeliveredNanoseconds == bareEscalation.undeliveredNanoseconds)
+        #expect(escalation.levels.map(\.after) == bareEscalation.levels.map(\.after))
         #expect(endpoint.timeoutNanoseconds == bareEndpoint.timeoutNanoseconds)
         #expect(endpoint.inFlightMax == bareEndpoint.inFlightMax)
     }
@@ -80,7 +91,11 @@ import Testing
         "ring: {QQQ: 1}", "journal: {QQQ: 1}", "journal: {retention: {QQQ: 1}}",
         "archive: {QQQ: 1}", "archive: {postgresql: {QQQ: 1}}", "alerts: {QQQ: 1}",
         "alerts: {endpoints: [{QQQ: 1}]}", "alerts: {endpoints: [{secrets: [{QQQ: 1}]}]}",
-        "alerts: {routes: [{QQQ: 1}]}", "api: {QQQ: 1}", "api: {roles: {QQQ: 1}}",
+        "alerts: {routes: [{QQQ: 1}]}", "routes: [{QQQ: 1}]", "routes: [{match: {QQQ: 1}}]",
+        "routes: [{send: {QQQ: 1}}]", "routes: [{group: {QQQ: 1}}]", "escalation: [{QQQ: 1}]",
+        "escalation: [{levels: [{QQQ: 1}]}]", "inhibition: [{QQQ: 1}]",
+        "maintenance: [{QQQ: 1}]", "flood: {QQQ: 1}", "links: {QQQ: 1}", "api: {QQQ: 1}",
+        "api: {roles: {QQQ: 1}}",
         "vitals: {QQQ: 1}", "log: {QQQ: 1}",
     ])
     func `the example shows every key of the schema`(text: String) throws {

@@ -14,7 +14,8 @@ import Testing
             server.backend.append(events: 2)
             for operation in APIOperation.all where operation.method == "get" {
                 let text = await server.curlUnix(
-                    "-m 1 -w '\\n%{http_code} %{content_type}'", Self.address(of: operation) + operation.example)
+                    "-m 1 -w '\\n%{http_code} %{content_type}'",
+                    Self.address(of: operation) + operation.example)
                 let lines = text.split(separator: "\n")
                 let ending = try #require(lines.last { $0.contains("/") && $0.hasPrefix("200 ") })
                 switch operation.answer {
@@ -96,7 +97,7 @@ import Testing
     /// An address of the operation at the fake backend.
     private static func address(of operation: APIOperation) -> String {
         operation.path.replacing("{alarmID}", with: "plant%2Farea%2F0001:stale")
-            .replacing("{area}", with: "west")
+            .replacing("{area}", with: "west").replacing("{testID}", with: "drill_1_1")
     }
 
     private static func hold(_ json: JSONValue, to shape: String) throws {

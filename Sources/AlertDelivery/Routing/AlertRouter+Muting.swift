@@ -43,7 +43,8 @@ extension AlertRouter {
 
     // MARK: What keeps an alert back
 
-    func reasonToWithhold(_ subject: AlertSubject, at wall: WallInstant) -> WithholdReason? {
+    package func reasonToWithhold(_ subject: AlertSubject, at wall: WallInstant) -> WithholdReason?
+    {
         for silence in self.policy.maintenance where silence.mutes(subject, at: wall) {
             return .silence(id: silence.id)
         }

@@ -31,6 +31,16 @@ extension AlertRouter {
     /// A start begins to read the ledger: nothing leaves until `resume`.
     package mutating func beginRecovery() { self.recovery = Recovery() }
 
+    /// Takes one record of a picture.
+    ///
+    /// Of each alarm it has the annunciation and the newest change, alarm by alarm.
+    package mutating func restore(picture record: RoutingRecord, subject: AlertSubject?) {
+        let newest = self.newest
+        self.newest = .none
+        self.restore(record, subject: subject, isOwed: false)
+        self.newest = max(newest, self.newest)
+    }
+
     /// Takes one record of the ledger, in order.
     ///
     /// `isOwed`: it stands behind the cursor of the outbox, so its alert must be offered again.

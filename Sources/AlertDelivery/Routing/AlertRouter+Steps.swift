@@ -170,7 +170,9 @@ extension AlertRouter {
 
     private mutating func settle(alert: String, endpoint: String, isDelivered: Bool) {
         self.recovery?.note(alert, endpoint)
-        if let index = self.digests.firstIndex(where: { $0.id == alert }) {
+        if alert.hasPrefix("digest_"),
+            let index = self.digests.firstIndex(where: { $0.id == alert })
+        {
             let members = self.digests.remove(at: index).members
             for member in members {
                 self.settle(alert: member, endpoint: endpoint, isDelivered: isDelivered)

@@ -32,6 +32,8 @@ package struct AlertRouter: Sendable {
     package let table: RouteTable
     package let policy: AlertPolicy
     package internal(set) var counters = RoutingCounters()
+    /// The newest decision that was taken: older ones are read once more.
+    var newest = DecisionOrder.none
     var cases: [String: AlertCase] = [:]
     /// Alarm of each annunciation that is followed.
     var bases: [String: String] = [:]
@@ -69,6 +71,11 @@ package struct AlertRouter: Sendable {
         wall: WallInstant
     ) -> [RoutingAction] {
         var actions: [RoutingAction] = []
+        guard transition.order > self.newest else {
+            self.again(transition, subject, now: now, into: &actions)
+            return actions
+        }
+        self.newest = transition.order
         switch transition.kind {
         case .raised:
             self.raised(transition, subject, now: now, wall: wall, into: &actions)
@@ -110,10 +117,6 @@ package struct AlertRouter: Sendable {
         _ transition: AlarmTransition, _ subject: AlertSubject, now: MonotonicInstant,
         wall: WallInstant, into actions: inout [RoutingAction]
     ) {
-        if let known = self.cases[transition.alarmID], known.base == transition.alertID {
-            // Read from the ledger once more: the same again, and the same ids.
-            return self.repeatFirst(known, now: now, into: &actions)
-        }
         let before = self.cases[transition.alarmID]
         guard self.open(transition, subject) else {
             return self.tellUnfollowed(transition, subject, now: now, into: &actions)
@@ -145,11 +148,29 @@ package struct AlertRouter: Sendable {
         self.sendFirst(alarmID, reason, now: now, into: &actions)
     }
 
-    private mutating func repeatFirst(
-        _ known: AlertCase, now: MonotonicInstant, into actions: inout [RoutingAction]
+    /// A decision that was left to the ledger for want of room, or that a start reads again: the same
+    /// ids once more, and no change of state.
+    private mutating func again(
+        _ transition: AlarmTransition, _ subject: AlertSubject, now: MonotonicInstant,
+        into actions: inout [RoutingAction]
     ) {
-        guard known.withheld == nil else { return }
-        self.sendFirst(known.subject.alarmID, .raised, now: now, into: &actions)
+        let item = self.cases[transition.alarmID]
+        switch transition.kind {
+        case .raised:
+            guard let item, item.base == transition.alertID else {
+                return self.tellUnfollowed(transition, subject, now: now, into: &actions)
+            }
+            guard item.withheld == nil else { return }
+            self.sendFirst(transition.alarmID, .raised, now: now, into: &actions)
+        case .returned, .acknowledged:
+            guard let item, item.activation == transition.activation else {
+                return self.tellUnfollowed(transition, subject, now: now, into: &actions)
+            }
+            self.tellAll(
+                item, transition, transition.kind == .returned ? .returned : .acknowledged,
+                now: now, into: &actions)
+        case .raisedSuppressed, .returnedSuppressed, .changed: return
+        }
     }
 
     /// The first stage of each route, in one alert per way of grouping.
@@ -180,10 +201,17 @@ package struct AlertRouter: Sendable {
         guard let item = self.cases[transition.alarmID] else {
             return self.tellUnfollowed(transition, subject, now: now, into: &actions)
         }
+        self.follow(transition)
+        self.tellAll(item, transition, reason, now: now, into: &actions)
+    }
+
+    private mutating func tellAll(
+        _ item: AlertCase, _ transition: AlarmTransition, _ reason: RoutedAlert.Reason,
+        now: MonotonicInstant, into actions: inout [RoutingAction]
+    ) {
         let endpoints = item.told.filter {
             reason == .returned ? $0.value.sendsReturned : $0.value.sendsAcknowledged
         }.keys.sorted()
-        self.follow(transition)
         guard !endpoints.isEmpty else { return }
         let route = item.progress.first.map { self.table.routes[$0.route].name } ?? ""
         self.emit(

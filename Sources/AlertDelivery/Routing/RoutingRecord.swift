@@ -47,6 +47,32 @@ package enum RoutingRecord: Sendable, Equatable {
     }
 }
 
+/// Place of a decision among all: those read once more are known by it.
+package struct DecisionOrder: Comparable, Sendable {
+    package var epoch: UInt64
+    package var n: UInt64
+    package var ordinal: UInt64
+
+    static var none: DecisionOrder { DecisionOrder(epoch: 0, n: 0, ordinal: 0) }
+
+    /// Reads `epoch:n.k`; nil if it is not one.
+    init?(_ text: String) {
+        let parts = text.split(whereSeparator: { $0 == ":" || $0 == "." }).compactMap { UInt64($0) }
+        guard parts.count == 3 else { return nil }
+        self.init(epoch: parts[0], n: parts[1], ordinal: parts[2])
+    }
+
+    private init(epoch: UInt64, n: UInt64, ordinal: UInt64) {
+        self.epoch = epoch
+        self.n = n
+        self.ordinal = ordinal
+    }
+
+    package static func < (lhs: Self, rhs: Self) -> Bool {
+        (lhs.epoch, lhs.n, lhs.ordinal) < (rhs.epoch, rhs.n, rhs.ordinal)
+    }
+}
+
 /// One decision about an alarm, as routing sees it.
 package struct AlarmTransition: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
@@ -56,6 +82,7 @@ package struct AlarmTransition: Sendable, Equatable {
     }
 
     package var kind: Kind
+    package var order: DecisionOrder
     /// Id of the alert that the decision makes.
     package var alertID: String
     package var alarmID: String
@@ -83,12 +110,14 @@ package struct AlarmTransition: Sendable, Equatable {
             self.kind = .changed
         default: return nil
         }
-        guard let decision = json["decision"]?.string, let path = json["sensor"]?.string,
+        guard let decision = json["decision"]?.string, let order = DecisionOrder(decision),
+            let path = json["sensor"]?.string,
             let alarm = json["alarm"]?.string,
             let priority = json["priority"]?.string.flatMap(AlarmPriority.init(word:)),
             let state = json["to"]?.string.flatMap(AlarmState.init(word:)),
             let at = json["engineTime"]?.integer
         else { return nil }
+        self.order = order
         self.alertID = "alert_" + String(decision.map { $0 == ":" || $0 == "." ? "_" : $0 })
         self.alarmID = "\(path):\(alarm)"
         self.activation = json["activation"]?.string ?? ""

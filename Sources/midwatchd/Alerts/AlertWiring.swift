@@ -33,7 +33,7 @@ enum AlertWiring {
     /// The router's shell, with the secret of its links if links are wanted.
     static func routing(
         _ configuration: MidwatchConfiguration, builder: AlertBuilder, live: LiveState,
-        folders: Folders, clock: EngineClock, logger: Logger
+        folders: Folders, epoch: UInt32, clock: EngineClock, logger: Logger
     ) -> RoutingDesk {
         let settings = configuration.alerts.policy.links
         var links: AcknowledgeLinks?
@@ -51,7 +51,7 @@ enum AlertWiring {
             RoutingDesk.Parts(
                 policy: configuration.alerts.policy,
                 endpoints: configuration.alerts.endpoints.map(\.name), builder: builder,
-                live: live, clock: clock, picturePath: folders.routing, links: links),
+                live: live, clock: clock, epoch: epoch, picturePath: folders.routing, links: links),
             logger: logger)
     }
 

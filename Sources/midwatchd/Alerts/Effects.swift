@@ -103,6 +103,9 @@ final class Effects: Sendable {
 
     func attach(_ ledger: Ledger) { self.attached.withLock { $0.ledger = ledger } }
 
+    /// The alerts of all ledger records up to it were taken.
+    var takenThrough: UInt64 { self.attached.withLock { $0.takenThrough } }
+
     /// Alerts that were left to the ledger since the start.
     var leftCount: UInt64 { self.attached.withLock { $0.leftCount } }
 
@@ -118,7 +121,9 @@ final class Effects: Sendable {
             self.routing != nil
             && self.attached.withLock { attached in
                 guard !attached.isStarted else { return false }
-                if attached.leftThrough == nil, attached.early.count < Self.waitingMax {
+                // What the ledger will never have waits for its route in any case.
+                let isFull = attached.early.count >= Self.waitingMax
+                if effect.isGivenUp || attached.leftThrough == nil && !isFull {
                     attached.early.append(
                         Early(effect: effect, isRecorded: isRecorded, ledgerN: ledgerN))
                 } else {

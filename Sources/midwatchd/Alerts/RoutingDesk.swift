@@ -15,6 +15,8 @@ import Synchronization
 final class RoutingDesk: Sendable {
     /// Digest members named in one ledger record: well below what a record holds.
     private static let membersPerRecordMax = 1_500
+    /// Drills whose attempts can be asked for.
+    private static let drillKeptMax = 64
 
     struct Parts: Sendable {
         var policy: AlertPolicy
@@ -23,22 +25,34 @@ final class RoutingDesk: Sendable {
         var builder: AlertBuilder
         var live: LiveState
         var clock: EngineClock
+        /// Of this run: ids of silences and tests begin with it.
+        var epoch: UInt32
         /// Where the picture of the router is kept.
         var picturePath: String
         /// Signs links to acknowledge; nil: none are made.
         var links: AcknowledgeLinks?
     }
 
+    /// What it is joined to once it is there.
+    struct Attached: Sendable {
+        /// Puts a record beside the decisions into the ledger.
+        var note: @Sendable ([UInt8]) -> Void
+        /// What the monitor cannot do at the moment, in words.
+        var modes: @Sendable () -> [String]
+        var offer: @Sendable (Alert) -> Void
+    }
+
+    /// The picture is kept this often at most: it spares reading, and is no record.
+    private static let pictureNanoseconds: UInt64 = 30_000_000_000
+
     private struct State {
         var router: AlertRouter
-        /// Ledger records up to it are in the router.
-        var readThrough: UInt64 = 0
-        /// Puts a record beside the decisions into the ledger.
-        var note: (@Sendable ([UInt8]) -> Void)?
-        var modes: (@Sendable () -> [String])?
+        var attached: Attached?
         var nextNumber: UInt64 = 0
         var drills: [String: Drill] = [:]
+        var drillOrder: [String] = []
         var isChanged = false
+        var keptAt = MonotonicInstant.zero
     }
 
     let parts: Parts
@@ -52,16 +66,12 @@ final class RoutingDesk: Sendable {
             State(router: AlertRouter(parts.policy, endpoints: parts.endpoints)))
     }
 
-    func attach(
-        note: @escaping @Sendable ([UInt8]) -> Void, modes: @escaping @Sendable () -> [String]
-    ) {
-        self.state.withLock {
-            $0.note = note
-            $0.modes = modes
-        }
-    }
+    func attach(_ attached: Attached) { self.state.withLock { $0.attached = attached } }
 
-    var counters: RoutingCounters { self.state.withLock { $0.router.counters } }
+    func offer(_ alert: Alert) {
+        let offer = self.state.withLock { $0.attached?.offer }
+        offer?(alert)
+    }
 
     /// What is known of an alarm for its routes.
     func subject(alarmID: String, priority: AlarmPriority) -> AlertSubject {
@@ -156,7 +166,7 @@ final class RoutingDesk: Sendable {
     ) -> Bool {
         let picture = RoutingPicture.read(self.parts.picturePath, newest: newest)
         self.state.withLock { $0.router.beginRecovery() }
-        for body in picture?.records ?? [] { self.restore(body, isOwed: false) }
+        for body in picture?.records ?? [] { self.restore(body, isOwed: false, isPicture: true) }
         let recent =
             newest > RoutingPicture.recordCountMax ? newest - RoutingPicture.recordCountMax : 0
         let from = min(picture?.n ?? recent, owedFrom)
@@ -167,9 +177,7 @@ final class RoutingDesk: Sendable {
                 case .line(let line):
                     self.restore(line.body, isOwed: line.n > owedFrom)
                 case .gap(let found): gap(found)
-                case .end:
-                    self.state.withLock { $0.readThrough = newest }
-                    return true
+                case .end: return true
                 }
             } catch {
                 self.logger.critical(
@@ -181,14 +189,20 @@ final class RoutingDesk: Sendable {
     }
 
     /// Takes one record of the ledger, in order.
-    func restore(_ body: [UInt8], isOwed: Bool) {
+    func restore(_ body: [UInt8], isOwed: Bool, isPicture: Bool = false) {
         guard let record = RoutingRecord(body: body) else { return }
         var subject: AlertSubject?
         if case .alarm(let transition) = record {
             subject = self.subject(
                 alarmID: transition.alarmID, priority: transition.priority)
         }
-        self.state.withLock { $0.router.restore(record, subject: subject, isOwed: isOwed) }
+        self.state.withLock { state in
+            if isPicture {
+                state.router.restore(picture: record, subject: subject)
+            } else {
+                state.router.restore(record, subject: subject, isOwed: isOwed)
+            }
+        }
     }
 
     /// The ledger is read: what must be offered again.
@@ -202,13 +216,17 @@ final class RoutingDesk: Sendable {
         }
     }
 
-    /// Keeps the picture, if something changed; `n` is the newest durable ledger record.
+    /// Keeps the picture, if something changed; every ledger record up to `n` was taken.
     ///
     /// Thread of the disk.
     func keepPicture(through n: UInt64) {
+        let now = self.parts.clock.now()
         let records = self.state.withLock { state -> [[UInt8]]? in
-            guard state.isChanged, !state.router.isRecovering else { return nil }
+            guard state.isChanged, !state.router.isRecovering,
+                now.nanosecondsSince(state.keptAt) >= Self.pictureNanoseconds
+            else { return nil }
             state.isChanged = false
+            state.keptAt = now
             return state.router.picture()
         }
         guard let records else { return }
@@ -225,10 +243,7 @@ final class RoutingDesk: Sendable {
     func withRouter<Answer: Sendable>(
         _ body: @Sendable (inout AlertRouter) -> Answer
     ) -> Answer {
-        self.state.withLock { state in
-            state.isChanged = true
-            return body(&state.router)
-        }
+        self.state.withLock { body(&$0.router) }
     }
 
     /// A number that is given once in this run.
@@ -239,19 +254,30 @@ final class RoutingDesk: Sendable {
         }
     }
 
+    /// Puts a record beside the decisions into the ledger: something about the router has changed.
     func note(_ kind: String, _ write: (inout JSONWriter) -> Void) {
-        let note = self.state.withLock { $0.note }
+        let note = self.state.withLock { state in
+            state.isChanged = true
+            return state.attached?.note
+        }
         note?(Self.fields(kind, write))
     }
 
-    /// Follows a drill until `end(drill:)`.
+    /// Follows a drill; the oldest that is over makes room for it.
     func begin(drill id: String, endpoints: [String]) {
-        self.state.withLock { $0.drills[id] = Drill(open: Set(endpoints)) }
+        self.state.withLock { state in
+            state.drills[id] = Drill(open: Set(endpoints))
+            state.drillOrder.append(id)
+            while state.drillOrder.count > Self.drillKeptMax {
+                state.drills[state.drillOrder.removeFirst()] = nil
+            }
+        }
     }
 
     func drill(_ id: String) -> Drill? { self.state.withLock { $0.drills[id] } }
 
-    func end(drill id: String) { self.state.withLock { $0.drills[id] = nil } }
+    /// Drills without an outcome at some endpoint.
+    var drillCount: Int { self.state.withLock { $0.drills.values.count { !$0.open.isEmpty } } }
 
     // MARK: What comes out
 
@@ -271,14 +297,14 @@ final class RoutingDesk: Sendable {
                 self.noteMembers(of: digest, state)
                 offer(self.alert(of: digest, state, wall: wall))
             case .withhold(let alarmID, let alertID, let reason):
-                state.note?(
+                state.attached?.note(
                     Self.fields("alertWithheld") { json in
                         json.field("alert", alertID)
                         json.field("alarmID", alarmID)
                         json.field("reason", reason.text)
                     })
             case .silenceEnded(let silence):
-                state.note?(
+                state.attached?.note(
                     Self.fields("silenceEnded") { json in json.field("id", silence.id) })
             }
         }
@@ -293,7 +319,7 @@ final class RoutingDesk: Sendable {
             alert = made
         } else {
             var context = AlertContext.none
-            context.modes = state.modes?() ?? []
+            context.modes = state.attached?.modes() ?? []
             guard
                 let record = AlertRecord(routed.record),
                 let later = self.parts.builder.alert(
@@ -337,7 +363,7 @@ final class RoutingDesk: Sendable {
         case .raised, .returned, .acknowledged: return
         case .undelivered, .unacknowledged, .repeated, .standing, .released: break
         }
-        state.note?(
+        state.attached?.note(
             Self.fields("alertRouted") { json in
                 json.field("alert", routed.id)
                 json.field("alarmID", routed.alarmID)
@@ -353,7 +379,7 @@ final class RoutingDesk: Sendable {
     private func noteMembers(of digest: AlertDigest, _ state: State) {
         for start in stride(from: 0, to: digest.members.count, by: Self.membersPerRecordMax) {
             let end = min(start + Self.membersPerRecordMax, digest.members.count)
-            state.note?(
+            state.attached?.note(
                 Self.fields("alertDigest") { json in
                     json.field("alert", digest.id)
                     json.field("endpoint", digest.endpoint)

@@ -34,6 +34,8 @@ final class OperatorDesk: OperatorBackend {
     let pending = PendingCommands()
     let directory: SensorDirectory
     private let accounts: AccountNames
+    /// Who is told; attached once it is there.
+    let routing = Mutex<RoutingDesk?>(nil)
 
     init(_ parts: Parts) {
         self.parts = parts
@@ -42,6 +44,8 @@ final class OperatorDesk: OperatorBackend {
     }
 
     // MARK: Called by the daemon
+
+    func attach(_ routing: RoutingDesk) { self.routing.withLock { $0 = routing } }
 
     /// A decision leaves: if a command waits for it, it is answered.
     ///

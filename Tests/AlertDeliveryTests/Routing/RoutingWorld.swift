@@ -150,7 +150,7 @@ struct RoutingWorld {
     ) {
         self.router = AlertRouter(self.policy, endpoints: self.endpoints)
         self.router.beginRecovery()
-        for body in picture { self.restore(body, isOwed: false) }
+        for body in picture { self.restore(body, isOwed: false, isPicture: true) }
         for (index, body) in self.ledger.enumerated() where index >= from {
             self.restore(body, isOwed: index >= owedFrom)
         }
@@ -159,13 +159,17 @@ struct RoutingWorld {
         self.note(self.router.resume(now: now, wall: wall))
     }
 
-    private mutating func restore(_ body: [UInt8], isOwed: Bool) {
+    private mutating func restore(_ body: [UInt8], isOwed: Bool, isPicture: Bool = false) {
         guard let record = RoutingRecord(body: body) else { return }
         var subject: AlertSubject?
         if case .alarm(let transition) = record {
             subject = Self.subject(transition.alarmID, transition.priority)
         }
-        self.router.restore(record, subject: subject, isOwed: isOwed)
+        if isPicture {
+            self.router.restore(picture: record, subject: subject)
+        } else {
+            self.router.restore(record, subject: subject, isOwed: isOwed)
+        }
     }
 
     // MARK: Policies

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AlarmEngine
+import JSONText
+import Journal
+import Logging
+import MidwatchModel
+import Synchronization
+import Testing
+
+@testable import AlertDelivery
+@testable import midwatchd
+
+/// Decisions become alerts with targets, and a restart goes on where the ledger ends.
+@Suite struct RoutingDeskTests {
+    /// What was offered, and the ledger beside it.
+    private final class World: AlertTaker {
+        let folder: TemporaryFolder
+        let desk: RoutingDesk
+        let alerts = Mutex<[Alert]>([])
+        let notes = Mutex<[[UInt8]]>([])
+        let writer: LedgerWriter
+        let effects: Mutex<Effects?> = Mutex(nil)
+        let cursor: UInt64?
+        private let sequence = Mutex<UInt64>(0)
+
+        init(_ folder: TemporaryFolder, epoch: UInt32, cursor: UInt64? = nil) throws {
+            self.folder = folder
+            self.cursor = cursor
+            var policy = AlertPolicy()
+            var escalation = EscalationDeclaration(name: "shift")
+            escalation.levels = [
+                EscalationLevel(
+                    endpoints: ["pager"], after: PriorityTimes(critical: 900_000_000_000))
+            ]
+            policy.escalations = [escalation]
+            var route = RouteDeclaration(name: "all")
+            route.endpoints = ["room"]
+            route.escalation = "shift"
+            policy.routes = [route]
+            policy.flood.alertsPerMinute = 3
+            policy.flood.digestNanoseconds = 1_000_000_000
+            let live = LiveState(rules: RuleBook(revision: "", declarations: []))
+            let builder = AlertBuilder(node: "n", site: "s", version: "v")
+            self.desk = RoutingDesk(
+                RoutingDesk.Parts(
+                    policy: policy, endpoints: ["room", "pager"], builder: builder, live: live,
+                    clock: EngineClock(continuingAt: MonotonicInstant(nanoseconds: 1)),
+                    epoch: epoch, picturePath: folder.file("routing.picture"),
+                    links: AcknowledgeLinks(
+                        secret: [UInt8](repeating: 1, count: AcknowledgeLinks.secretBytes),
+                        baseURL: "https://m", validNanoseconds: 1_000_000_000_000)),
+                logger: Quiet.logger)
+            self.writer = try LedgerWriter.open(directory: folder.file("ledger")).writer
+            let effects = Effects(
+                builder: builder, live: live, delivery: self, routing: self.desk,
+                logger: Quiet.logger)
+            self.effects.withLock { $0 = effects }
+            self.desk.attach(
+                RoutingDesk.Attached(
+                    note: { [weak self] body in self?.notes.withLock { $0.append(body) } },
+                    modes: { [] }, offer: { [weak self] in _ = self?.offer($0) }))
+        }
+
+        /// Lets go of what holds it.
+        func end() { self.effects.withLock { $0 = nil } }
+
+        func start() async -> UInt64? { self.cursor }
+        func ledgerRead(through n: UInt64) -> OfferAnswer { .accepted }
+
+        func offer(_ alert: Alert) -> OfferAnswer {
+            self.alerts.withLock { $0.append(alert) }
+            return .accepted
+        }
+
+        func begin() async {
+            let newest = self.writer.head.n
+            let effects = self.effects.withLock { $0 }
+            await effects?.start(
+                ledgerFolder: self.folder.file("ledger"), newest: newest, waiting: [])
+        }
+
+        /// One decision: into the ledger, then out.
+        func decide(_ n: UInt64, _ kind: String, _ state: AlarmState) throws {
+            var decision = Decision(.alarmRaised, time: MonotonicInstant(nanoseconds: n))
+            decision.id = DecisionID(position: Position(epoch: 1, n: n), ordinal: 0)
+            let activation = kind == "alarmRaised" ? n : 1
+            let body = Array(
+                #"""
+                {"decision":"1:\#(n).0","kind":"\#(kind)","at":"2026-01-01T00:00:00Z",\#
+                "engineTime":\#(n),"sensor":"a/b\#(activation)","alarm":"high",\#
+                "priority":"high","activation":"1:\#(activation).0","to":"\#(state.word)",\#
+                "freshness":"fresh","quality":"good"}
+                """#.utf8)
+            let number = try self.writer.append(body: body, written: WallInstant(nanoseconds: 0))
+            _ = self.writer.commit(now: .zero)
+            let sequence = self.sequence.withLock { sequence in
+                sequence += 1
+                return sequence - 1
+            }
+            let effects = self.effects.withLock { $0 }
+            effects?.release(
+                PendingEffect(
+                    sequence: sequence, decision: decision, body: body, queuedAt: .zero),
+                isRecorded: true, ledgerN: number)
+            effects?.ledgerWritten(through: number)
+        }
+
+        func delivered(_ alert: String, at endpoint: String) throws {
+            let body = #"{"kind":"alertDelivered","alert":"\#(alert)","endpoint":"\#(endpoint)"}"#
+            _ = try self.writer.append(
+                body: Array(body.utf8), written: WallInstant(nanoseconds: 0))
+            _ = self.writer.commit(now: .zero)
+        }
+
+        var ids: [String] { self.alerts.withLock { $0.map(\.id) } }
+        func kinds() throws -> [String] {
+            try self.notes.withLock { notes in
+                try notes.compactMap { try JSONValue(parsing: $0.span)["kind"]?.string }
+            }
+        }
+    }
+
+    @Test func `an alert goes to its route, with the route and a link in it`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 1)
+        defer { world.end() }
+        await world.begin()
+        try world.decide(1, "alarmRaised", .unacknowledged)
+        let alert = try #require(world.alerts.withLock { $0.first })
+        #expect(alert.targets == ["room"])
+        #expect(alert.ledgerN == 1)
+        #expect(alert.isWellFormed)
+        let body = try JSONValue(parsing: alert.body.span)
+        #expect(body.value(atPath: "routing.route")?.string == "all")
+        #expect(body.value(atPath: "routing.level")?.integer == 0)
+        let link = try #require(body.value(atPath: "links.0.href")?.string)
+        #expect(link.hasPrefix("https://m/ack/"))
+        let links = try #require(world.desk.parts.links)
+        let claim = try links.claim(
+            String(link.dropFirst("https://m/ack/".count)), now: EngineClock.wall())
+        #expect(claim.activation == "1:1.0")
+        #expect(world.desk.withRouter { $0.state(of: claim) } == .open)
+        try world.decide(2, "alarmAcknowledged", .acknowledged)
+        #expect(world.desk.withRouter { $0.state(of: claim) } == .acknowledged)
+        let answer = try #require(world.alerts.withLock { $0.last })
+        #expect(answer.targets == ["room"])
+        #expect(
+            try JSONValue(parsing: answer.body.span).value(atPath: "links.0.href") == nil,
+            "it needs no answer any more")
+    }
+
+    @Test func `effects that leave before the ledger is read wait, and keep their order`()
+        async throws
+    {
+        let world = try World(TemporaryFolder(), epoch: 1)
+        defer { world.end() }
+        try world.decide(1, "alarmRaised", .unacknowledged)
+        try world.decide(2, "alarmAcknowledged", .acknowledged)
+        #expect(world.ids.isEmpty)
+        await world.begin()
+        #expect(world.ids.filter { $0 == "alert_1_1_0" }.count >= 1)
+        let firsts = world.ids.reduce(into: [String]()) { seen, id in
+            if !seen.contains(id) { seen.append(id) }
+        }
+        #expect(firsts == ["alert_1_1_0", "alert_1_2_0"])
+    }
+
+    @Test func `a restart offers what has no outcome, with or without a picture`() async throws {
+        for keepsPicture in [false, true] {
+            let folder = TemporaryFolder()
+            do {
+                let world = try World(folder, epoch: 1)
+                defer { world.end() }
+                await world.begin()
+                try world.decide(1, "alarmRaised", .unacknowledged)
+                try world.decide(2, "alarmRaised", .unacknowledged)
+                try world.delivered("alert_1_1_0", at: "room")
+                if keepsPicture {
+                    world.desk.withRouter {
+                        $0.delivered(alert: "alert_1_1_0", endpoint: "room", now: .zero)
+                    }
+                    try RoutingPicture(n: 3, records: world.desk.withRouter { $0.picture() })
+                        .write(folder.file("routing.picture"))
+                }
+            }
+            let world = try World(folder, epoch: 2, cursor: 3)
+            defer { world.end() }
+            await world.begin()
+            #expect(world.ids == ["alert_1_2_0"], "picture: \(keepsPicture)")
+            #expect(world.desk.withRouter { $0.caseCount } == 2)
+        }
+    }
+
+    @Test func `a picture that is damaged or ahead of the ledger is not used`() throws {
+        let folder = TemporaryFolder()
+        let path = folder.file("routing.picture")
+        let picture = RoutingPicture(n: 7, records: [Array("{\"kind\":\"x\"}".utf8)])
+        try picture.write(path)
+        #expect(RoutingPicture.read(path, newest: 7) == picture)
+        #expect(RoutingPicture.read(path, newest: 6) == nil)
+        try RoutingPicture(n: 7, records: []).write(path)
+        #expect(RoutingPicture.read(path, newest: 7)?.records.isEmpty == true)
+        #expect(RoutingPicture.read(folder.file("none"), newest: 7) == nil)
+    }
+
+    @Test func `a digest names its members in the ledger and its top in the message`()
+        async throws
+    {
+        let world = try World(TemporaryFolder(), epoch: 1)
+        defer { world.end() }
+        await world.begin()
+        for n in 1...8 { try world.decide(UInt64(n), "alarmRaised", .unacknowledged) }
+        #expect(world.ids.count == 3)
+        let ended = eventually {
+            world.desk.tick { _ = world.offer($0) }
+            return world.alerts.withLock { $0.contains { $0.type == "alarm.digest" } }
+        }
+        #expect(ended)
+        let digest = try #require(
+            world.alerts.withLock { $0.first { $0.type == "alarm.digest" } })
+        #expect(digest.isWellFormed)
+        #expect(digest.targets == ["room"])
+        let body = try JSONValue(parsing: digest.body.span)
+        #expect(body["count"]?.integer == 5)
+        #expect(body.value(atPath: "first_out.id")?.string == "alert_1_4_0")
+        #expect(body["top"]?.array?.count == 5)
+        #expect(try world.kinds() == ["alertDigest"])
+        let note = try #require(
+            world.notes.withLock { notes in notes.first }.flatMap {
+                RoutingRecord(body: $0)
+            })
+        #expect(
+            note
+                == .digest(
+                    id: digest.id, endpoint: "room",
+                    members: (4...8).map { "alert_1_\($0)_0" }))
+    }
+
+    @Test func `silences are refused without a filter, a time or a reason`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 4)
+        defer { world.end() }
+        await world.begin()
+        func add(_ text: String) throws -> JSONValue {
+            let bytes = try world.desk.addSilence(
+                JSONValue(parsing: text), author: "jo", origin: "test")
+            return try JSONValue(parsing: bytes.span)
+        }
+        for wrong in [
+            #"{"match":{},"seconds":60,"reason":"x"}"#,
+            #"{"match":{"sensors":["a/#/b"]},"seconds":60,"reason":"x"}"#,
+            #"{"match":{"sensor":["a"]},"seconds":60,"reason":"x"}"#,
+            #"{"match":{"assets":["a"]},"seconds":0,"reason":"x"}"#,
+            #"{"match":{"assets":["a"]},"seconds":9999999,"reason":"x"}"#,
+            #"{"match":{"assets":["a"]},"seconds":60,"reason":""}"#,
+        ] {
+            #expect(throws: (any Error).self, "\(wrong)") { try add(wrong) }
+        }
+        let added = try add(#"{"match":{"sensors":["a/#"]},"seconds":60,"reason":"x"}"#)
+        #expect(added["id"]?.string == "silence-4-1")
+        try world.decide(1, "alarmRaised", .unacknowledged)
+        #expect(world.ids.isEmpty)
+        #expect(try world.kinds() == ["silenceAdded", "alertWithheld"])
+        _ = try world.desk.removeSilence("silence-4-1", author: "jo", origin: "test")
+        world.desk.tick { _ = world.offer($0) }
+        #expect(world.ids == ["alert_1_1_0"])
+        #expect(
+            try world.kinds()
+                == ["silenceAdded", "alertWithheld", "silenceRemoved", "alertRouted"])
+    }
+
+    @Test func `a drill says that it is one and is followed to its end`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 4)
+        defer { world.end() }
+        await world.begin()
+        let begun = try JSONValue(
+            parsing: world.desk.beginTest(
+                JSONValue(parsing: #"{"route":"all"}"#), author: "jo", origin: "test"
+            ).span)
+        let id = try #require(begun["id"]?.string)
+        #expect(id == "drill_4_1")
+        let alerts = world.alerts.withLock { $0 }
+        #expect(alerts.map(\.id) == [id, id + "_end"])
+        #expect(alerts.map(\.targets) == [["room", "pager"], ["room", "pager"]])
+        for alert in alerts {
+            let body = try JSONValue(parsing: alert.body.span)
+            #expect(body["drill"]?.bool == true)
+            #expect(body["message"]?.string?.hasPrefix("DRILL: ") == true)
+        }
+        var report = AttemptReport(
+            alertID: id, alarmID: "", endpoint: "room", attempt: 1, status: 204, failure: nil,
+            answer: [], latencyNanoseconds: 5_000_000, at: WallInstant(nanoseconds: 0))
+        world.desk.take(.delivered(report, supersededIDs: []))
+        report.endpoint = "pager"
+        report.status = 500
+        world.desk.take(.attemptFailed(report, retryAt: WallInstant(nanoseconds: 0)))
+        let text = try JSONValue(parsing: world.desk.testText(id).span)
+        #expect(text["open"]?.array == [.string("pager")])
+        #expect(text["attempts"]?.array?.count == 2)
+        #expect(throws: (any Error).self) {
+            try world.desk.beginTest(
+                JSONValue(parsing: #"{"endpoint":"nobody"}"#), author: "jo", origin: "test")
+        }
+    }
+
+    @Test func `the secret of the links is made once`() throws {
+        let folder = TemporaryFolder()
+        let path = folder.file("links.secret")
+        let secret = try LinkSecret.load(path)
+        #expect(secret.count == AcknowledgeLinks.secretBytes)
+        #expect(try LinkSecret.load(path) == secret)
+        #expect(Set(secret).count > 8)
+    }
+}
