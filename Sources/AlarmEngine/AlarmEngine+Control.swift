@@ -35,13 +35,14 @@ extension AlarmEngine {
         var sensor = SensorState(
             deadlineBase: self.established, deadlineNanoseconds: declaration.deadlineNanoseconds)
         sensor.supervision = declaration.supervision
-        sensor.trustsSource = declaration.trustsSource && declaration.supervision == .exception
+        sensor.trustsSource = self.trusts(declaration, .own)
         sensor.isIndependent = declaration.isIndependent
         sensor.isDeclared = number >= 0
         sensor.timer = self.addTimer(owner: Int(index.rawValue), isAlarm: false)
         self.names.append(path)
         self.sensors.append(sensor)
         self.bindRules(of: Int(index.rawValue))
+        self.pinSensor(Int(index.rawValue), to: declaration.behind)
         let run = self.ruleRun(of: Int(index.rawValue))
         self.addRows(Int(run.count), to: Int(index.rawValue))
         self.sensors[Int(index.rawValue)].firstRule = run.first
@@ -67,6 +68,7 @@ extension AlarmEngine {
         let place = Int(index.rawValue)
         self.makeSource(place)
         if behind.rawValue < index.rawValue { self.sources[place].behind = behind }
+        self.linkSource(place)
         if let sensor = self.index(ofPath: RuleBook.sourcePathPrefix + name) {
             self.stand(SensorIndex(rawValue: UInt32(sensor)), for: place)
         }

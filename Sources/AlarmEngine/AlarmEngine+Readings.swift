@@ -32,8 +32,10 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
-        if slot.source != self.sensors[index].source { self.move(index, to: slot.source) }
+        let source = self.placed(index, slot.source)
+        if source != self.sensors[index].source { self.move(index, to: source) }
         self.noteArrival(slot.source, at: slot.arrival)
+        if source != slot.source { self.noteArrival(source, at: slot.arrival) }
         self.sensors[index].readingCount &+= 1
         let status = self.judgeSourceTime(of: slot, sensor: index)
         switch self.liveness(of: slot, status: status, sensor: index) {

@@ -16,6 +16,8 @@ package enum APIDescription {
         /// Items of the query, `name: type: meaning`.
         var query: [(name: String, type: String, meaning: String)] = []
         var answer: Answer
+        /// Shape of what is sent.
+        var body = "AcknowledgementRequest"
         /// Kinds of problems beside those that every operation has.
         var problems: [Problem.Kind] = []
     }
@@ -91,6 +93,18 @@ package enum APIDescription {
                 .unauthorized, .forbidden, .unknownActivation, .alreadyAcknowledged, .notActive,
                 .bodyTooLarge, .unsupportedMediaType, .refused, .timedOut,
             ]),
+        Operation(
+            path: "/v1/configuration",
+            summary: "The configuration in force with its defaults in, without its secrets.",
+            answer: .object("Configuration")),
+        Operation(
+            method: "post", path: "/v1/reload",
+            summary: "Puts the configuration file in force, or says what that would change.",
+            answer: .object("Reload"), body: "ReloadRequest",
+            problems: [
+                .unauthorized, .forbidden, .bodyTooLarge, .unsupportedMediaType, .refused,
+                .timedOut,
+            ]),
     ]
 
     /// Problems that every operation may answer with.
@@ -153,7 +167,7 @@ package enum APIDescription {
         if operation.method == "post" {
             json.objectField("requestBody") { json in
                 json.field("required", true)
-                Self.content("application/json", schema: "AcknowledgementRequest", &json)
+                Self.content("application/json", schema: operation.body, &json)
             }
         }
         json.objectField("responses") { json in

@@ -64,6 +64,14 @@ enum APIShapes {
         AcknowledgementRequest: activation string, comment string?
         Acknowledgement: alarmID string, activation string, position string, recorded \
         boolean
+        Configuration: revision string, file string, settings object
+        ReloadRequest: dryRun boolean?
+        Reload: outcome string, file string, revisionBefore string, revisionAfter string, \
+        issues ConfigurationIssue[], changes ConfigurationChange[], changesLeftOut integer, \
+        needRestart string[]
+        ConfigurationIssue: kind string, refused boolean, line integer, column integer, key \
+        string, message string
+        ConfigurationChange: kind string, key string, before string, after string
         """
 
     static let all: [Shape] = APIShapes.text.split(separator: "\n").compactMap { line in

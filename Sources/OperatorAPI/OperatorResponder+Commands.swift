@@ -72,7 +72,7 @@ extension OperatorResponder {
     // MARK: Who
 
     /// Who sends a command, and from where; throws for those who may not.
-    private func actor(
+    func actor(
         of request: Request, _ context: OperatorContext
     ) async throws -> (user: String, origin: String) {
         switch self.kind {
@@ -120,7 +120,7 @@ extension OperatorResponder {
 
     // MARK: Body
 
-    private func body(of request: Request, _ context: OperatorContext) async throws -> JSONValue {
+    func body(of request: Request, _ context: OperatorContext) async throws -> JSONValue {
         let type = request.headers[.contentType] ?? ""
         guard type.lowercased().hasPrefix("application/json") else {
             throw Problem(.unsupportedMediaType, detail: "send Content-Type: application/json")

@@ -98,6 +98,10 @@ struct OperatorResponder: HTTPResponder {
             try Self.require(.post, of: request)
             return try await self.acknowledge(segments[2], request, context)
         }
+        if segments == ["v1", "reload"] {
+            try Self.require(.post, of: request)
+            return try await self.reload(request, context)
+        }
         guard segments.count <= 3, let route = Route(rawValue: segments.joined(separator: "/"))
         else { throw Problem(.notFound, detail: "see the operator API page for the addresses") }
         try Self.require(.get, of: request)
@@ -111,6 +115,7 @@ struct OperatorResponder: HTTPResponder {
         case .sensors: return Self.json(try await self.sensors(QueryReader(target.query)))
         case .alarms: return Self.json(try await self.alarms(QueryReader(target.query)))
         case .events: return Self.json(try await self.events(QueryReader(target.query)))
+        case .configuration: return try await self.configuration()
         case .rejects: return Self.json(try await self.rejects(QueryReader(target.query)))
         case .stream: return try await self.stream(request, QueryReader(target.query), context)
         }
@@ -127,6 +132,7 @@ struct OperatorResponder: HTTPResponder {
         case events = "v1/events"
         case stream = "v1/stream"
         case rejects = "v1/ingest/rejects"
+        case configuration = "v1/configuration"
     }
 
     /// What can be asked for; the same for everybody.

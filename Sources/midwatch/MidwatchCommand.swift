@@ -18,13 +18,15 @@ struct MidwatchCommand: ParsableCommand {
               midwatch events --follow
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
+              midwatch config diff --running new.yaml
+              midwatch reload --dry-run && midwatch reload
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
 
             EXIT CODES:
               0  done            2  wrong usage            4  Midwatch is not healthy
-              1  it failed       3  the daemon does not answer
+              1  it failed       3  the daemon does not answer   5  they differ (config diff)
 
             ENVIRONMENT:
               MIDWATCH_SOCKET    the daemon's socket, unless --socket names it
@@ -33,7 +35,8 @@ struct MidwatchCommand: ParsableCommand {
             """,
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
-            EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
+            EventsCommand.self, DemoCommand.self, CheckCommand.self, ConfigCommand.self,
+            ReloadCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self,
         ])

@@ -195,10 +195,15 @@ struct Topology {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
                         + log.metrics()
                 }))
+        let reloader = Reloader(
+            Reloader.Parts(
+                path: path, started: configuration, revision: revision, revisions: revisions,
+                ring: ring, clock: clock, ingest: ingest, live: live, files: files),
+            logger: logger)
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
-                files: files,
+                files: files, reloader: reloader,
                 report: { reporter.report() }, metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
                 rejects: { ingest.rejects(limit: $0) },
@@ -252,13 +257,11 @@ struct Topology {
             APIService(
                 configuration.api, desk: desk, files: files, access: access,
                 progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
-            Reloader(
-                path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
-                ingest: ingest, logger: logger),
+            reloader,
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
-                sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
-                live: live, logger: logger),
+                sourcesKnown: sourcesKnown, declared: rules.declaredPaths,
+                sources: rules.sourceTree, vitals: vitals, live: live, logger: logger),
         ])
     }
 

@@ -36,18 +36,27 @@ extension AlarmEngine {
         where !self.conditions.bounds[bound].isPassive {
             numbers.append(self.conditions.bounds[bound].rule)
         }
-        var extra: [AlarmRule] = []
+        var extra: [(rule: AlarmRule, suppressions: [SuppressionRule])] = []
+        var namesWildcard = effective.suppressionsNameWildcard
         for rule in numbers {
-            let declaration = self.conditions.set.rules[Int(rule)].declaration
+            let compiled = self.conditions.set.rules[Int(rule)]
+            let declaration = compiled.declaration
             var rule = AlarmRule(
-                declaration.condition.kind, declaration.priority, AlarmHandling())
+                declaration.condition.kind, declaration.priority, declaration.handling)
             rule.onDelayNanoseconds = declaration.onDelayNanoseconds
             rule.offDelayNanoseconds = declaration.offDelayNanoseconds
             rule.name = self.nameNumber(declaration.name)
-            extra.append(rule)
+            var suppressions = declaration.handling.suppressions
+            if suppressions.contains(where: \.hasWildcard) {
+                namesWildcard = true
+                let captures = compiled.captures(self.names[index]) ?? []
+                suppressions = suppressions.map { $0.filled(with: captures) }
+            }
+            extra.append((rule, suppressions))
         }
         return self.ruleTable.run(
-            of: effective, number: number, mode: mode, rules: numbers, extra: { extra })
+            of: effective, number: number, mode: mode, rules: numbers,
+            filling: namesWildcard ? self.names[index] : "", extra: { extra })
     }
 
     /// Number of a name, given once.
@@ -65,9 +74,14 @@ extension AlarmEngine {
     /// The alarm that a command is about; nil if the sensor has none of that name.
     func alarm(of command: OperatorCommand, sensor index: Int) -> Int? {
         guard !command.rule.isEmpty else { return self.alarm(command.alarm, of: index) }
-        return self.conditions.range(of: index).first {
+        return self.alarm(ofRule: command.rule, on: index)
+    }
+
+    /// The alarm that a rule makes of a sensor; nil if it makes none.
+    func alarm(ofRule name: String, on index: Int) -> Int? {
+        self.conditions.range(of: index).first {
             let number = Int(self.conditions.bounds[$0].rule)
-            return self.conditions.set.rules[number].declaration.name == command.rule
+            return self.conditions.set.rules[number].declaration.name == name
         }.flatMap { self.alarmRow(of: $0) }
     }
 
