@@ -13,7 +13,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
 
 extension AlarmEngine {
     /// Layout version; another one is a foreign format.
-    private static let checkpointMagic: UInt64 = 0x3430_3030_4350_574D  // "MWPC0004"
+    private static let checkpointMagic: UInt64 = 0x3530_3030_4350_574D  // "MWPC0005"
 
     /// The state at `after`: the position of the last record that was applied.
     ///
@@ -215,13 +215,14 @@ extension AlarmEngine {
     private mutating func rebuildTimers() {
         self.wheel = TimerWheel(start: self.time, reserving: self.sensors.count)
         self.due = DueHeap()
+        self.spareTimers = []
         self.timerOwners = FlatTable(reserving: self.sensors.count)
         self.lostCount = 0
         for place in 0..<self.sources.count where self.sources[place].isLost {
             self.lostCount += 1
         }
         for index in 0..<self.sensors.count {
-            let timer = self.addTimer(owner: index, isAlarm: false)
+            let timer = self.addTimer(of: .sensor(index))
             self.sensors[index].timer = timer
             self.armSensor(index)
         }
@@ -232,9 +233,10 @@ extension AlarmEngine {
             }
         }
         for detail in 0..<self.details.count {
-            self.details[detail].timer = self.addTimer(owner: detail, isAlarm: true)
+            self.details[detail].timer = self.addTimer(of: .alarm(detail))
             if self.details[detail].row != AlarmRow.noDetail { self.rearm(detail) }
         }
+        self.giveTimersToConditions()
         self.rebuildLinks()
     }
 

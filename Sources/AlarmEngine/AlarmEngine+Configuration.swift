@@ -17,14 +17,17 @@ extension AlarmEngine {
             self.rules = rules
         }
         self.ruleTable.beginRevision()
+        self.takeTimersFromConditions()
         self.rebindRules()
         self.relinkSources(at: time)
+        self.giveTimersToConditions()
         for index in 0..<self.sensors.count { self.rebind(index, at: time) }
         self.compactRules()
         self.rebuildLinks()
         for detail in 0..<self.details.count where self.details[detail].row != AlarmRow.noDetail {
             self.suppressionChanged(Int(self.details[detail].row), at: time)
         }
+        self.judgeNewRules(at: time)
         self.evaluateComposites(at: time)
         self.decide(Decision(.configurationApplied, cause: .operatorCommand, time: time))
     }
@@ -77,6 +80,7 @@ extension AlarmEngine {
         self.sensors[index].trustsSource = trustsSource
         self.sensors[index].deadlineNanoseconds = declaration.deadlineNanoseconds
         self.sensors[index].supervision = declaration.supervision
+        if declaration.supervision != .exception { self.sensors[index].promised = .none }
         guard declaration.supervision != .event else { return self.armSensor(index) }
         guard self.sensors[index].freshness != .stale else { return }
         if !wasSupervised {

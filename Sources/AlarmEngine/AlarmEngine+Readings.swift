@@ -46,8 +46,9 @@ extension AlarmEngine {
             if isFirst { self.releaseSilence(of: index, at: slot.arrival) }
         case .raiseOnly:
             self.counters.raiseOnly &+= 1
-            self.evaluateRaising(index, slot, n: n)
-            self.followRules(of: index, at: slot.arrival)
+            if self.evaluateRaising(index, slot, n: n) {
+                self.raiseRules(index, slot, at: slot.arrival)
+            }
         case .history:
             if self.sensors[index].backlogCount < .max { self.sensors[index].backlogCount += 1 }
             self.counters.notLive &+= 1
@@ -66,24 +67,23 @@ extension AlarmEngine {
 
     /// What the reading's source time is worth; follows runs of regressed times (RULES 18).
     private mutating func judgeSourceTime(of slot: Slot, sensor index: Int) -> SourceTimeStatus {
-        if slot.flags.contains(.historical) { return .historical }
-        let sourceTime = slot.sourceTime
-        guard sourceTime != Slot.noSourceTime else { return .absent }
-        let wall = self.wall(of: slot.arrival).nanoseconds
-        guard self.sourceTimes.isPlausible(sourceTime, arrivalWall: wall) else {
-            return .implausible
-        }
         let newest = self.sensors[index].newestSourceTime
-        if newest == Slot.noSourceTime || sourceTime >= newest {
-            self.sensors[index].newestSourceTime = sourceTime
+        let status = self.sourceTimes.status(
+            of: slot.sourceTime, arrivalWall: self.wall(of: slot.arrival).nanoseconds,
+            newestAccepted: newest, isHistorical: slot.flags.contains(.historical))
+        switch status {
+        case .historical, .absent, .implausible: return status
+        case .accepted:
+            self.sensors[index].newestSourceTime = slot.sourceTime
             if self.sensors[index].suspects.kind == .regressed {
                 self.sensors[index].suspects.end()
             }
             return .accepted
+        case .regressed: break
         }
         guard
             self.sensors[index].suspects.isClockSet(
-                .regressed, sourceTime: sourceTime, at: slot.arrival,
+                .regressed, sourceTime: slot.sourceTime, at: slot.arrival,
                 deadline: self.sensors[index].deadlineNanoseconds)
         else { return .regressed }
         self.rebase(index, slot, from: newest)
@@ -145,7 +145,10 @@ extension AlarmEngine {
         let isUnknown = !self.isUsable(slot, of: index)
         // Two producers may swap: an older arrival takes nothing from the deadline.
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, slot.arrival)
-        let hadGrace = self.sensors[index].graceNanoseconds > 0
+        var isNearer = self.sensors[index].graceNanoseconds > 0
+        if slot.reserved != self.sensors[index].promised.rawValue {
+            isNearer = self.takePromise(slot.promisedInterval, of: index) || isNearer
+        }
         self.sensors[index].graceNanoseconds = 0
         self.sensors[index].lastArrival = slot.arrival
         self.sensors[index].lastArrivalWall = self.wall(of: slot.arrival).nanoseconds
@@ -160,9 +163,9 @@ extension AlarmEngine {
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
         // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
-        // a grace ends. (An extension for our lag only ever moves on with the deadline.) A sensor
+        // a grace ends or a sender promises more. (An extension for our lag only ever moves on with the deadline.) A sensor
         // that is fresh may have a grace, too: what was left by the rules before the present ones.
-        if isFirst || hadGrace, self.sensors[index].supervision != .event {
+        if isFirst || isNearer, self.sensors[index].supervision != .event {
             self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
         }
         guard isFirst else { return false }
@@ -174,12 +177,24 @@ extension AlarmEngine {
         return true
     }
 
+    /// Takes what a sender promises about its next reading: a deadline of its own for a sensor that
+    /// is supervised by exception (RULES 22).
+    ///
+    /// - Returns: Whether the deadline may have come nearer.
+    private mutating func takePromise(_ promised: PromisedInterval, of index: Int) -> Bool {
+        guard self.sensors[index].supervision == .exception else { return false }
+        self.sensors[index].promised = promised
+        return true
+    }
+
     /// Judges a reading that may raise alarms and nothing else.
     ///
     /// A value that cannot be used is taken over, too: it makes what is known less, never more.
-    private mutating func evaluateRaising(_ index: Int, _ slot: Slot, n: UInt64) {
+    ///
+    /// - Returns: Whether the value was taken over.
+    private mutating func evaluateRaising(_ index: Int, _ slot: Slot, n: UInt64) -> Bool {
         let isUnknown = !self.isUsable(slot, of: index)
-        guard isUnknown || !self.sensors[index].isUnknown else { return }
+        guard isUnknown || !self.sensors[index].isUnknown else { return false }
         self.sensors[index].valueBits = slot.valueBits
         self.sensors[index].valueKind = slot.valueKind ?? .float64
         self.sensors[index].quality = isUnknown ? .bad : slot.quality
@@ -189,7 +204,7 @@ extension AlarmEngine {
         if isUnknown {
             self.counters.unknownValues &+= 1
             if isFresh { self.evaluate(index, at: slot.arrival) }
-            return
+            return true
         }
         let value = slot.number
         for alarm in self.alarmRange(of: index) {
@@ -210,6 +225,7 @@ extension AlarmEngine {
                 break
             }
         }
+        return true
     }
 
     /// Compares the last live value with every limit of the sensor.
@@ -238,6 +254,7 @@ extension AlarmEngine {
             case .unverifiable:
                 let result: ConditionResult = isUnknown ? .met : .notMet
                 if self.alarms[alarm].result != result || self.alarms[alarm].isRaised {
+                    if isUnknown { self.speakForBlinded(alarm, of: index) }
                     self.settle(
                         alarm, result, at: time,
                         cause: isUnknown ? .notVerifiable : .verifiableAgain)

@@ -209,6 +209,7 @@ extension AlarmEngine {
             self.suppress(alarm, behind: above)
         }
         self.settle(alarm, .met, at: time, cause: cause)
+        self.followRules(of: sensor, at: time)
     }
 
     /// Stale alarms that wait for the verdict about their source get it with the next tick.
@@ -256,6 +257,7 @@ extension AlarmEngine {
         let wasLost = self.sources[place].isLost
         let sensor = Int(self.sources[place].sensor.rawValue)
         if sensor < self.sensors.count, !wasLost { self.sensors[sensor].freshness = .fresh }
+        defer { if sensor < self.sensors.count { self.followRules(of: sensor, at: time) } }
         guard wasLost || self.sources[place].hasStaleTrusting else { return }
         self.sources[place].hasStaleTrusting = false
         if wasLost {

@@ -66,8 +66,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var wheel: TimerWheel
     var due = DueHeap()
     var expired: FlatTable<UInt32>
-    /// Timer number → sensor (even) or alarm detail (odd): index << 1 | isAlarm.
+    /// Timer number → `TimerOwner`.
     var timerOwners: FlatTable<UInt32>
+    /// Timers whose conditions are gone.
+    var spareTimers: [UInt32] = []
     var window: RedeliveryWindow
     var assembler = ControlAssembler()
     var decisions: FlatTable<Decision>
@@ -220,82 +222,6 @@ package struct AlarmEngine: ~Copyable, Sendable {
         guard self.anchorWall != 0 else { return WallInstant(nanoseconds: 0) }
         let delta = Int64(bitPattern: instant.nanoseconds &- self.anchorEngine.nanoseconds)
         return WallInstant(nanoseconds: self.anchorWall &+ delta)
-    }
-
-    // MARK: - Timers
-
-    mutating func addTimer(owner index: Int, isAlarm: Bool) -> UInt32 {
-        self.timerOwners.append(UInt32(index) << 1 | (isAlarm ? 1 : 0))
-        return self.wheel.addTimer()
-    }
-
-    /// Moves what the wheel has up to `now` into the heap of due timers, or back with its true
-    /// deadline.
-    private mutating func collectDue(upTo now: MonotonicInstant) {
-        self.wheel.takeExpired(upTo: now, into: &self.expired)
-        for index in 0..<self.expired.count {
-            let timer = self.expired[index]
-            let owner = self.timerOwners[Int(timer)]
-            guard let due = self.dueTime(of: owner) else { continue }
-            if due <= now {
-                self.due.push(DueHeap.Entry(due: due, owner: owner))
-            } else {
-                self.wheel.arm(timer, due: due)
-            }
-        }
-        self.expired.removeAll()
-        self.wheel.forgetArmed()
-    }
-
-    /// The true deadline of a sensor or alarm; nil if it has none any more.
-    private func dueTime(of owner: UInt32) -> MonotonicInstant? {
-        if owner & 1 == 1 { return self.dueTime(ofDetail: Int(owner >> 1)) }
-        let sensor = self.sensors[Int(owner >> 1)]
-        guard sensor.freshness != .stale, !sensor.isRetired else { return nil }
-        if let lost = self.lossOfSource(of: sensor) { return lost }
-        return sensor.supervision == .event ? nil : self.extendedDeadline(of: sensor)
-    }
-
-    /// The earliest of an alarm's timers.
-    func dueTime(ofDetail detail: Int) -> MonotonicInstant? {
-        guard self.details[detail].row != AlarmRow.noDetail else { return nil }
-        let earliest = self.details[detail].earliestDue
-        guard self.alarms[Int(self.details[detail].row)].pending != .none else {
-            return earliest == .zero ? nil : earliest
-        }
-        let pending = self.details[detail].pendingDue
-        return earliest == .zero ? pending : min(earliest, pending)
-    }
-
-    /// The deadline of a sensor, extended by the monitor's own lag within its bounds (RULES 21).
-    func extendedDeadline(of sensor: SensorState) -> MonotonicInstant {
-        var deadline = sensor.deadline
-        if sensor.trustsSource, Int(sensor.source.rawValue) < self.sources.count {
-            // A live source speaks for the sensor (RULES 22).
-            let heard = self.sources[Int(sensor.source.rawValue)].lastArrival
-            deadline = max(deadline, heard.advanced(byNanoseconds: sensor.deadlineNanoseconds))
-        }
-        let bound = min(
-            sensor.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
-        return max(deadline, min(self.lagUntil, deadline.advanced(byNanoseconds: bound)))
-    }
-
-    /// Acts on a timer that came out of the heap, if it is still due.
-    private mutating func fire(_ entry: DueHeap.Entry) {
-        let index = Int(entry.owner >> 1)
-        let isAlarm = entry.owner & 1 == 1
-        guard let due = self.dueTime(of: entry.owner) else { return }
-        guard due <= entry.due else {
-            // The deadline moved on after the timer was collected.
-            let timer = isAlarm ? self.details[index].timer : self.sensors[index].timer
-            return self.wheel.arm(timer, due: due)
-        }
-        self.moveTime(to: due)
-        if isAlarm {
-            self.fireAlarm(detail: index, due: due)
-        } else {
-            self.becomeStale(index, at: due)
-        }
     }
 
     // MARK: - Decisions

@@ -42,6 +42,8 @@ struct SensorState: BitwiseCopyable {
     var sourceTimeStatus = SourceTimeStatus.absent
     var valueKind = ValueKind.float64
     var supervision = SupervisionMode.periodic
+    /// What the sender of the last live reading promised; of exception sensors only.
+    var promised = PromisedInterval.none
     var isDeclared = false
     var isRetired = false
     /// The grace of a restart was given (RULES 20).
@@ -80,9 +82,19 @@ struct SensorState: BitwiseCopyable {
         self.sourceTimeStatus == .accepted ? self.lastSourceTime : Slot.noSourceTime
     }
 
+    /// How long silence may last: the deadline, or what the sender promised if that is sooner.
+    ///
+    /// A promise gets half of itself for the way, as much as a live reading may be late (RULES 19).
+    /// It never makes a deadline longer: what is expected of a sensor is for people to say.
+    var silenceNanoseconds: UInt64 {
+        guard self.promised.rawValue != 0 else { return self.deadlineNanoseconds }
+        let promised = self.promised.nanoseconds
+        return min(self.deadlineNanoseconds, promised &+ promised / 2)
+    }
+
     /// When silence makes the sensor stale, without the monitor's own lag.
     var deadline: MonotonicInstant {
-        self.deadlineBase.advanced(byNanoseconds: self.deadlineNanoseconds)
+        self.deadlineBase.advanced(byNanoseconds: self.silenceNanoseconds)
             .advanced(byNanoseconds: self.graceNanoseconds)
     }
 }

@@ -4,11 +4,16 @@ package import MidwatchModel
 
 /// One row of the archive, ready to be stored.
 package struct ArchivedReading: Sendable, BitwiseCopyable {
+    /// Rows are filed under source times at most this far behind their arrival: senders cannot make
+    /// partitions of days long closed.
+    package static let backfillMaxNanoseconds: Int64 = ArchiveDay.nanoseconds
+
     /// The record as journaled: what quarantine keeps.
     package var slot: Slot
     package var epoch: UInt32
     package var n: UInt64
-    /// The time column: source time if accepted, else arrival.
+    /// The time column: source time if accepted and not older than `backfillMaxNanoseconds`, else
+    /// arrival.
     ///
     /// Nanoseconds since 1970.
     package var time: Int64
@@ -39,7 +44,10 @@ package struct ArchivedReading: Sendable, BitwiseCopyable {
         self.slot = slot
         self.epoch = position.epoch
         self.n = position.n
-        self.time = status == .accepted ? slot.sourceTime : arrivalTime
+        let (age, isOver) = arrivalTime.subtractingReportingOverflow(slot.sourceTime)
+        let isFiledBySource =
+            status == .accepted && !isOver && age <= Self.backfillMaxNanoseconds
+        self.time = isFiledBySource ? slot.sourceTime : arrivalTime
         self.arrivalTime = arrivalTime
         self.sourceTimeStatus = status
         let number = slot.number

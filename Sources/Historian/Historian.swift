@@ -19,8 +19,8 @@ package struct HistorianConfiguration: Sendable {
     package var maintenanceIntervalNanoseconds: UInt64 = 60_000_000_000
     /// Journal records read at once.
     package var inputRecordsMax = 8_192
-    package var sourceTimes = SourceTimeWindow()
-    /// The same limits as the engine's.
+    /// The same bounds as the engine's, and the same limits.
+    package var sourceTimes = SourceTimeBounds()
     package var redelivery = RedeliveryWindow.Limits()
     package var delays = HistorianMachine.Delays()
     /// Where the database's identity is remembered; nil: it is not (tests, throw-away archives).
@@ -333,6 +333,7 @@ package final class Historian<Source: ReadingSource> {
             return true
         }
         let ownCount = self.box?.builder.ownCount(ofFirst: taken) ?? 0
+        self.box?.builder.forEachRun(ofFirst: taken) { self.status.publish(rows: $1, of: $0) }
         self.box?.builder.didStore(taken, to: to)
         self.lastWrite = Self.now()
         self.didStore()

@@ -62,7 +62,7 @@ package struct HistorianBatchBuilder: ~Copyable {
 
     private static let ownRowsLookedAtMax = 512
 
-    private let sourceTimes: SourceTimeWindow
+    private let sourceTimes: SourceTimeBounds
     private let unit: @Sendable (String) -> String
     private let assumedAnchor: ClockAnchor
     private var isAnchorOfThisRun = false
@@ -86,7 +86,7 @@ package struct HistorianBatchBuilder: ~Copyable {
     ///   - unit: Unit of a sensor path, for the archive's sensor table.
     package init(
         cursor: ArchiveCursor, state: ArchiveState, start: Position,
-        sourceTimes: SourceTimeWindow, redelivery: RedeliveryWindow.Limits,
+        sourceTimes: SourceTimeBounds, redelivery: RedeliveryWindow.Limits,
         assumedAnchor: ClockAnchor, unit: @escaping @Sendable (String) -> String
     ) {
         precondition(start <= cursor.summarised, "start is after the summarised cursor")
@@ -221,6 +221,19 @@ package struct HistorianBatchBuilder: ~Copyable {
         return self.rows.prefix(count).count { $0.slot.criticalityRaw == own }
     }
 
+    /// Runs of rows of one source among the first `count`.
+    package func forEachRun(ofFirst count: Int, _ body: (SourceIndex, UInt64) -> Void) {
+        var run: (source: SourceIndex, count: UInt64) = (.own, 0)
+        for row in self.rows.prefix(count) {
+            if row.slot.source != run.source, run.count > 0 {
+                body(run.source, run.count)
+                run.count = 0
+            }
+            run = (row.slot.source, run.count + 1)
+        }
+        if run.count > 0 { body(run.source, run.count) }
+    }
+
     /// What the builder counted since the last call.
     package mutating func takeTally() -> Tally {
         let tally = self.tally
@@ -261,8 +274,8 @@ package struct HistorianBatchBuilder: ~Copyable {
         let arrival = self.wallTime(of: slot.arrival, isNew: isNew)
         let index = Int(slot.sensor.rawValue)
         let status = self.sourceTimes.status(
-            sourceTime: slot.sourceTime, arrival: WallInstant(nanoseconds: arrival),
-            newestAccepted: self.sensors[index]?.newestSourceTime,
+            of: slot.sourceTime, arrivalWall: arrival,
+            newestAccepted: self.sensors[index]?.newestSourceTime ?? Slot.noSourceTime,
             isHistorical: slot.flags.contains(.historical))
         if status == .accepted { self.touch(index, sourceTime: slot.sourceTime) }
         let row = ArchivedReading(slot, at: at, arrivalTime: arrival, status: status)

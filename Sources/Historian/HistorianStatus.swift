@@ -33,10 +33,16 @@ package final class HistorianStatus: Sendable {
     private let shared = Mutex(Shared())
 
     private let onStored: @Sendable (Position) -> Void
+    private let onRows: @Sendable (SourceIndex, UInt64) -> Void
 
-    /// `onStored` learns, on the historian's thread, up to where rows are in the archive.
-    package init(onStored: @escaping @Sendable (Position) -> Void = { _ in }) {
+    /// On the historian's thread `onStored` learns up to where rows are in the archive, `onRows`
+    /// how many of a source were stored.
+    package init(
+        onStored: @escaping @Sendable (Position) -> Void = { _ in },
+        onRows: @escaping @Sendable (SourceIndex, UInt64) -> Void = { _, _ in }
+    ) {
         self.onStored = onStored
+        self.onRows = onRows
     }
 
     package var state: HistorianMachine.State { self.shared.withLock { $0.state } }
@@ -70,6 +76,8 @@ package final class HistorianStatus: Sendable {
         }
         self.onStored(stored)
     }
+
+    func publish(rows: UInt64, of source: SourceIndex) { self.onRows(source, rows) }
 
     func publish(error: String) { self.shared.withLock { $0.lastError = error } }
 

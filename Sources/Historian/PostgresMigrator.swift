@@ -20,6 +20,31 @@ package enum PostgresMigrator {
         return try self.migrate(link)
     }
 
+    /// What a server says of itself and of the archive's tables.
+    package struct State: Sendable {
+        package var serverVersion: String
+        /// Version of the tables; 0: there are none.
+        package var found: Int
+        /// Version that this program works with.
+        package var needed: Int
+        /// Whether the server syncs what it commits.
+        package var isDurable: Bool
+    }
+
+    /// Connects and looks; changes nothing.
+    package static func state(
+        _ options: PostgresOptions, onWait: @escaping () -> Bool = { true }
+    ) throws(ArchiveError) -> State {
+        let link = try PostgresConnection.connect(
+            keywords: try options.keywords(attempt: 0),
+            timeoutSeconds: options.connectTimeoutSeconds * UInt64(try options.hostCount()),
+            onWait: onWait)
+        return State(
+            serverVersion: link.parameterStatus("server_version") ?? "of unknown version",
+            found: try self.version(link), needed: PostgresSchema.version,
+            isDurable: try link.run("SHOW fsync").text(0, 0) == "on")
+    }
+
     /// Applies what is missing over an open connection, each migration in its own transaction.
     static func migrate(_ link: borrowing PostgresConnection) throws(ArchiveError) -> [Int] {
         var applied: [Int] = []

@@ -30,6 +30,13 @@ package struct RejectionRate: Sendable {
     package static let sampleCountMax = 13
     private static let sampleNanoseconds = Self.windowNanoseconds / UInt64(Self.sampleCountMax - 1)
 
+    /// Fewer refused in a minute are a typing error and no change of what a site sends.
+    package static let handfulPerMinute = 5.0
+    /// `rejectedShare`, but 0 while no more than a handful was refused.
+    package var unusualShare: Double {
+        self.rejectedPerMinute > Self.handfulPerMinute ? self.rejectedShare : 0
+    }
+
     private struct Sample {
         var at: MonotonicInstant
         var totals: RejectionTotals

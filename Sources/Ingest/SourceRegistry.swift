@@ -129,15 +129,17 @@ package final class SourceRegistry: Sendable {
         var samples: [MetricSample] = []
         for (place, name) in self.state.withLock({ $0.names }).enumerated() {
             let source = SourceIndex(rawValue: UInt32(place + 1))
-            // A source that has sent nothing since the start says nothing.
-            guard self.tally[.received, source] + self.tally[.linesRejected, source] > 0 else {
-                continue
-            }
+            // A source of which nothing came and nothing was stored since the start says nothing.
+            guard
+                [.received, .linesRejected, .stored].contains(where: { self.tally[$0, source] > 0 })
+            else { continue }
             for count in SourceTally.Count.allCases {
                 samples.append(
                     MetricSample(
                         "midwatch_source_readings_total",
-                        help: "Readings by source and outcome; linesRejected are whole lines.",
+                        help:
+                            "Readings by source and outcome. linesRejected are whole lines; "
+                            + "stored are rows in the archive, of earlier runs too.",
                         kind: .counter,
                         labels: [
                             (name: "source", value: name), (name: "outcome", value: count.word),

@@ -18,6 +18,8 @@ package final class SourceTally: @unchecked Sendable {
         case rejected = 3
         /// Whole lines; how many readings were in them nobody knows.
         case linesRejected = 4
+        /// Rows in the archive, also of readings that an earlier run received.
+        case stored = 5
 
         /// Word used in metrics.
         package var word: String {
@@ -27,6 +29,7 @@ package final class SourceTally: @unchecked Sendable {
             case .shed: "shed"
             case .rejected: "rejected"
             case .linesRejected: "linesRejected"
+            case .stored: "stored"
             }
         }
     }

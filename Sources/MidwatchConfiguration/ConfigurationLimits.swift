@@ -29,6 +29,9 @@ package enum ConfigurationLimits {
     /// Bytes of one text value.
     package static let textBytesMax = 4_096
 
+    /// Routes within routes.
+    static let routeDepthMax = 5
+
     static let nanosecondsPerSecond: UInt64 = 1_000_000_000
     static let day: UInt64 = 86_400 * Self.nanosecondsPerSecond
     /// Shorter deadlines than the engine's tick can honour are refused.
@@ -80,4 +83,5 @@ package enum ConfigurationDefaults {
     package static let archiveRetentionNanoseconds = 90 * ConfigurationLimits.day
     package static let deliveryTimeoutNanoseconds = 10 * ConfigurationLimits.nanosecondsPerSecond
     package static let inFlightMax = 4
+    package static let groupWaitNanoseconds: UInt64 = 10 * ConfigurationLimits.nanosecondsPerSecond
 }

@@ -37,6 +37,9 @@ struct ConfigurationReader {
         let rules = self.rules(
             root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
         self.resolve(rules: rules, sensors: declared)
+        let alertsSection = root.section("alerts")
+        var alerts = self.alerts(alertsSection)
+        alerts.policy = self.policy(root, alerts, hasList: alertsSection.has("routes"))
         let configuration = MidwatchConfiguration(
             node: node,
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
@@ -51,7 +54,7 @@ struct ConfigurationReader {
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),
             archive: self.archive(root.section("archive")),
-            alerts: self.alerts(root.section("alerts")),
+            alerts: alerts,
             api: self.api(root.section("api"), runDirectory: runDirectory),
             vitals: self.vitals(root.section("vitals"), runDirectory: runDirectory),
             log: self.log(root.section("log")),

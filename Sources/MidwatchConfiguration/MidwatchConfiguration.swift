@@ -155,6 +155,8 @@ package struct AlertsConfiguration: Equatable, Sendable {
     package var endpoints: [AlertEndpointConfiguration]
     /// Never empty if there is an endpoint: no route in the file means everything to all.
     package var routes: [AlertRouteConfiguration]
+    /// Routes, escalations, maintenance and limits, as the router takes them.
+    package var policy = AlertPolicy()
 }
 
 /// A webhook.

@@ -21,10 +21,32 @@ package struct SourceTimeBounds: Equatable, Sendable, BitwiseCopyable {
 
     /// Whether `sourceTime` lies within the bounds of an arrival at `arrivalWall`; a wall time of 0
     /// says that our own clock is not known yet, and then only the lower bound is held.
+    @inlinable
     package func isPlausible(_ sourceTime: Int64, arrivalWall: Int64) -> Bool {
         guard sourceTime >= self.earliestNanoseconds else { return false }
         guard arrivalWall != 0 else { return true }
         let (ahead, isOver) = sourceTime.subtractingReportingOverflow(arrivalWall)
         return isOver ? arrivalWall > 0 : ahead <= self.aheadMaxNanoseconds
+    }
+
+    /// Judges one source time; engine and archive both ask here, so that they agree.
+    ///
+    /// It says nothing about the value (RULES 18).
+    ///
+    /// - Parameters:
+    ///   - sourceTime: Nanoseconds since 1970, `Slot.noSourceTime` if the reading carried none.
+    ///   - arrivalWall: Our wall clock when the reading arrived; 0 if it is not known yet.
+    ///   - newestAccepted: Newest accepted source time of the sensor, `Slot.noSourceTime` if none.
+    ///   - isHistorical: The sender or the transport said that the reading is from the past.
+    /// - Returns: The status; `historical` wins over every other.
+    @inlinable
+    package func status(
+        of sourceTime: Int64, arrivalWall: Int64, newestAccepted: Int64, isHistorical: Bool
+    ) -> SourceTimeStatus {
+        if isHistorical { return .historical }
+        if sourceTime == Slot.noSourceTime { return .absent }
+        guard self.isPlausible(sourceTime, arrivalWall: arrivalWall) else { return .implausible }
+        // No source time is the smallest number there is.
+        return sourceTime >= newestAccepted ? .accepted : .regressed
     }
 }

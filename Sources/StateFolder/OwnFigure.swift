@@ -27,6 +27,9 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case kernelDrops = "ingest/kernelDrops"
     /// Readings and lines refused, per second.
     case rejected = "ingest/rejected"
+    /// Refused among everything that arrived over the last minute, from 0 to 1; 0 while that is
+    /// only a handful.
+    case rejectedShare = "ingest/rejectedShare"
     /// Listeners that are down.
     case listenersDown = "ingest/listenersDown"
     /// Own readings that found no place in the ring, per second.

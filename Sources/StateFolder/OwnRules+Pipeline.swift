@@ -117,4 +117,17 @@ extension OwnRules {
                 "Who uses the address (ss -lnp)?", "Does the network interface have its address?",
             ])
     }
+
+    /// Since version 2.
+    static var rejectedShare: SensorDeclaration {
+        self.sensor("share of what arrives that is refused", "").above(
+            high: self.limit(0.1, .medium, deadband: 0.05, on: 10, off: 10)
+        ).meaning(
+            "Sensors may be missing: their sender, topic or format changed.",
+            answer: "Mend the sender, or the topic rules.", within: 900,
+            check: [
+                "What was refused, and why (midwatch ingest rejects)?",
+                "Was a sender or the configuration changed?",
+            ])
+    }
 }

@@ -12,7 +12,7 @@ package enum OwnRules {
     /// The version a start puts in force.
     ///
     /// It grows with every change of a shipped rule; older versions stay.
-    package static let version = 1
+    package static let version = 2
 
     /// Time without a reading after which such a sensor is stale: it is sent at least every 10 s.
     static let deadlineNanoseconds: UInt64 = 30_000_000_000
@@ -28,6 +28,7 @@ package enum OwnRules {
         switch version {
         case 0: []
         case 1: self.version1(configuration)
+        case 2: self.version2(configuration)
         default: nil
         }
     }
@@ -85,10 +86,18 @@ package enum OwnRules {
         return declarations
     }
 
+    /// An alarm when much of what arrives is refused, however little that is.
+    private static func version2(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
+        var rejectedShare = self.rejectedShare
+        rejectedShare.pattern = OwnFigure.rejectedShare.path(of: configuration)
+        return self.version1(configuration) + [rejectedShare]
+    }
+
     private static func version1(
         _ figure: OwnFigure, _ configuration: MidwatchConfiguration
     ) -> SensorDeclaration? {
         switch figure {
+        case .rejectedShare: nil
         case .uptime, .evaluationLateness, .evaluationUnverified, .stageSilence, .ringFill, .shed,
             .shedCritical, .kernelDrops, .rejected, .listenersDown, .ownRefused:
             self.pipeline(figure, configuration)

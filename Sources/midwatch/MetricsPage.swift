@@ -26,4 +26,47 @@ struct MetricsPage {
             return sum + (isOne ? UInt64(exactly: item.value.rounded()) ?? 0 : 0)
         }
     }
+
+    /// The bound that a share of a histogram's samples does not exceed, of one stage; nil without any.
+    func quantile(_ share: Double, ofStage stage: String) -> Double? {
+        let buckets = self.series("midwatch_stage_latency_seconds_bucket")
+            .filter { $0.labels["stage"] == stage }
+            .compactMap { item in
+                (item.labels["le"] == "+Inf" ? .infinity : item.labels["le"].flatMap { Double($0) })
+                    .map { (bound: $0, count: item.count) }
+            }.sorted { $0.bound < $1.bound }
+        guard let total = buckets.last?.count, total > 0 else { return nil }
+        return buckets.first { Double($0.count) >= share * Double(total) }?.bound
+    }
+
+    /// Every series of a name: its labels and its count.
+    func series(_ name: String) -> [(labels: [String: String], count: UInt64)] {
+        self.values.compactMap { key, value in
+            guard key.hasPrefix("\(name){"), key.hasSuffix("}"),
+                let count = UInt64(exactly: value.rounded())
+            else { return nil }
+            return (Self.labels(key.dropFirst(name.count + 1).dropLast()), count)
+        }
+    }
+
+    /// `a="1",b="2"` as the page writes it: values with \\, \" and \n.
+    private static func labels(_ text: Substring) -> [String: String] {
+        var labels: [String: String] = [:]
+        var rest = text
+        while let equals = rest.firstIndex(of: "=") {
+            let name = String(rest[..<equals])
+            rest = rest[equals...].dropFirst(2)
+            var value = ""
+            while let character = rest.popFirst(), character != "\"" {
+                guard character == "\\", let escaped = rest.popFirst() else {
+                    value.append(character)
+                    continue
+                }
+                value.append(escaped == "n" ? "\n" : escaped)
+            }
+            labels[name] = value
+            if rest.first == "," { rest = rest.dropFirst() }
+        }
+        return labels
+    }
 }

@@ -20,6 +20,8 @@ struct MidwatchCommand: ParsableCommand {
               midwatch check site.yaml --strict
               midwatch config diff --running new.yaml
               midwatch reload --dry-run && midwatch reload
+              midwatch doctor                    is this machine fit for it, and what to do
+              midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
@@ -38,7 +40,8 @@ struct MidwatchCommand: ParsableCommand {
             EventsCommand.self, DemoCommand.self, CheckCommand.self, ConfigCommand.self,
             ReloadCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self,
+            IngestCommand.self, PasswdCommand.self, DoctorCommand.self, BenchCommand.self,
+            CompletionCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -124,12 +124,19 @@ final class HistorianService: Service {
     init(
         _ configuration: MidwatchConfiguration, folders: Folders, feed: HistorianFeed,
         clock: EngineClock, live: LiveState, progress: StageProgress, archiving: ArchiveLatency,
-        logger: Logger
+        tally: SourceTally, logger: Logger
     ) {
-        let status = HistorianStatus { archiving.stored(through: $0.n) }
+        let status = HistorianStatus(
+            onStored: { archiving.stored(through: $0.n) },
+            onRows: { source, count in
+                // A damaged record may name any source.
+                guard source.rawValue < UInt32(SystemLimits.sourceCountMax) else { return }
+                tally.add(.stored, count, of: source)
+            })
         self.status = status
         let days = Int32(clamping: configuration.archive.retentionNanoseconds / 86_400_000_000_000)
         var settings = HistorianConfiguration()
+        settings.sourceTimes = live.ruleBook.sourceTimes
         let unit: @Sendable (String) -> String = { live.ruleBook.declaration(for: $0).unit }
         let makeStore: @Sendable () throws(SecretError) -> any ArchiveStore
         switch configuration.archive.store {

@@ -120,11 +120,13 @@ struct Topology {
         let delivery = try AlertWiring.delivery(
             configuration, keys: keys, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
+        let builder = AlertBuilder(
+            node: configuration.node.name, site: configuration.node.site, version: Build.version)
+        let routing = AlertWiring.routing(
+            configuration, builder: builder, live: live, folders: folders, clock: clock,
+            logger: logger)
         let effects = Effects(
-            builder: AlertBuilder(
-                node: configuration.node.name, site: configuration.node.site,
-                version: Build.version),
-            live: live, delivery: delivery, logger: logger)
+            builder: builder, live: live, delivery: delivery, routing: routing, logger: logger)
         let ledgerLoop = LedgerLoop(
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
@@ -137,6 +139,7 @@ struct Topology {
             },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
+        outcomes.attach(routing)
         access.attach(ledgerLoop)
         AcknowledgementHistory.read(
             folder: folders.ledger, newest: ledger.writer.head.n, into: live)
@@ -161,7 +164,7 @@ struct Topology {
             feed: HistorianFeed(
                 folder: folders.journal, report: report, watermark: watermark, logger: logger),
             clock: clock, live: live, progress: vitals.progress(of: .historian),
-            archiving: archiving, logger: logger)
+            archiving: archiving, tally: ingest.tally, logger: logger)
         let retention = RetentionKeeper(
             folder: folders.journal, configuration: configuration.journal, ring: ring,
             watermark: watermark, archivedThrough: { historian.status.archivedThrough },
@@ -190,6 +193,7 @@ struct Topology {
                     return ingest.totals().counting(
                         redelivered: redelivered - min(redelivered, redeliveredBefore))
                 },
+                rejections: { ingest.rejectionTotals() },
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
@@ -214,6 +218,7 @@ struct Topology {
                     }
                 }))
         effects.attach(reporter)
+        routing.attach(note: { ledgerLoop.note($0) }, modes: { reporter.modes() })
         effects.attach(desk)
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
@@ -222,10 +227,11 @@ struct Topology {
                 standstills: standstills, journalMode: { journalLoop.mode },
                 everySecond: {
                     reporter.sample()
-                    effects.retry()
+                    effects.everySecond()
                 },
                 everySecondOnDisk: {
                     effects.catchUp()
+                    routing.keepPicture(through: ledgerLoop.newest)
                     retention.everySecond()
                     keys.everySecond()
                     sessions.everySecond()

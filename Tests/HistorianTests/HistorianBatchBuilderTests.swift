@@ -22,7 +22,7 @@ import Testing
         var builder = HistorianBatchBuilder(
             cursor: ArchiveCursor(stored: .zero, summarised: .zero, anchor: nil),
             state: ArchiveState(identity: "", cursor: nil, sensors: [], quarantined: []),
-            start: .zero, sourceTimes: SourceTimeWindow(), redelivery: ExpectedArchive.limits,
+            start: .zero, sourceTimes: SourceTimeBounds(), redelivery: ExpectedArchive.limits,
             assumedAnchor: testAnchor, unit: { _ in "" })
         func feed(_ criticality: SensorCriticality, n: UInt64) {
             var slot = self.reading(1)
@@ -45,32 +45,38 @@ import Testing
         #expect(counts == [1, 1])
     }
 
-    @Test(arguments: [
-        (Slot.noSourceTime, SourceTimeStatus.absent), (0, .implausible),
-        (Self.wall + 2_000_000_000, .accepted), (Self.wall + 2_000_000_001, .implausible),
-        (Self.wall - 86_400_000_000_000, .regressed),
-        (Self.wall - 86_400_000_000_001, .implausible),
-        (Self.wall - 1_000, .accepted), (Self.wall - 1_001, .regressed),
-        (Int64.max, .implausible), (Int64.min + 1, .implausible),
-    ])
-    func `source times are judged`(sourceTime: Int64, expected: SourceTimeStatus) {
-        let window = SourceTimeWindow()
-        let arrival = WallInstant(nanoseconds: Self.wall)
-        #expect(
-            window.status(
-                sourceTime: sourceTime, arrival: arrival, newestAccepted: Self.wall - 1_000,
-                isHistorical: false) == expected)
-        #expect(
-            window.status(
-                sourceTime: sourceTime, arrival: arrival, newestAccepted: nil, isHistorical: true)
-                == .historical)
+    @Test func `rows are counted by the source they came from`() {
+        var builder = HistorianBatchBuilder(
+            cursor: ArchiveCursor(stored: .zero, summarised: .zero, anchor: nil),
+            state: ArchiveState(identity: "", cursor: nil, sensors: [], quarantined: []),
+            start: .zero, sourceTimes: SourceTimeBounds(), redelivery: ExpectedArchive.limits,
+            assumedAnchor: testAnchor, unit: { _ in "" })
+        var input = HistorianInput()
+        (input.epoch, input.firstN) = (1, 1)
+        for source in [3, 3, 7, 3, 3, 3] as [UInt32] {
+            var slot = self.reading(1)
+            slot.source = SourceIndex(rawValue: source)
+            input.slots.append(slot)
+        }
+        builder.feed(input)
+        var runs: [[UInt64]] = []
+        builder.forEachRun(ofFirst: 5) { runs.append([UInt64($0.rawValue), $1]) }
+        #expect(runs == [[3, 2], [7, 1], [3, 2]])
     }
 
     @Test(arguments: SourceTimeStatus.allCases)
     func `only an accepted source time becomes the time column`(status: SourceTimeStatus) {
-        let row = self.row(self.reading(1, sourceTime: 77), status: status)
-        #expect(row.time == (status == .accepted ? 77 : Self.wall))
-        #expect(row.slot.sourceTime == 77)
+        let row = self.row(self.reading(1, sourceTime: Self.wall - 77), status: status)
+        #expect(row.time == (status == .accepted ? Self.wall - 77 : Self.wall))
+        #expect(row.slot.sourceTime == Self.wall - 77)
+    }
+
+    @Test(arguments: [
+        (Int64(86_400_000_000_000), true), (86_400_000_000_001, false), (-1, true),
+    ])
+    func `a day long closed gets no row, whatever the sender's time`(age: Int64, isFiled: Bool) {
+        let row = self.row(self.reading(1, sourceTime: Self.wall - age), status: .accepted)
+        #expect(row.time == (isFiled ? Self.wall - age : Self.wall))
     }
 
     @Test(arguments: [Double.nan, .infinity, -.infinity, .signalingNaN])
@@ -185,7 +191,7 @@ import Testing
                 from: cursor.summarised,
                 records: HistorianBatchBuilder.rereadRecords(ExpectedArchive.limits))
             var builder = HistorianBatchBuilder(
-                cursor: cursor, state: state, start: start, sourceTimes: SourceTimeWindow(),
+                cursor: cursor, state: state, start: start, sourceTimes: SourceTimeBounds(),
                 redelivery: ExpectedArchive.limits, assumedAnchor: testAnchor, unit: { _ in "" })
             var batches = random.below(12) + 1
             while batches > 0, !isAtEnd {

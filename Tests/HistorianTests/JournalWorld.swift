@@ -240,7 +240,7 @@ struct ExpectedArchive {
         var builder = HistorianBatchBuilder(
             cursor: ArchiveCursor(stored: .zero, summarised: .zero, anchor: nil),
             state: ArchiveState(identity: "", cursor: nil, sensors: [], quarantined: []),
-            start: .zero, sourceTimes: SourceTimeWindow(), redelivery: Self.limits,
+            start: .zero, sourceTimes: SourceTimeBounds(), redelivery: Self.limits,
             assumedAnchor: testAnchor, unit: { _ in "" })
         var input = HistorianInput()
         while (try? source.next(after: builder.position, max: 1_000, into: &input)) == .slots {

@@ -11,6 +11,8 @@ import Synchronization
 final class PostgresServer: Sendable {
     struct Failure: Error { var message: String }
 
+    private struct EndedAtStart: Error { var message: String }
+
     let folder: String
     let port: UInt16
     private let isDurable: Bool
@@ -67,7 +69,17 @@ final class PostgresServer: Sendable {
     }
 
     /// Starts the server and waits until it answers.
+    ///
+    /// One that was killed may hold its shared memory for a moment longer, and the next one then
+    /// ends at once: it is tried again.
     func start() throws {
+        for _ in 0..<2 {
+            do { return try self.startOnce() } catch is EndedAtStart { usleep(1_000_000) }
+        }
+        try self.startOnce()
+    }
+
+    private func startOnce() throws {
         let pid = try Self.spawn(
             Self.asPostgres + [
                 "\(Self.binaries)/postgres", "-D", "\(self.folder)/data", "-p", "\(self.port)",
@@ -81,7 +93,9 @@ final class PostgresServer: Sendable {
         for _ in 0..<600 {
             if (try? self.session()) != nil { return }
             if waitpid(pid, nil, WNOHANG) == pid {
-                throw Failure(message: "PostgreSQL ended at its start, see \(self.folder)/log")
+                Self.running.withLock { $0.removeAll { $0 == pid } }
+                _ = try? Self.run(["/bin/cp", "\(self.folder)/log", "\(self.folder).log"])
+                throw EndedAtStart(message: "PostgreSQL ended at its start, see \(self.folder).log")
             }
             usleep(50_000)
         }

@@ -179,9 +179,15 @@ import Testing
         }
         #expect((58...62).contains(rate.rejectedPerMinute))
         #expect((0.099...0.101).contains(rate.rejectedShare))
+        #expect(rate.unusualShare == rate.rejectedShare)
         for second in UInt64(221)...290 { rate.update(totals, at: at(second)) }
         #expect(rate.rejectedPerMinute == 0)
         #expect(rate.rejectedShare == 0)
+        // One of two is half, but a typing error.
+        totals.received += 1
+        totals.rejected += 1
+        rate.update(totals, at: at(290))
+        #expect(rate.rejectedShare == 0.5 && rate.unusualShare == 0)
         // Totals that begin anew are no flood.
         rate.update(RejectionTotals(), at: at(291))
         #expect(rate.rejectedPerMinute == 0)

@@ -218,6 +218,39 @@ extension IntegrationTests {
             #expect(try await site.stop() == 0)
         }
 
+        @Test func `a sender whose lines are refused is an alarm, and what it sent is kept`()
+            async throws
+        {
+            let folder = try TemporaryFolder()
+            let sink = try await Sink(in: folder)
+            let site = try Site(
+                Site.options(sensors: Site.limitSensor("alarm/one"), sink: sink), folder: folder)
+            try await site.start()
+            let device = try FieldDevice(site)
+            let isTold = try await waits(40) {
+                for _ in 0..<3 { device.send("alarm/one", 1) }
+                device.send(Array("alarm one=twelve\n".utf8))
+                return try !sink.alerts(
+                    "alarm.raised", of: self.alarm("ingest/rejectedShare")
+                ).isEmpty
+            }
+            #expect(isTold)
+            let rejects = try ChildProcess.run([
+                try Places.program("midwatch"), "ingest", "rejects", "--socket",
+                site.client.socketPath,
+            ])
+            #expect(rejects.contains("alarm one=twelve"))
+            // What of a source was stored is counted like what was accepted.
+            #expect(try await site.isArchived())
+            let page = String(decoding: try site.client.get("/metrics"), as: UTF8.self)
+            let stored = page.split(separator: "\n").filter {
+                $0.hasPrefix("midwatch_source_readings_total{") && $0.contains("\"stored\"")
+            }
+            #expect(stored.count >= 2, "\(stored)")
+            #expect(try await site.stop() == 0)
+            try site.expectRecordsVerify()
+        }
+
         /// received = accepted + shed for the source of the own sensors.
         private func expectOwnBalance(
             _ site: Site, _ location: SourceLocation = #_sourceLocation

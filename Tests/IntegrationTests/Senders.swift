@@ -25,10 +25,15 @@ final class FieldDevice {
         let reading = SimulatedReading(sensor: 0, at: 0, value: value, form: .number)
         ReadingText.appendLine(reading, path: path, to: &line)
         let at = clinux_realtime_ns()
-        _ = unsafe line.withUnsafeBytes {
+        self.send(line)
+        return at
+    }
+
+    /// Sends a datagram of any bytes.
+    func send(_ bytes: [UInt8]) {
+        _ = unsafe bytes.withUnsafeBytes {
             unsafe Glibc.send(self.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
-        return at
     }
 }
 

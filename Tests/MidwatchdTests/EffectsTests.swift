@@ -43,12 +43,12 @@ import Testing
 
         static func id(_ sequence: UInt64) -> String { "alert_1_\(sequence + 1)_0" }
 
-        func effect() -> PendingEffect {
+        func effect(of sensor: String = "a/b") -> PendingEffect {
             let n = self.sequence + 1
             var decision = Decision(.alarmAcknowledged, time: MonotonicInstant(nanoseconds: n))
             decision.id = DecisionID(position: Position(epoch: 1, n: n), ordinal: 0)
             let body = #"""
-                {"decision":"1:\#(n).0","kind":"alarmRaised","sensor":"a/b","alarm":"high",\#
+                {"decision":"1:\#(n).0","kind":"alarmRaised","sensor":"\#(sensor)","alarm":"high",\#
                 "priority":"high","at":"2026-01-01T00:00:00Z"}
                 """#
             defer { self.sequence += 1 }
@@ -133,6 +133,48 @@ import Testing
         #expect(
             world.delivery.ids.suffix(2) == [World.id(late.sequence), World.id(next.sequence)])
         #expect(world.delivery.passed == through)
+    }
+
+    @Test func `of what the ledger will never have the newest of each alarm is sent`() async throws
+    {
+        let world = try World(room: 0)
+        await world.effects.start(
+            ledgerFolder: world.folder.file("ledger"), newest: 0, waiting: [])
+        try world.record(Effects.waitingMax)
+        // The ledger hangs, and its queue is full.
+        var lost: [PendingEffect] = []
+        for sensor in ["a/x", "a/y", "a/x"] {
+            var effect = world.effect(of: sensor)
+            effect.isGivenUp = true
+            world.effects.release(effect, isRecorded: false, ledgerN: 0)
+            lost.append(effect)
+        }
+        #expect(world.effects.supersededCount == 1)
+        // It answers again, and takes the next one, of an alarm whose last was given up.
+        let next = world.effect(of: "a/y")
+        let n = try world.writer.append(body: next.body, written: WallInstant(nanoseconds: 0))
+        let through = world.writer.commit(now: .zero).durableThrough
+        world.numbers.newest.store(through, ordering: .releasing)
+        world.numbers.settled.store(next.sequence + 1, ordering: .releasing)
+        world.effects.release(next, isRecorded: true, ledgerN: n)
+        // Room for the first of them alone: what is left is not forgotten.
+        world.delivery.setRoom(Effects.waitingMax)
+        for room in [0, 2, 1, 1] {
+            world.effects.catchUp()
+            world.delivery.setRoom(room)
+        }
+        world.delivery.setRoom(100_000)
+        world.effects.catchUp()
+        #expect(
+            world.delivery.ids.filter {
+                [
+                    World.id(lost[0].sequence), World.id(lost[1].sequence),
+                    World.id(lost[2].sequence), World.id(next.sequence),
+                ].contains($0)
+            } == [lost[1].sequence, next.sequence, lost[2].sequence].map(World.id))
+        // All that was left is out: what comes now goes straight through.
+        try world.record(1)
+        #expect(world.delivery.ids.last == World.id(next.sequence + 1))
     }
 
     @Test func `an alert that left unrecorded has the same id when the ledger has it`() async throws

@@ -154,6 +154,15 @@ import Testing
                 == Revisions.rules(of: configuration, revision: revision).declarations)
     }
 
+    @Test func `a journal of the first version replays without what came later`() throws {
+        let configuration = try self.configuration(Self.plain)
+        let path = OwnFigure.rejectedShare.path(of: configuration)
+        let first = try #require(Revisions.rules(of: configuration, revision: "r", ownRules: 1))
+        #expect(!first.declaredPaths.contains(path))
+        let second = Revisions.rules(of: configuration, revision: "r")
+        #expect(second.declaration(for: path).high?.setpoint == 0.1)
+    }
+
     @Test(arguments: [
         ("plain", "plain"), ("a/b", "a/b"), ("/a//b/", "a/b"), ("x+y#z", "x_y_z"), ("///", "_"),
     ])

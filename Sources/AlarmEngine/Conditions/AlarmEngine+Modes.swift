@@ -61,8 +61,10 @@ extension AlarmEngine {
                 continue
             }
             self.rebind(index, at: time)
+            self.conditions.queueDependents(of: index)
         }
         self.rebuildLinks()
+        self.drainRules(at: time)
     }
 
     /// Name of the mode that a decision is about.

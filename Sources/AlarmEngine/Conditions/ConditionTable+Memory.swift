@@ -28,7 +28,9 @@ extension ConditionTable {
     ) {
         switch (before, evaluator) {
         case (.rateOfChange(let from), .rateOfChange(let to)):
+            let isHolding = self.rates[Int(to)].isHolding
             self.rates[Int(to)] = old.rates[Int(from)]
+            self.rates[Int(to)].isHolding = isHolding
         case (.flatLine(let from), .flatLine(let to)):
             self.flatLines[Int(to)] = old.flatLines[Int(from)]
         case (.window(let from), .window(let to)):

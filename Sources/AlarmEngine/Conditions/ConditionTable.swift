@@ -31,6 +31,30 @@ enum ConditionEvaluator: BitwiseCopyable, Sendable {
             false
         }
     }
+
+    /// Rests on the last value and quality of its own sensor, and on nothing before it.
+    var restsOnLastValue: Bool {
+        switch self {
+        case .offNormal, .badQuality: true
+        case .deviation(_, _, let hasReference): !hasReference
+        case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .clockSkew, .sequence, .vote,
+            .discrepancy, .expression, .broken:
+            false
+        }
+    }
+
+    /// Compares the two times of one reading.
+    var restsOnClock: Bool { if case .clockSkew = self { true } else { false } }
+
+    /// Its result may change by time alone: it has a timer.
+    var hasTimer: Bool {
+        switch self {
+        case .rateOfChange, .flatLine, .window, .sequence: true
+        case .drift, .clockDrift, .deviation, .vote, .discrepancy, .offNormal, .badQuality,
+            .clockSkew, .expression, .broken:
+            false
+        }
+    }
 }
 
 /// One rule bound to one sensor.
@@ -42,9 +66,13 @@ struct BoundCondition: BitwiseCopyable, Sendable {
     /// Place in the order of evaluation.
     var rank: UInt32
     var firstOperand: UInt32
+    /// Number of its timer, `TimerWheel.none` without one.
+    var timer = TimerWheel.none
     var operandCount: UInt16
     /// Number among the rules of its sensor that make an alarm; -1 for one on trial.
     var alarmOffset: Int16
+    /// Of its alarm.
+    var priority: AlarmPriority
     /// Waits in the queue.
     var isQueued = false
 
@@ -214,10 +242,11 @@ struct ConditionTable: ~Copyable, Sendable {
             let rule = self.set.rules[number]
             guard let captures = rule.captures(path) else { continue }
             var bound = BoundCondition(
-                evaluator: self.evaluator(number, hold: declaration.deadlineNanoseconds),
+                evaluator: self.evaluator(number, of: declaration),
                 rule: UInt32(number), sensor: sensor, rank: UInt32(rule.rank),
                 firstOperand: UInt32(self.operands.count),
-                operandCount: UInt16(rule.references.count), alarmOffset: -1)
+                operandCount: UInt16(rule.references.count), alarmOffset: -1,
+                priority: rule.declaration.priority)
             if !rule.declaration.isPassive {
                 bound.alarmOffset = alarmOffset
                 alarmOffset += 1
@@ -287,13 +316,17 @@ struct ConditionTable: ~Copyable, Sendable {
         self.places[Int(sensor)].edge = UInt32(self.edges.count - 1)
     }
 
-    private mutating func evaluator(_ number: Int, hold: UInt64) -> ConditionEvaluator {
+    private mutating func evaluator(_ number: Int, of sensor: SensorDeclaration)
+        -> ConditionEvaluator
+    {
+        let hold = sensor.deadlineNanoseconds
         switch self.set.rules[number].declaration.condition {
         case .rateOfChange(let rise, let fall, let deadband, let window):
             self.rates.append(
                 RateOfChange(
                     rise: rise ?? .infinity, fall: fall ?? .infinity, deadband: deadband,
                     windowNanoseconds: window))
+            self.rates[self.rates.count - 1].isHolding = sensor.supervision == .exception
             return .rateOfChange(UInt32(self.rates.count - 1))
         case .flatLine(let epsilon, let time):
             self.flatLines.append(FlatLine(epsilon: epsilon, durationNanoseconds: time))
@@ -349,6 +382,17 @@ struct ConditionTable: ~Copyable, Sendable {
             self.push(Int(self.edges[Int(edge)].bound))
             edge = self.edges[Int(edge)].next
         }
+    }
+
+    /// The first edge to a condition that looks at sensor `index`; `none` if none does.
+    func firstEdge(of index: Int) -> UInt32 {
+        index < self.places.count ? self.places[index].edge : Self.none
+    }
+
+    /// The condition at the end of an edge, and the next edge; nil behind the last.
+    func dependent(_ edge: UInt32) -> (bound: Int, next: UInt32)? {
+        guard edge != Self.none else { return nil }
+        return (Int(self.edges[Int(edge)].bound), self.edges[Int(edge)].next)
     }
 
     mutating func push(_ bound: Int) {

@@ -23,6 +23,7 @@ extension MidwatchConfiguration {
         root.add("journal", self.journal.settings)
         root.add("archive", self.archive.settings)
         root.add("alerts", self.alerts.settings)
+        self.alerts.policy.write(to: &root)
         root.add("api", self.api.settings)
         root.add("vitals", self.vitals.settings)
         root.add("log", self.log.settings)
@@ -126,7 +127,7 @@ extension AlertsConfiguration {
     fileprivate var settings: Setting {
         var entries = SettingEntries()
         entries.list("endpoints", self.endpoints.map(\.settings))
-        entries.list("routes", self.routes.map(\.settings))
+        if self.policy.isList { entries.list("routes", self.routes.map(\.settings)) }
         return entries.mapping
     }
 }

@@ -23,6 +23,8 @@ extension AlertDelivery: AlertTaker {}
 /// An alert goes to delivery at once. When delivery has no room it waits here, in order; when there
 /// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
 /// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
+/// What the ledger will never have, because it hung for too long, waits here as the newest alert of
+/// each alarm: as many as there are alarms (RULES 3).
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384
@@ -50,27 +52,45 @@ final class Effects: Sendable {
         /// Alerts were left to the ledger, the last by the effect in front of this sequence.
         var leftThrough: UInt64?
         var leftCount: UInt64 = 0
+        /// Alerts that found no room and that the ledger will never have: the newest of each alarm,
+        /// by alarm key.
+        var orphans: [UInt64: Alert] = [:]
+        var supersededCount: UInt64 = 0
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
+        /// Effects that left before routing had read the ledger, in order.
+        var early: [Early] = []
+    }
+
+    private struct Early {
+        var effect: PendingEffect
+        var isRecorded: Bool
+        var ledgerN: UInt64
     }
 
     private struct CatchUp {
         var reader: LedgerReader?
-        /// An alert that was read and found no room.
-        var pending: Alert?
+        /// Alerts that were read and found no room.
+        var pending: [Alert] = []
     }
 
     private let builder: AlertBuilder
     private let live: LiveState
     private let delivery: any AlertTaker
     private let logger: Logger
+    /// Who is told; nil: everybody of everything.
+    private let routing: RoutingDesk?
     private let attached = Mutex(Attached())
     private let catchingUp = Mutex(CatchUp())
 
-    init(builder: AlertBuilder, live: LiveState, delivery: any AlertTaker, logger: Logger) {
+    init(
+        builder: AlertBuilder, live: LiveState, delivery: any AlertTaker,
+        routing: RoutingDesk? = nil, logger: Logger
+    ) {
         self.builder = builder
         self.live = live
         self.delivery = delivery
+        self.routing = routing
         self.logger = logger
     }
 
@@ -83,19 +103,70 @@ final class Effects: Sendable {
     /// Alerts that were left to the ledger since the start.
     var leftCount: UInt64 { self.attached.withLock { $0.leftCount } }
 
+    /// Alerts never sent, because the ledger hung and a newer one of the same alarm came.
+    var supersededCount: UInt64 { self.attached.withLock { $0.supersededCount } }
+
     /// One decision leaves; in order, never blocks.
     ///
     /// Ledger and gate threads.
     func release(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
-        let (desk, reporter, isHeld) = self.attached.withLock {
-            ($0.desk, $0.reporter, $0.isCursorHeld)
-        }
-        desk?.answer(effect.decision, isRecorded: isRecorded)
+        self.attached.withLock { $0.desk }?.answer(effect.decision, isRecorded: isRecorded)
+        let isKept =
+            self.routing != nil
+            && self.attached.withLock { attached in
+                guard !attached.isStarted else { return false }
+                if attached.leftThrough == nil, attached.early.count < Self.waitingMax {
+                    attached.early.append(
+                        Early(effect: effect, isRecorded: isRecorded, ledgerN: ledgerN))
+                } else {
+                    attached.leftThrough = effect.sequence + 1
+                    attached.leftCount += 1
+                }
+                return true
+            }
+        if !isKept { self.leave(effect, isRecorded: isRecorded, ledgerN: ledgerN) }
+    }
+
+    private func leave(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
+        let (reporter, isHeld) = self.attached.withLock { ($0.reporter, $0.isCursorHeld) }
         let alert = self.builder.alert(
             of: effect.body, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded,
             rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
             modes: reporter?.modes() ?? [])
-        if let alert { self.offer(alert, sequence: effect.sequence) }
+        guard let routing = self.routing else {
+            if let alert {
+                self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+            }
+            return
+        }
+        routing.take(effect.body, made: alert) {
+            self.offer($0, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        }
+    }
+
+    /// Lets time pass for whoever waits for an answer, and offers again what found no room.
+    ///
+    /// Housekeeping, every second.
+    func everySecond() {
+        if self.attached.withLock({ $0.isStarted }) {
+            self.routing?.tick { alert in self.offerNow(alert) }
+        }
+        self.retry()
+    }
+
+    /// An alert that no decision waits for; it stands in the ledger with its alarm.
+    ///
+    /// Any thread.
+    func offerNow(_ alert: Alert) {
+        self.attached.withLock { attached in
+            if attached.waiting.isEmpty, self.delivery.offer(alert) != .inboxFull { return }
+            // Twice the room, so that what is due does not depend on what happens.
+            guard attached.waiting.count < 2 * Self.waitingMax else {
+                attached.leftCount += 1
+                return
+            }
+            attached.waiting.append(alert)
+        }
     }
 
     /// Every ledger record up to `n` is durable.
@@ -126,26 +197,57 @@ final class Effects: Sendable {
         let cursor = await self.delivery.start()
         let recent = newest > Self.repeatMax ? newest - Self.repeatMax : 0
         let from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
-        let isRead = await self.offerLedger(ledgerFolder, from: from, through: newest)
-        for entry in waiting { await self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+        // On a thread of its own: a disk that hangs must not hold the tasks of the pool.
+        let isRead = await LoopThread.value("alerts-read") {
+            guard let routing = self.routing else {
+                let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
+                for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+                return isRead
+            }
+            let isRead = routing.restore(ledgerFolder, owedFrom: from, through: newest) {
+                self.tell($0)
+            }
+            for entry in waiting { routing.restore(entry.body, isOwed: true) }
+            for alert in routing.resume() { self.offerWaiting(alert) }
+            return isRead
+        }
         self.attached.withLock { attached in
-            attached.isStarted = true
             attached.takenThrough = newest
             attached.isCursorHeld = !isRead
         }
+        self.takeEarly()
         self.retry()
     }
 
+    /// What left meanwhile goes its way, in order, before anything new does.
+    private func takeEarly() {
+        while true {
+            let early = self.attached.withLock { attached -> [Early] in
+                if attached.early.isEmpty { attached.isStarted = true }
+                let early = attached.early
+                attached.early = []
+                return early
+            }
+            guard !early.isEmpty else { return }
+            for one in early {
+                self.leave(one.effect, isRecorded: one.isRecorded, ledgerN: one.ledgerN)
+            }
+        }
+    }
+
+    private func offerWaiting(_ alert: Alert) {
+        let pause = WakeWord()
+        while self.delivery.offer(alert) == .inboxFull { pause.sleep(nanoseconds: 10_000_000) }
+    }
+
     /// Offers the alerts of the ledger behind `from`; false if the disk did not give them all.
-    private func offerLedger(
-        _ folder: String, from: UInt64, through newest: UInt64
-    ) async -> Bool {
+    private func offerLedger(_ folder: String, from: UInt64, through newest: UInt64) -> Bool {
         let reader = LedgerReader(directory: folder, fromLine: from + 1)
         while true {
             do {
                 switch try reader.step(through: newest) {
                 case .line(let line):
-                    await self.offer(line.body, ledgerN: line.n, isRecorded: true)
+                    self.offer(line.body, ledgerN: line.n, isRecorded: true)
                 case .gap(let gap): self.tell(gap)
                 case .end: return true
                 }
@@ -159,10 +261,9 @@ final class Effects: Sendable {
     }
 
     /// Before anything new: alerts of one alarm keep their order.
-    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) async {
-        let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded)
-        while let alert, self.delivery.offer(alert) == .inboxFull {
-            try? await Task.sleep(nanoseconds: 10_000_000)
+    private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) {
+        if let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded) {
+            self.offerWaiting(alert)
         }
     }
 
@@ -197,7 +298,7 @@ final class Effects: Sendable {
         }
     }
 
-    private func offer(_ alert: Alert, sequence: UInt64) {
+    private func offer(_ alert: Alert, sequence: UInt64, isGivenUp: Bool) {
         self.attached.withLock { attached in
             let hasRoom = attached.waiting.count < Self.waitingMax
             if attached.leftThrough == nil {
@@ -208,9 +309,16 @@ final class Effects: Sendable {
                 }
                 if hasRoom { return attached.waiting.append(alert) }
             }
-            // The ledger has it, or will; what follows must not overtake it.
+            // What follows must not overtake it.
             attached.leftThrough = sequence + 1
-            attached.leftCount += 1
+            guard isGivenUp else {
+                // The ledger has it, or will.
+                attached.leftCount += 1
+                return
+            }
+            if attached.orphans.updateValue(alert, forKey: alert.alarmKey) != nil {
+                attached.supersededCount += 1
+            }
         }
     }
 
@@ -239,7 +347,30 @@ final class Effects: Sendable {
         self.attached.withLock { attached in
             attached.takenThrough = max(attached.takenThrough, newest)
             if !attached.isCursorHeld { _ = self.delivery.ledgerRead(through: newest) }
-            if let left = attached.leftThrough, left <= settled { attached.leftThrough = nil }
+            guard let left = attached.leftThrough, left <= settled,
+                self.offerOrphans(&attached)
+            else { return }
+            attached.leftThrough = nil
+        }
+    }
+
+    /// Offers what the ledger will never have, oldest first; whether there was room for all.
+    private func offerOrphans(_ attached: inout Attached) -> Bool {
+        for alert in attached.orphans.values.sorted(by: { $0.sequence < $1.sequence }) {
+            guard self.delivery.offer(alert) != .inboxFull else { return false }
+            attached.orphans[alert.alarmKey] = nil
+        }
+        return true
+    }
+
+    /// Offers an older alert of the same alarm that the ledger does not have; false without room.
+    private func offerOrphan(before alert: Alert) -> Bool {
+        self.attached.withLock { attached in
+            guard let orphan = attached.orphans[alert.alarmKey], orphan.sequence < alert.sequence
+            else { return true }
+            guard self.delivery.offer(orphan) != .inboxFull else { return false }
+            attached.orphans[alert.alarmKey] = nil
+            return true
         }
     }
 
@@ -250,15 +381,20 @@ final class Effects: Sendable {
         let reader = catching.reader ?? LedgerReader(directory: folder, fromLine: from + 1)
         catching.reader = reader
         while true {
-            if let alert = catching.pending {
-                guard self.delivery.offer(alert) != .inboxFull else { return false }
-                catching.pending = nil
+            while let alert = catching.pending.first {
+                guard self.offerOrphan(before: alert), self.delivery.offer(alert) != .inboxFull
+                else { return false }
+                catching.pending.removeFirst()
             }
             do {
                 switch try reader.step(through: newest) {
                 case .line(let line):
-                    catching.pending = self.alert(
-                        of: line.body, ledgerN: line.n, isRecorded: true)
+                    let alert = self.alert(of: line.body, ledgerN: line.n, isRecorded: true)
+                    if let routing = self.routing {
+                        routing.take(line.body, made: alert) { catching.pending.append($0) }
+                    } else if let alert {
+                        catching.pending.append(alert)
+                    }
                 case .gap(let gap): self.tell(gap)
                 case .end: return true
                 }

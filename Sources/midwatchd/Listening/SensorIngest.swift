@@ -40,6 +40,8 @@ final class SensorIngest: Sendable {
 
     let sensors: SensorRegistry
     let sources: SourceRegistry
+    /// Readings of every source by outcome.
+    var tally: SourceTally { self.sources.tally }
     private let configuration: MidwatchConfiguration
     let services: IngestServices
     let board: ListenerBoard

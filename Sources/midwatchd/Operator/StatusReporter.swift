@@ -46,6 +46,8 @@ final class StatusReporter: Sendable {
         var own: OwnCounters
         /// Readings received, accepted, rejected and shed since the start, by all listeners.
         var ingest: @Sendable () -> IngestTotals
+        /// What the sockets received and refused since the start.
+        var rejections: @Sendable () -> RejectionTotals
         /// Own readings that found no place in the ring.
         var ownRefused: @Sendable () -> UInt64
         var edgeMetrics: @Sendable () -> [MetricSample]
@@ -93,6 +95,7 @@ final class StatusReporter: Sendable {
         var turn = 0
         var watchdogBeat: UInt64 = 0
         var watchdogAt: MonotonicInstant?
+        var rejectionRate = RejectionRate()
     }
 
     /// A stage without a beat, or a watchdog without one, for this long is said.

@@ -114,7 +114,7 @@ struct OwnSampler: Sendable {
             .ownRefused, .journalUnrecorded, .ledgerLost, .effectsUnrecorded, .deadLetters,
             .clockStep, .clockOffset:
             0.1
-        case .ringFill, .journalStaging: 0.02
+        case .ringFill, .journalStaging, .rejectedShare: 0.02
         case .diskFree: 0.002
         case .ledgerWaiting, .alertBacklog: 20
         case .evaluationUnverified, .stageSilence, .listenersDown, .journalMode,

@@ -3,6 +3,7 @@
 import AlarmEngine
 import AlertDelivery
 import Historian
+import Ingest
 import Journal
 import MidwatchModel
 import OperatorViews
@@ -53,6 +54,11 @@ extension StatusReporter {
         readout.totals[.shedCritical] = totals.shedCritical
         readout.totals[.kernelDrops] = totals.kernelDrops
         readout.totals[.rejected] = totals.rejected + totals.linesRejected
+        let rejections = self.parts.rejections()
+        readout.levels[.rejectedShare] = self.state.withLock { state in
+            state.rejectionRate.update(rejections, at: readout.at)
+            return state.rejectionRate.unusualShare
+        }
         readout.totals[.ownRefused] = self.parts.ownRefused()
         readout.listenersDown = self.parts.board.flags
         readout.levels[.listenersDown] = Double(self.plantListenersDown)

@@ -12,6 +12,8 @@ struct PendingEffect: Sendable {
     /// The ledger record's body.
     var body: [UInt8]
     var queuedAt: MonotonicInstant
+    /// The ledger will never have it: its queue was full.
+    var isGivenUp = false
 }
 
 /// Lets effects out in order: when they are recorded, or after `effectHoldMax` unrecorded.
@@ -47,14 +49,15 @@ final class EffectGate: Sendable {
     /// Engine thread.
     func queue(_ decision: Decision, body: [UInt8], now: MonotonicInstant) {
         self.state.withLock { state in
-            let effect = PendingEffect(
+            var effect = PendingEffect(
                 sequence: state.nextSequence, decision: decision, body: body, queuedAt: now)
             state.nextSequence += 1
+            effect.isGivenUp = state.unwritten.count >= Self.capacity
             state.waiting.append(effect)
-            if state.unwritten.count < Self.capacity {
-                state.unwritten.append(effect)
-            } else {
+            if effect.isGivenUp {
                 state.unwrittenLost += 1
+            } else {
+                state.unwritten.append(effect)
             }
         }
         self.ledgerWake.wake()

@@ -37,6 +37,17 @@ final class LoopThread: Sendable {
         self.handle = handle
     }
 
+    /// What `work` returns, done on a thread of its own so that a task of the pool never waits for
+    /// a disk.
+    static func value<Value: Sendable>(
+        _ name: String, _ work: @escaping @Sendable () -> Value
+    ) async -> Value {
+        await withCheckedContinuation { waiting in
+            let thread = LoopThread(name) { waiting.resume(returning: work()) }
+            pthread_detach(thread.handle)
+        }
+    }
+
     /// Waits for the end of `run`.
     func join() { pthread_join(self.handle, nil) }
 }
