@@ -112,46 +112,46 @@ import Testing
     static let errors: [(String, String)] = [
         (
             "  - {path: air/mode, class: saftey}\n",
-            "m.yaml:7:30: sensors[0].class: unknown class \"saftey\", did you mean \"safety\"?"
+            "m.yaml:7:29: sensors[0].class: unknown class \"saftey\", did you mean \"safety\"?"
         ),
         (
             "  - {path: air/mode, reAlarm: 3s}\n",
-            "m.yaml:7:32: sensors[0].reAlarm: expected 0s (never) or at least 10s"
+            "m.yaml:7:31: sensors[0].reAlarm: expected 0s (never) or at least 10s"
         ),
         (
             "  - {path: air/mode, shelvingMax: 13h}\n",
-            "m.yaml:7:36: sensors[0].shelvingMax: expected a time with its unit, 0s to 12h "
+            "m.yaml:7:35: sensors[0].shelvingMax: expected a time with its unit, 0s to 12h "
                 + "(250ms, 10s, 5m, 2h, 1d), got \"13h\""
         ),
         (
             "  - {path: air/mode, trustsSource: true}\n",
-            "m.yaml:7:37: sensors[0].trustsSource: only used with supervision: exception, where a "
+            "m.yaml:7:36: sensors[0].trustsSource: only used with supervision: exception, where a "
                 + "sign of life of the source counts; remove it or set supervision"
         ),
         (
             "  - {path: air/mode, suppressedBy: [{alarm: air/mode}]}\n",
-            "m.yaml:7:46: sensors[0].suppressedBy[0].alarm: expected an alarm, path:name such as "
+            "m.yaml:7:45: sensors[0].suppressedBy[0].alarm: expected an alarm, path:name such as "
                 + "plant/pump:stale, got \"air/mode\""
         ),
         (
             "  - {path: air/mode, suppressedBy: [{alarm: \"air/mode:hihg\"}],"
                 + " limits: {high: {setpoint: 1}}}\n",
-            "m.yaml:7:46: sensors[0].suppressedBy[0].alarm: unknown alarm \"hihg\" of "
+            "m.yaml:7:45: sensors[0].suppressedBy[0].alarm: unknown alarm \"hihg\" of "
                 + "\"air/mode\"; it has high, stale, unverifiable, did you mean \"high\"?"
         ),
         (
             "  - path: air/mode\n    silence:\n      suppressedBy: [{alarm: \"air/mod:stale\"}]\n",
-            "m.yaml:9:31: sensors[0].silence.suppressedBy[0].alarm: unknown sensor \"air/mod\"; "
+            "m.yaml:9:30: sensors[0].silence.suppressedBy[0].alarm: unknown sensor \"air/mod\"; "
                 + "declare it under sensors, did you mean \"air/mode\"?"
         ),
         (
             "  - {path: air/mode, suppressedBy: [{sensor: \"{1}/x\", value: 1}]}\n",
-            "m.yaml:7:47: sensors[0].suppressedBy[0].sensor: \"{1}/x\" names a wildcard that "
+            "m.yaml:7:46: sensors[0].suppressedBy[0].sensor: \"{1}/x\" names a wildcard that "
                 + "sensors does not have; {1} is the first + or #"
         ),
         (
             "  - {path: air/mode, suppressedBy: [{sensor: air/mode}]}\n",
-            "m.yaml:7:38: sensors[0].suppressedBy[0].value: missing; give the value that "
+            "m.yaml:7:37: sensors[0].suppressedBy[0].value: missing; give the value that "
                 + "suppresses the alarm"
         ),
         (
@@ -161,7 +161,7 @@ import Testing
         ),
         (
             "  - {path: air/mode, suppressedBy: [{firstOut: a, alarm: \"b:high\"}]}\n",
-            "m.yaml:7:38: sensors[0].suppressedBy[0]: expected one of {alarm: path:name}, "
+            "m.yaml:7:37: sensors[0].suppressedBy[0]: expected one of {alarm: path:name}, "
                 + "{sensor: path, value: 1}, {area: name, mode: name}, {firstOut: group}"
         ),
     ]
