@@ -17,6 +17,8 @@ package final class RuleBook: Sendable {
     package let ruleSet: RuleSet
     /// Areas whose mode chooses among limit sets.
     package let areas: [AreaDeclaration]
+    /// The plant: it changes what people are told, never what is decided.
+    package let assets: AssetTree
     /// What readings come through, and what that is behind.
     package let sourceTree: SourceTree
     /// Sources that declarations put sensors behind.
@@ -41,17 +43,20 @@ package final class RuleBook: Sendable {
     ///   - sourceTimes: What a source time is judged by.
     ///   - rules: Rules over sensors and conditions, in file order.
     ///   - areas: Areas whose mode chooses among limit sets.
+    ///   - assets: The plant.
     ///   - sources: What readings come through.
     package init(
         revision: String, declarations: [SensorDeclaration],
         undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000,
         sourceTimes: SourceTimeBounds = SourceTimeBounds(), rules: [RuleDeclaration] = [],
-        areas: [AreaDeclaration] = [], sources: SourceTree = SourceTree()
+        areas: [AreaDeclaration] = [], assets: AssetTree = AssetTree(),
+        sources: SourceTree = SourceTree()
     ) {
         self.sourceTree = sources
         self.sourcesNamed = Set(declarations.lazy.map(\.behind).filter { !$0.isEmpty })
         self.ruleSet = RuleSet(rules)
         self.areas = areas
+        self.assets = assets
         self.areaSensors = Set(areas.compactMap(\.sensor))
         self.revision = revision
         self.sourceTimes = sourceTimes

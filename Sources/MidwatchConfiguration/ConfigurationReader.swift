@@ -34,6 +34,8 @@ struct ConfigurationReader {
         // Topics declare sensors, too; rules and areas may name them.
         let declared = sensors + self.declarations(of: ingest, behind: sensors)
         self.checkModes(zip(sensorSections, sensors), areas: areas)
+        let assets = self.assets(
+            root.sections("assets", max: AssetTree.countMax), sensors: declared)
         let rules = self.rules(
             root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
         self.resolve(rules: rules, sensors: declared)
@@ -50,6 +52,7 @@ struct ConfigurationReader {
             sources: sources,
             sensors: declared,
             areas: areas,
+            assets: assets,
             rules: rules,
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),

@@ -83,7 +83,7 @@ package struct Revisions: Sendable {
             declarations: [canary] + configuration.sourceSensors
                 + OwnRules.merged(configuration.sensors, with: own),
             undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds,
-            rules: configuration.rules, areas: configuration.areas,
+            rules: configuration.rules, areas: configuration.areas, assets: configuration.assets,
             sources: configuration.sourceTree)
     }
 

@@ -16,6 +16,8 @@ struct MidwatchCommand: ParsableCommand {
               midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
+              midwatch history tunnel/west/co --since 2h --chart
+              midwatch incident export --from 03:00 --to 03:30
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch config diff --running new.yaml
@@ -41,7 +43,7 @@ struct MidwatchCommand: ParsableCommand {
             ReloadCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, DoctorCommand.self, BenchCommand.self,
-            CompletionCommand.self,
+            CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

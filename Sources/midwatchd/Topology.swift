@@ -142,7 +142,8 @@ struct Topology {
         outcomes.attach(routing)
         access.attach(ledgerLoop)
         AcknowledgementHistory.read(
-            folder: folders.ledger, newest: ledger.writer.head.n, into: live)
+            folder: folders.ledger, newest: ledger.writer.head.n, into: live
+        ) { effects.remember($0) }
         effects.attach(
             Effects.Ledger(
                 folder: folders.ledger, newest: { ledgerLoop.newest },

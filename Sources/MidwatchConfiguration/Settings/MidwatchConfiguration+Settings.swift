@@ -19,6 +19,7 @@ extension MidwatchConfiguration {
         root.list("sensors", self.sensors.map(\.settings))
         root.list("areas", self.areas.map(\.settings))
         root.list("rules", self.rules.map(\.settings))
+        root.list("assets", self.assets.declarations.map(\.settings))
         root.add("ring", self.ring.settings)
         root.add("journal", self.journal.settings)
         root.add("archive", self.archive.settings)
@@ -32,7 +33,7 @@ extension MidwatchConfiguration {
 
     /// Top keys that a reload puts in force; the others wait for a restart.
     private static let reloadedKeys: Set = [
-        "sources", "priorityMatrix", "alarmClasses", "sensors", "areas", "rules",
+        "sources", "priorityMatrix", "alarmClasses", "sensors", "areas", "rules", "assets",
     ]
 
     /// Top keys of changes that take effect with a restart only, in their order.
@@ -54,6 +55,7 @@ extension MidwatchConfiguration {
         result.sensors = other.sensors
         result.areas = other.areas
         result.rules = other.rules
+        result.assets = other.assets
         return result
     }
 }

@@ -13,6 +13,19 @@ extension AreaDeclaration {
     }
 }
 
+extension AssetDeclaration {
+    var settings: Setting {
+        var entries = SettingEntries()
+        entries.text("site", self.site)
+        entries.text("area", self.area)
+        entries.text("equipment", self.equipment)
+        entries.text("title", self.title)
+        entries.texts("sensors", self.sensors)
+        entries.texts("dependsOn", self.dependsOn)
+        return entries.mapping
+    }
+}
+
 extension RuleDeclaration {
     var settings: Setting {
         var entries = SettingEntries()

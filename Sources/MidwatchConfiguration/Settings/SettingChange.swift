@@ -34,7 +34,9 @@ package struct SettingChange: Equatable, Sendable, CustomStringConvertible {
 
 extension Setting {
     /// Keys by which an item of a list is found again.
-    private static let identities = ["path", "template", "name", "filter", "mode"]
+    private static let identities = [
+        "path", "template", "name", "filter", "mode", "equipment", "area", "site",
+    ]
 
     /// What must change in this value to become `other`, in the order of the schema.
     package func changes(to other: Setting) -> [SettingChange] {

@@ -87,6 +87,7 @@ final class EngineLoop: Sendable {
         var readings: UInt64 = 0
         var firstArrival = MonotonicInstant.zero
         var epoch: UInt32 = 0
+        var recent = RecentReadings()
 
         /// Keeps count of control records, which may stand in the ring in part.
         mutating func follow(_ slot: Slot) {
@@ -193,6 +194,7 @@ final class EngineLoop: Sendable {
                 if turn.readings == 0 { turn.firstArrival = slot.arrival }
                 turn.readings &+= 1
                 turn.dirty.insert(slot.sensor.rawValue)
+                turn.recent.note(slot)
             } else {
                 if slot.kindRaw == SlotKind.tick.rawValue { turn.tickInFlight = false }
                 turn.follow(slot)
@@ -221,11 +223,24 @@ final class EngineLoop: Sendable {
                     self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
                 }
             }
-            self.gate.queue(decision, body: engine.ledgerBody(of: decision), now: now)
+            self.gate.queue(
+                decision, body: engine.ledgerBody(of: decision),
+                history: self.history(of: decision, engine, turn.recent), now: now)
         }
         // The effect waits for its cause: this input is to be made durable at once.
         self.staging.requestSync(through: n)
         self.ring.wake(.journal)
+    }
+
+    /// What an alert of the decision shows of the time before it.
+    private func history(
+        of decision: Decision, _ engine: borrowing AlarmEngine, _ recent: borrowing RecentReadings
+    ) -> ReadingHistory? {
+        switch decision.kind {
+        case .alarmRaised, .alarmReturned:
+            recent.extract(of: decision.sensor) { engine.wall(of: $0) }
+        default: nil
+        }
     }
 
     // MARK: - Live tables
