@@ -43,7 +43,11 @@ extension ConfigurationReader {
         asset.area = section.text("area") ?? ""
         asset.equipment = section.text("equipment") ?? ""
         asset.title = section.text("title") ?? ""
-        if section.has("sensors") { asset.sensors = self.patterns(section, "sensors") }
+        if section.has("sensors") {
+            asset.sensors = self.patterns(section, "sensors")
+        } else {
+            _ = section.take("sensors")
+        }
         let needed = section.texts("dependsOn").map(\.text)
         section.finish()
         if asset.name.isEmpty, !["site", "area", "equipment"].contains(where: section.has) {
