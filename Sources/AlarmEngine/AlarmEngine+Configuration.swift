@@ -17,6 +17,8 @@ extension AlarmEngine {
             self.rules = rules
         }
         self.ruleTable.beginRevision()
+        // The table of conditions is made anew: what is being copied of it must be whole before.
+        self.copyOn(.max)
         self.takeTimersFromConditions()
         self.rebindRules()
         self.relinkSources(at: time)
@@ -47,6 +49,7 @@ extension AlarmEngine {
         self.sensors[index].isDeclared = number >= 0
         self.sensors[index].isIndependent = declaration.isIndependent
         self.sensors[index].isMode = false
+        self.sensors[index].quiet = .none
         self.rebindDeadline(index, to: declaration, at: time)
         let wanted = self.ruleRun(of: index)
         guard

@@ -313,7 +313,10 @@ extension AlarmEngine {
             guard place > 0, place < self.sources.count else { break }
             if sensor.trustsSource { self.sources[place].hasStaleTrusting = true }
             let count = self.sources[place].noteSilent(at: time)
-            if self.sources[place].sensor != .none {
+            // With fewer sensors their silence proves nothing about it: waiting would only be late.
+            if self.sources[place].sensor != .none,
+                self.sources[place].sensorCount >= SystemLimits.sourceSilentSensorsMin
+            {
                 isJudged = true
                 isFirst = isFirst && count == 1
                 if count >= SystemLimits.sourceSilentSensorsMin,
@@ -346,7 +349,7 @@ extension AlarmEngine {
         }
     }
 
-    private func neverWaits(_ index: Int) -> Bool {
+    func neverWaits(_ index: Int) -> Bool {
         self.sensors[index].isIndependent || self.highestPriority(of: index) == .critical
     }
 

@@ -136,6 +136,11 @@ struct RuleTable: ~Copyable, Sendable {
         return run
     }
 
+    /// Whether `run` has an answer without being told the rules.
+    func knows(number: Int, mode: String, rules: [UInt32], filling path: String) -> Bool {
+        self.byDeclaration[Key(number: number, mode: mode, rules: rules, path: path)] != nil
+    }
+
     /// Declarations have other numbers from here on; the rules stay for those that have them.
     mutating func beginRevision() { self.byDeclaration = [:] }
 

@@ -30,7 +30,7 @@ package final class RuleBook: Sendable {
     /// behind it; a source without such a sensor suppresses nothing.
     package static let sourcePathPrefix = "midwatch/source/"
     private let exact: [String: Int]
-    private let templates: [Int]
+    private let templates: TemplateTree
     private let fallback: SensorDeclaration
     private let source: SensorDeclaration
 
@@ -62,10 +62,10 @@ package final class RuleBook: Sendable {
         self.sourceTimes = sourceTimes
         self.declarations = declarations
         var exact: [String: Int] = [:]
-        var templates: [Int] = []
+        var templates = TemplateTree()
         for (index, declaration) in declarations.enumerated() {
             if declaration.isTemplate {
-                templates.append(index)
+                templates.insert(declaration.pattern, number: index)
             } else if exact[declaration.pattern] == nil {
                 exact[declaration.pattern] = index
             }
@@ -113,7 +113,7 @@ package final class RuleBook: Sendable {
     /// Number of the declaration for `path`; nil if nothing declares it.
     package func declarationIndex(for path: String) -> Int? {
         if let index = self.exact[path] { return index }
-        return self.templates.first { PathTemplate.matches(self.declarations[$0].pattern, path) }
+        return self.templates.numbers(for: path).first
     }
 
     /// The declaration for `path`, or the one for undeclared sensors or for sources.

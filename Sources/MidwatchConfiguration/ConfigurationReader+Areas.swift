@@ -33,11 +33,6 @@ extension ConfigurationReader {
         } else if Set(modes).count != modes.count {
             section.report(.invalid, "modes", "names a mode twice")
         }
-        if sensor == nil, !section.has("sensor") {
-            section.report(
-                .invalid, "sensor",
-                "missing; name the sensor whose value is the mode (0 the first, 1 the second)")
-        }
         if let sensor {
             self.references.add(
                 PendingReference(section: section, key: "sensor", path: sensor, alarm: nil))

@@ -43,6 +43,7 @@ extension ConfigurationReader {
         asset.area = section.text("area") ?? ""
         asset.equipment = section.text("equipment") ?? ""
         asset.title = section.text("title") ?? ""
+        // Without sensors it may still be needed by others.
         if section.has("sensors") {
             asset.sensors = self.patterns(section, "sensors")
         } else {

@@ -166,24 +166,6 @@ struct ConfigurationReader {
             retentionNanoseconds: retention ?? ConfigurationDefaults.archiveRetentionNanoseconds)
     }
 
-    private func api(_ section: ConfigurationSection, runDirectory: String) -> APIConfiguration {
-        let unixSocketPath = section.filePath("unixSocket")
-        let tcp = section.bindAddress("tcp")
-        section.finish()
-        // sun_path holds 108 bytes with the terminating zero (unix(7)).
-        if let unixSocketPath, unixSocketPath.utf8.count > 107 {
-            section.report(.invalid, "unixSocket", "expected at most 107 bytes")
-        }
-        if let tcp, !tcp.isLoopback {
-            section.report(
-                .invalid, "tcp",
-                "expected a loopback address (127.0.0.1 or [::1]), got \"\(tcp)\": whoever reaches "
-                    + "the port may acknowledge alarms")
-        }
-        return APIConfiguration(
-            unixSocketPath: unixSocketPath ?? runDirectory + "/midwatch.sock", tcp: tcp)
-    }
-
     private func vitals(
         _ section: ConfigurationSection, runDirectory: String
     ) -> VitalsConfiguration {

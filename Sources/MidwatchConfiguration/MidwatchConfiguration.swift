@@ -195,6 +195,17 @@ package struct APIConfiguration: Equatable, Sendable {
     package var unixSocketPath: String
     /// Loopback only; nil: no TCP port.
     package var tcp: BindAddress?
+    /// Bearer tokens for the TCP port; nil: it only shows, and takes no command.
+    package var tokenFile: String?
+    package var roles = RolesConfiguration()
+}
+
+/// What accounts of this machine may do over the unix socket.
+package struct RolesConfiguration: Equatable, Sendable {
+    /// By role: names or numbers of users, of groups after `@`.
+    package var accounts: [OperatorRole: [String]] = [:]
+    /// Of everybody else whom the socket's mode lets in; nil: nothing.
+    package var others: OperatorRole? = .operator
 }
 
 /// What the watchdog reads and where its canary goes.

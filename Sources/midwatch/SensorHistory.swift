@@ -60,7 +60,16 @@ struct SensorHistory {
                 limit: limit)
         }
         history.notes += window.damage.map { "the journal is damaged: \($0)" }
+        if history.unit.isEmpty { history.unit = self.unit(of: sensor, folders) }
         return history
+    }
+
+    /// The unit by the configuration in force; empty if it has none.
+    private static func unit(of sensor: SensorID, _ folders: Folders) -> String {
+        let declarations = (try? KeptConfiguration.newest(folders))?.sensors ?? []
+        let exact = declarations.first { $0.pattern == sensor.path }
+        let found = exact ?? declarations.first { PathTemplate.matches($0.pattern, sensor.path) }
+        return found?.unit ?? ""
     }
 
     /// The reader of the archive; nil if there is none yet.

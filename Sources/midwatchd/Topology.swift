@@ -113,6 +113,7 @@ struct Topology {
                 ])
         }
         let own = OwnCounters()
+        let load = AlarmLoad()
         let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
         let access = try AccessLog(folder: folders.accessLog, clock: clock, logger: logger)
         let outcomes = OutcomeLog(
@@ -134,6 +135,7 @@ struct Topology {
             logger: logger,
             release: { effect, isRecorded, ledgerN in
                 own.note(effect.decision.kind, isRecorded: isRecorded)
+                load.note(effect.decision)
                 outcomes.willAlert(effect)
                 effects.release(effect, isRecorded: isRecorded, ledgerN: ledgerN)
             },
@@ -173,13 +175,15 @@ struct Topology {
 
         // 8. Who looks at it: screens, metrics, the watchdog.
         let files = FileReadThread()
+        let operators = OperatorGate(configuration.api, logger: logger)
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
                 unsafeSettings: configuration.unsafeSettings,
-                listenerWarnings: { ingest.warnings() }, startedAt: EngineClock.wall(),
+                listenerWarnings: { ingest.warnings() + operators.warnings },
+                startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 gate: gate, access: access, files: files,
@@ -188,7 +192,7 @@ struct Topology {
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
                 retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
-                keys: keys, board: ingest.board, own: own,
+                keys: keys, board: ingest.board, own: own, load: load,
                 ingest: {
                     let redelivered = live.counts.redelivered
                     return ingest.totals().counting(
@@ -198,18 +202,20 @@ struct Topology {
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
-                        + log.metrics()
+                        + log.metrics() + load.metrics(at: clock.now())
                 }))
         let reloader = Reloader(
             Reloader.Parts(
                 path: path, started: configuration, revision: revision, revisions: revisions,
-                ring: ring, clock: clock, ingest: ingest, live: live, files: files),
+                ring: ring, clock: clock, ingest: ingest, live: live, files: files,
+                gate: operators),
             logger: logger)
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
-                files: files, reloader: reloader,
-                report: { reporter.report() }, metrics: { reporter.metrics() },
+                files: files, reloader: reloader, questions: engineLoop.questions,
+                report: { reporter.report() }, health: { reporter.health() },
+                metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
                 rejects: { ingest.rejects(limit: $0) },
                 isStarted: {
@@ -262,7 +268,7 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
-                configuration.api, desk: desk, files: files, access: access,
+                configuration.api, desk: desk, gate: operators, files: files, access: access,
                 progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
             reloader,
             IngestService(

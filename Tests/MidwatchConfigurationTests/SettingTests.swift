@@ -116,6 +116,27 @@ import Testing
         #expect(MidwatchConfiguration.keysNeedingRestart(changes) == ["log"])
     }
 
+    @Test func `roles and tokens are shown, compared, and put in force by a reload`() throws {
+        let old = try Self.configuration(Fixture.file("api: {tcp: 127.0.0.1:9}\n"))
+        let new = try Self.configuration(
+            Fixture.file(
+                "api: {tcp: 127.0.0.1:10, tokenFile: /t, roles: {admins: [anna], others: none}}\n"
+            ))
+        let changes = old.settings.changes(to: new.settings)
+        #expect(
+            changes.map { "\($0.kind.rawValue) \($0.key)" } == [
+                "changed api.tcp", "added api.tokenFile", "added api.roles.admins",
+                "changed api.roles.others",
+            ])
+        #expect(MidwatchConfiguration.keysNeedingRestart(changes) == ["api"])
+        let others = changes.filter { $0.key != "api.tcp" }
+        #expect(MidwatchConfiguration.keysNeedingRestart(others) == [])
+        let reloaded = old.reloaded(with: new)
+        #expect(reloaded.api.roles == new.api.roles)
+        #expect(reloaded.api.tokenFile == new.api.tokenFile)
+        #expect(reloaded.api.tcp == old.api.tcp)
+    }
+
     @Test func `comments, defaults and the order of keys are no difference`() throws {
         let old = try Self.configuration(Fixture.file("sensors: [{path: a}]\n"))
         let new = try Self.configuration(

@@ -36,34 +36,50 @@ extension AlarmEngine {
         where !self.conditions.bounds[bound].isPassive {
             numbers.append(self.conditions.bounds[bound].rule)
         }
-        var extra: [(rule: AlarmRule, suppressions: [SuppressionRule])] = []
-        var namesWildcard = effective.suppressionsNameWildcard
-        for rule in numbers {
-            let compiled = self.conditions.set.rules[Int(rule)]
-            let declaration = compiled.declaration
-            var rule = AlarmRule(
-                declaration.condition.kind, declaration.priority, declaration.handling)
-            rule.onDelayNanoseconds = declaration.onDelayNanoseconds
-            rule.offDelayNanoseconds = declaration.offDelayNanoseconds
-            rule.name = self.nameNumber(declaration.name)
-            var suppressions = declaration.handling.suppressions
-            if suppressions.contains(where: \.hasWildcard) {
-                namesWildcard = true
-                let captures = compiled.captures(self.names[index]) ?? []
-                suppressions = suppressions.map { $0.filled(with: captures) }
+        // A suppression rule with a wildcard means another sensor for each sensor that has it.
+        let namesWildcard =
+            effective.suppressionsNameWildcard
+            || numbers.contains { number in
+                self.conditions.set.rules[Int(number)].declaration.handling.suppressions
+                    .contains(where: \.hasWildcard)
             }
-            extra.append((rule, suppressions))
+        let filling = namesWildcard ? self.names[index] : ""
+        // Only of rules that come together for the first time.
+        var extra: [(rule: AlarmRule, suppressions: [SuppressionRule])] = []
+        if !self.ruleTable.knows(number: number, mode: mode, rules: numbers, filling: filling) {
+            extra = numbers.map { self.alarmRule(of: $0, for: index) }
         }
         return self.ruleTable.run(
             of: effective, number: number, mode: mode, rules: numbers,
-            filling: namesWildcard ? self.names[index] : "", extra: { extra })
+            filling: filling, extra: { extra })
+    }
+
+    /// The alarm that a rule makes of sensor `index`, and what suppresses it.
+    private mutating func alarmRule(
+        of number: UInt32, for index: Int
+    ) -> (rule: AlarmRule, suppressions: [SuppressionRule]) {
+        let compiled = self.conditions.set.rules[Int(number)]
+        let declaration = compiled.declaration
+        var rule = AlarmRule(
+            declaration.condition.kind, declaration.priority, declaration.handling)
+        rule.onDelayNanoseconds = declaration.onDelayNanoseconds
+        rule.offDelayNanoseconds = declaration.offDelayNanoseconds
+        rule.name = self.nameNumber(declaration.name)
+        var suppressions = declaration.handling.suppressions
+        if suppressions.contains(where: \.hasWildcard) {
+            let captures = compiled.captures(self.names[index]) ?? []
+            suppressions = suppressions.map { $0.filled(with: captures) }
+        }
+        return (rule, suppressions)
     }
 
     /// Number of a name, given once.
     mutating func nameNumber(_ name: String) -> UInt32 {
-        if let known = self.alarmNames.firstIndex(of: name) { return UInt32(known) }
+        if let known = self.nameNumbers[name] { return known }
         self.alarmNames.append(name)
-        return UInt32(self.alarmNames.count - 1)
+        let number = UInt32(self.alarmNames.count - 1)
+        self.nameNumbers[name] = number
+        return number
     }
 
     /// Name of a decision's alarm, as in its id.
@@ -367,6 +383,10 @@ extension AlarmEngine {
         {
             return
         }
+        // Limits know nothing of rules: what was at rest of them stays so.
+        let host = Int(self.alarms[alarm].sensor)
+        let quiet = self.sensors[host].quiet
+        defer { self.sensors[host].quiet = quiet }
         if case .doubting = weight, result.isUnknown {
             return self.doubt(alarm, result, at: time)
         }

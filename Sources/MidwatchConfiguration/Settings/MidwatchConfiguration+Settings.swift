@@ -36,11 +36,15 @@ extension MidwatchConfiguration {
         "sources", "priorityMatrix", "alarmClasses", "sensors", "areas", "rules", "assets",
     ]
 
+    /// Keys of the operator API that a reload puts in force.
+    private static let reloadedAPIKeys = ["api.roles", "api.tokenFile"]
+
     /// Top keys of changes that take effect with a restart only, in their order.
     package static func keysNeedingRestart(_ changes: [SettingChange]) -> [String] {
         var keys: [String] = []
         for change in changes {
             let key = String(change.key.prefix { $0 != "." && $0 != "[" })
+            if self.reloadedAPIKeys.contains(where: { change.key.hasPrefix($0) }) { continue }
             if !self.reloadedKeys.contains(key), !keys.contains(key) { keys.append(key) }
         }
         return keys
@@ -56,6 +60,8 @@ extension MidwatchConfiguration {
         result.areas = other.areas
         result.rules = other.rules
         result.assets = other.assets
+        result.api.roles = other.api.roles
+        result.api.tokenFile = other.api.tokenFile
         return result
     }
 }
@@ -174,6 +180,19 @@ extension APIConfiguration {
         var entries = SettingEntries()
         entries.text("unixSocket", self.unixSocketPath)
         entries.text("tcp", self.tcp?.description)
+        entries.text("tokenFile", self.tokenFile)
+        entries.add("roles", self.roles.settings)
+        return entries.mapping
+    }
+}
+
+extension RolesConfiguration {
+    fileprivate var settings: Setting {
+        var entries = SettingEntries()
+        for role in OperatorRole.allCases {
+            entries.texts(role.word + "s", self.accounts[role] ?? [])
+        }
+        entries.word("others", self.others?.word ?? "none")
         return entries.mapping
     }
 }

@@ -118,12 +118,12 @@ struct IncidentArchive {
             {
                 sensors.insert(path)
             }
-            if let revision = event.json["revision"]?.string, !revisions.contains(revision),
-                revisions.count < Self.revisionCountMax
+            if let revision = event.json["revision"]?.string, !revision.isEmpty,
+                !revisions.contains(revision), revisions.count < Self.revisionCountMax
             {
                 revisions.append(revision)
             }
-            try tar.write(TimelineText.line(event) + "\n")
+            if TimelineText.isTold(event) { try tar.write(TimelineText.line(event) + "\n") }
         }
         if counts.events == 0 { try tar.write("Nothing was recorded in this time.\n") }
         try tar.end()

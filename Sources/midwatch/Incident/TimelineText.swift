@@ -43,6 +43,11 @@ enum TimelineText {
         return event.log == .access ? .access : .monitor
     }
 
+    /// Whether a person needs the line: that an attempt went well stands in the ledger as well.
+    static func isTold(_ event: LedgerEvent) -> Bool {
+        event.kind != "deliveryAttempt" || event.json["failure"] != nil
+    }
+
     static func words(_ event: LedgerEvent) -> String {
         switch self.sort(event) {
         case .alarm: self.alarm(event)

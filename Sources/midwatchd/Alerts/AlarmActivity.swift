@@ -25,6 +25,7 @@ final class AlarmActivity: Sendable {
         /// equipment, area, source.
         var relation: String
         var since: WallInstant
+        var activation = DecisionID.none
         var isAcknowledged: Bool
     }
 
@@ -184,7 +185,8 @@ final class AlarmActivity: Sendable {
                 picture.related.append(
                     Related(
                         alarmID: id, priority: entry.priority, relation: name,
-                        since: entry.raisedAt, isAcknowledged: entry.isAcknowledged))
+                        since: entry.raisedAt, activation: entry.activation,
+                        isAcknowledged: entry.isAcknowledged))
             }
         }
         // A group that was not looked through to its end is counted as it is.
@@ -193,8 +195,11 @@ final class AlarmActivity: Sendable {
         if isAmong, let entry = state.entries[record.alarmID] {
             let this = Related(
                 alarmID: record.alarmID, priority: entry.priority, relation: "this",
-                since: entry.raisedAt, isAcknowledged: entry.isAcknowledged)
-            picture.firstOut = ([this] + picture.related).min { $0.since < $1.since }
+                since: entry.raisedAt, activation: entry.activation,
+                isAcknowledged: entry.isAcknowledged)
+            picture.firstOut = ([this] + picture.related).min {
+                ($0.since, $0.activation) < ($1.since, $1.activation)
+            }
         }
         picture.related.sort {
             ($1.priority, $0.since, $0.alarmID) < ($0.priority, $1.since, $1.alarmID)

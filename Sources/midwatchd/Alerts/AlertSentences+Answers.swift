@@ -154,6 +154,7 @@ extension AlertSentences {
             sentences.append(
                 "Depending on it: \(self.list(names, of: self.facts.dependentsCount)).")
         }
+        guard self.record.kind != "alarmReturned" else { return sentences.joined(separator: " ") }
         if !self.facts.texts.consequence.isEmpty {
             sentences.append(
                 "If nothing is done: \(AlertWords.sentence(self.facts.texts.consequence))")
@@ -174,6 +175,7 @@ extension AlertSentences {
     var areChecksGeneral: Bool { self.facts.texts.firstChecks.isEmpty }
 
     var checkFirst: String {
+        guard self.record.kind != "alarmReturned" else { return self.afterwards }
         var sentences: [String] = []
         for (number, check) in self.checks.enumerated() {
             sentences.append("\(number + 1). \(AlertWords.sentence(check))")
@@ -197,6 +199,19 @@ extension AlertSentences {
             sentences.append("Usual causes: \(self.list(texts.causes)).")
         }
         if !texts.runbook.isEmpty { sentences.append("Runbook: \(texts.runbook)") }
+        return sentences.joined(separator: " ")
+    }
+
+    /// What is left to do when it is over.
+    private var afterwards: String {
+        var sentences = ["Nothing has to be done at once."]
+        if self.record.to != .normal {
+            sentences.append("It still wants to be acknowledged, or reset.")
+        }
+        if !self.facts.texts.causes.isEmpty {
+            sentences.append(
+                "Find out which it was; usual causes: \(self.list(self.facts.texts.causes)).")
+        }
         return sentences.joined(separator: " ")
     }
 

@@ -35,6 +35,7 @@ final class Reloader: Service {
         var ingest: SensorIngest
         var live: LiveState
         var files: FileReadThread
+        var gate: OperatorGate
     }
 
     /// Reloads that may wait for the one under way.
@@ -160,6 +161,7 @@ final class Reloader: Service {
                 self.logger.error(
                     "not reloaded", metadata: ["listener.problem": "\(problem)"])
             }
+            self.parts.gate.reload()
         }
         let (inForce, revision) = self.state.withLock { ($0.inForce, $0.revision) }
         let result = MidwatchConfiguration.load(path: self.parts.path)
@@ -209,6 +211,7 @@ final class Reloader: Service {
                 state.revision = revision
             }
             // After the record: what was refused has changed nothing.
+            self.parts.gate.load(configuration.api)
             self.parts.ingest.follow(rules) {
                 view.issues.append(Self.issue(.advice, "not registered yet: \($0)"))
             }

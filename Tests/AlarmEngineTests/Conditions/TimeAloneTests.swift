@@ -192,9 +192,9 @@ import Testing
 
     /// A decision without the numbers of records: one tick may do the work of many.
     private static func withoutPositions(_ body: String) -> String {
-        body.split(separator: ",").filter {
-            !$0.contains("activation\"") && !$0.contains("\"decision\"")
-        }.joined(separator: ",")
+        body.split(separator: ",")
+            .filter { !$0.contains("\"activation\":") && !$0.contains("\"decision\":") }
+            .joined(separator: ",")
     }
 
     @Test func `readings that keep a condition as it is leave no tick in the journal`() {
