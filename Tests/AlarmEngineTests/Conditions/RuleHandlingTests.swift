@@ -84,6 +84,10 @@ import Testing
         #expect(suppressed.map { world.path(of: $0.sensor) } == ["air/1/fan"])
         #expect(suppressed.first?.causeSensor == world.indexes["air/1/fan"])
         #expect(world.bodies.contains { $0.contains("\"causedBy\":\"air/1/fan:hot\"") })
+        let why = world.why("air/1/fan", "warm", at: world.now)?.alarms.first
+        let rules = (why?.suppressions ?? []).filter { $0.kind == .rule }
+        #expect(rules.map(\.cause) == ["air/1/fan:hot"])
+        #expect(rules.allSatisfy { $0.isInForce && $0.reason.hasSuffix("is raised: it is") })
         // The cause goes: the other is in view again.
         world.read("air/1/fan", 7)
         #expect(world.decisions(.alarmUnsuppressed).count + world.annunciations().count >= 4)
