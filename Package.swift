@@ -91,7 +91,9 @@ var targets: [Target] = [
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
     target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
-    target("MidwatchConfiguration", ["MidwatchModel", "AlarmEngine", "TelemetryWire", "CYAML"]),
+    target(
+        "MidwatchConfiguration",
+        ["MidwatchModel", "JSONText", "AlarmEngine", "TelemetryWire", "CYAML"]),
     // Support
     target("EmbeddedStore", ["CSQLite"]),
     target(
@@ -152,7 +154,7 @@ var targets: [Target] = [
         ["Vitals", "midwatch-watchdog", "JSONText", "MidwatchModel", "CLinux"]),
     tests(
         "MidwatchConfigurationTests",
-        ["MidwatchConfiguration", "MidwatchModel", "TelemetryWire"]),
+        ["MidwatchConfiguration", "JSONText", "MidwatchModel", "TelemetryWire"]),
     tests("EmbeddedStoreTests", ["EmbeddedStore"]),
     tests(
         "FleetSimulationTests",

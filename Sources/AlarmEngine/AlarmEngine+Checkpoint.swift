@@ -162,6 +162,7 @@ extension AlarmEngine {
         }
         self.conditions = ConditionTable(self.rules.ruleSet)
         self.rebindRules()
+        self.rebuildPins()
         try self.conditions.restoreMemories(bytes, at: &offset)
     }
 

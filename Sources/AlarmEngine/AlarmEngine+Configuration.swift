@@ -5,7 +5,10 @@ internal import MidwatchModel
 extension AlarmEngine {
     /// Binds every sensor to the rules of another revision; alarms whose rule stays keep all.
     mutating func applyConfiguration(_ payload: [UInt8], at time: MonotonicInstant) {
-        let revision = HexDigits.text(payload)
+        let order = ConfigurationOrder(payload)
+        let revision = order.revision
+        self.lastOrder = order
+        self.revisionBefore = self.rules.revision
         if revision != self.rules.revision {
             guard let rules = self.book(revision) else {
                 self.counters.missingRevisions &+= 1
@@ -18,6 +21,7 @@ extension AlarmEngine {
         self.copyOn(.max)
         self.takeTimersFromConditions()
         self.rebindRules()
+        self.relinkSources(at: time)
         self.giveTimersToConditions()
         for index in 0..<self.sensors.count { self.rebind(index, at: time) }
         self.compactRules()
@@ -70,7 +74,7 @@ extension AlarmEngine {
         _ index: Int, to declaration: SensorDeclaration, at time: MonotonicInstant
     ) {
         let wasSupervised = self.sensors[index].supervision != .event
-        let trustsSource = declaration.trustsSource && declaration.supervision == .exception
+        let trustsSource = self.trusts(declaration, self.sensors[index].source)
         guard
             self.sensors[index].deadlineNanoseconds != declaration.deadlineNanoseconds
                 || self.sensors[index].supervision != declaration.supervision

@@ -35,7 +35,7 @@ extension AlarmEngine {
         var sensor = SensorState(
             deadlineBase: self.established, deadlineNanoseconds: declaration.deadlineNanoseconds)
         sensor.supervision = declaration.supervision
-        sensor.trustsSource = declaration.trustsSource && declaration.supervision == .exception
+        sensor.trustsSource = self.trusts(declaration, .own)
         sensor.isIndependent = declaration.isIndependent
         sensor.isDeclared = number >= 0
         sensor.timer = self.addTimer(of: .sensor(Int(index.rawValue)))
@@ -43,6 +43,7 @@ extension AlarmEngine {
         self.sensors.append(sensor)
         self.reserveForAlarms()
         self.bindRules(of: Int(index.rawValue))
+        self.pinSensor(Int(index.rawValue), to: declaration.behind)
         for bound in self.conditions.range(of: Int(index.rawValue)) { self.giveTimer(to: bound) }
         let run = self.ruleRun(of: Int(index.rawValue))
         self.addRows(Int(run.count), to: Int(index.rawValue))
@@ -78,6 +79,7 @@ extension AlarmEngine {
         let place = Int(index.rawValue)
         self.makeSource(place)
         if behind.rawValue < index.rawValue { self.sources[place].behind = behind }
+        self.linkSource(place)
         if let sensor = self.index(ofPath: RuleBook.sourcePathPrefix + name) {
             self.stand(SensorIndex(rawValue: UInt32(sensor)), for: place)
         }

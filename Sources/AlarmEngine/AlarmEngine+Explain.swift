@@ -200,7 +200,8 @@ extension AlarmEngine {
             for alarm in self.alarmRange(of: sensor) {
                 for rule in self.ruleTable.suppressions[Int(self.rule(of: alarm).suppressions)] {
                     switch rule {
-                    case .alarm(let path, _), .mode(let path, _): add(self.index(ofPath: path))
+                    case .alarm(let path, _), .ruleAlarm(let path, _), .mode(let path, _):
+                        add(self.index(ofPath: path))
                     case .firstOut(let group):
                         for row in self.links.byGroup[group] ?? [] {
                             add(Int(self.alarms[Int(row)].sensor))

@@ -184,13 +184,11 @@ extension AlarmEngine {
         var result = ExplainedSuppression(kind: .rule, isInForce: false, reason: "")
         switch rule {
         case .alarm(let path, let kind):
-            result.cause = "\(path):\(kind.word)"
-            guard let index = self.index(ofPath: path), let row = self.alarm(kind, of: index) else {
-                result.reason = "while \(result.cause) is raised: there is no such alarm"
-                break
-            }
-            result.isInForce = row != alarm && self.isInView(row)
-            result.reason = "while \(result.cause) is raised: \(self.viewText(of: row))"
+            let row = self.index(ofPath: path).flatMap { self.alarm(kind, of: $0) }
+            self.explain(whileRaised: "\(path):\(kind.word)", row, of: alarm, in: &result)
+        case .ruleAlarm(let path, let rule):
+            let row = self.index(ofPath: path).flatMap { self.alarm(ofRule: rule, on: $0) }
+            self.explain(whileRaised: "\(path):\(rule)", row, of: alarm, in: &result)
         case .mode(let path, let value):
             result.cause = path
             result.reason = "while \(path) is \(value): "
@@ -219,6 +217,19 @@ extension AlarmEngine {
             result.reason += "; it will keep the alarm back if that is raised"
         }
         return result
+    }
+
+    /// A rule that looks at another alarm; `row` is nil if there is none of that name.
+    private func explain(
+        whileRaised cause: String, _ row: Int?, of alarm: Int, in result: inout ExplainedSuppression
+    ) {
+        result.cause = cause
+        guard let row else {
+            result.reason = "while \(cause) is raised: there is no such alarm"
+            return
+        }
+        result.isInForce = row != alarm && self.isInView(row)
+        result.reason = "while \(cause) is raised: \(self.viewText(of: row))"
     }
 
     private func viewText(of row: Int) -> String {

@@ -32,10 +32,14 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
-        if slot.source.rawValue != self.sensors[index].source.rawValue {
-            self.move(index, to: slot.source)
+        let source = self.placed(index, slot.source)
+        if source.rawValue != self.sensors[index].source.rawValue {
+            self.move(index, to: source)
         }
         self.noteArrival(slot.source, at: slot.arrival)
+        if source.rawValue != slot.source.rawValue {
+            self.noteArrival(source, at: slot.arrival)
+        }
         let around = SensorState.Surroundings(
             wall: self.wall(of: slot.arrival).nanoseconds, established: self.established,
             bounds: self.sourceTimes)

@@ -35,11 +35,15 @@ extension AlarmEngine {
         self.countSensor(-1, from: self.sensors[index].source)
         self.sensors[index].source = source
         self.countSensor(1, from: source)
+        if self.rules.sourceTree.hasTrusted, self.sensors[index].supervision == .exception {
+            self.sensors[index].trustsSource = self.trusts(
+                self.rules.declaration(for: self.names[index]), source)
+        }
         // What the old source vouched for may be over by the new one.
         if self.sensors[index].trustsSource { self.armSensor(index) }
     }
 
-    private mutating func countSensor(_ change: Int32, from source: SourceIndex) {
+    mutating func countSensor(_ change: Int32, from source: SourceIndex) {
         var place = Int(source.rawValue)
         for _ in 0..<SystemLimits.sourceDepthMax {
             guard place > 0, place < SystemLimits.sourceCountMax else { return }
@@ -71,6 +75,8 @@ extension AlarmEngine {
                 return
             }
             self.noteArrival(slot.source, at: slot.arrival)
+            let source = self.placed(Int(slot.sensor.rawValue), slot.source)
+            if source != slot.source { self.noteArrival(source, at: slot.arrival) }
             self.takeEvidence(of: Int(slot.sensor.rawValue), at: slot.arrival)
         case .alive, .connected: self.noteArrival(slot.source, at: slot.arrival)
         // An orderly end of a session: the deadlines of its sensors go on.
@@ -247,7 +253,7 @@ extension AlarmEngine {
     // MARK: - Return
 
     /// A source is heard again: each sensor behind it has one deadline, then speaks for itself.
-    private mutating func sourceIsBack(_ place: Int, at time: MonotonicInstant) {
+    mutating func sourceIsBack(_ place: Int, at time: MonotonicInstant) {
         let wasLost = self.sources[place].isLost
         let sensor = Int(self.sources[place].sensor.rawValue)
         if sensor < self.sensors.count, !wasLost { self.sensors[sensor].freshness = .fresh }
@@ -307,7 +313,10 @@ extension AlarmEngine {
             guard place > 0, place < self.sources.count else { break }
             if sensor.trustsSource { self.sources[place].hasStaleTrusting = true }
             let count = self.sources[place].noteSilent(at: time)
-            if self.sources[place].sensor != .none {
+            // With fewer sensors their silence proves nothing about it: waiting would only be late.
+            if self.sources[place].sensor != .none,
+                self.sources[place].sensorCount >= SystemLimits.sourceSilentSensorsMin
+            {
                 isJudged = true
                 isFirst = isFirst && count == 1
                 if count >= SystemLimits.sourceSilentSensorsMin,

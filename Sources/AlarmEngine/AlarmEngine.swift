@@ -52,6 +52,9 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var suppressionDepth = 0
     /// Sources that are lost.
     var lostCount = 0
+    /// Of each sensor the source that its declaration puts it behind, `own` for none; empty if no
+    /// declaration does.
+    var pins: FlatTable<SourceIndex>
     /// Details that no alarm uses.
     var freeDetails: [UInt32] = []
     /// The rules bound to the sensors they fit.
@@ -86,6 +89,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var takesShortcut = true
     /// The command that was applied last, for the decision that answers it.
     package internal(set) var lastCommand: OperatorCommand?
+    /// The configuration record that was applied last, and the revision before it: for the decision
+    /// that says so.
+    var lastOrder: ConfigurationOrder?
+    var revisionBefore = ""
 
     /// An engine that knows no sensor.
     ///
@@ -108,6 +115,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
         self.names = PathTable(reserving: reservingSensors)
         self.details = FlatTable(reserving: 64)
         self.sources = FlatTable(reserving: 64)
+        self.pins = FlatTable(reserving: 1)
         self.wheel = TimerWheel(start: .zero, reserving: reservingSensors)
         self.expired = FlatTable(reserving: 1_024)
         self.timerOwners = FlatTable(reserving: reservingSensors)

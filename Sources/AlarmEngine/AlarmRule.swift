@@ -103,6 +103,8 @@ struct RuleTable: ~Copyable, Sendable {
         var number: Int
         var mode: String
         var rules: [UInt32]
+        /// Path of a sensor whose suppression rules no other sensor has; else empty.
+        var path: String
     }
 
     private var byDeclaration: [Key: Run] = [:]
@@ -112,21 +114,21 @@ struct RuleTable: ~Copyable, Sendable {
 
     /// The run of the rules of a declaration; `number` is its place in the book, -1 for the fallback.
     ///
-    /// `mode` says which limits the declaration has, `rules` which rules `extra` was made of.
+    /// `mode` says which limits the declaration has, `rules` which rules `extra` was made of, and
+    /// `filling` whose wildcards suppression rules name.
     mutating func run(
         of declaration: SensorDeclaration, number: Int, mode: String = "", rules: [UInt32] = [],
-        extra: () -> [AlarmRule] = { [] }
+        filling path: String = "",
+        extra: () -> [(rule: AlarmRule, suppressions: [SuppressionRule])] = { [] }
     ) -> Run {
-        let key = Key(number: number, mode: mode, rules: rules)
+        let key = Key(number: number, mode: mode, rules: rules, path: path)
         if let known = self.byDeclaration[key] { return known }
         var list: [AlarmRule] = []
+        let captures = path.isEmpty ? [] : PathTemplate.captures(declaration.pattern, path) ?? []
         for (rule, suppressions) in AlarmRule.rules(for: declaration) {
-            var rule = rule
-            rule.suppressions = self.number(
-                of: Array(suppressions.prefix(SystemLimits.suppressionsPerAlarmMax)))
-            list.append(rule)
+            list.append(self.complete(rule, suppressions.map { $0.filled(with: captures) }))
         }
-        list += extra()
+        for (rule, suppressions) in extra() { list.append(self.complete(rule, suppressions)) }
         let known = self.runs[list]
         let run: Run
         if let known { run = known } else { run = self.append(list) }
@@ -135,8 +137,8 @@ struct RuleTable: ~Copyable, Sendable {
     }
 
     /// Whether `run` has an answer without being told the rules.
-    func knows(number: Int, mode: String, rules: [UInt32]) -> Bool {
-        self.byDeclaration[Key(number: number, mode: mode, rules: rules)] != nil
+    func knows(number: Int, mode: String, rules: [UInt32], filling path: String) -> Bool {
+        self.byDeclaration[Key(number: number, mode: mode, rules: rules, path: path)] != nil
     }
 
     /// Declarations have other numbers from here on; the rules stay for those that have them.
@@ -147,6 +149,15 @@ struct RuleTable: ~Copyable, Sendable {
         (0..<Int(run.count)).contains {
             self.rules[Int(run.first) + $0].isSameAlarm(as: rule)
         }
+    }
+
+    private mutating func complete(
+        _ rule: AlarmRule, _ suppressions: [SuppressionRule]
+    ) -> AlarmRule {
+        var rule = rule
+        rule.suppressions = self.number(
+            of: Array(suppressions.prefix(SystemLimits.suppressionsPerAlarmMax)))
+        return rule
     }
 
     private mutating func number(of list: [SuppressionRule]) -> UInt32 {

@@ -33,7 +33,8 @@ extension AlarmEngine {
                 json.field("area", self.alarmNames[Int(decision.name)])
                 json.field("mode", self.modeName(of: decision))
             case .runStarted: json.field("epoch", decision.amount)
-            case .runStopped, .configurationApplied: break
+            case .configurationApplied: self.writeRevisions(to: &json)
+            case .runStopped: break
             }
             if decision.isAnswer { self.writeCommand(to: &json) }
         }
@@ -99,6 +100,16 @@ extension AlarmEngine {
         if decision.oddOne != .none, odd < self.names.count {
             json.field("oddOne", self.names[odd])
         }
+    }
+
+    private borrowing func writeRevisions(to json: inout JSONWriter) {
+        if !self.revisionBefore.isEmpty { json.field("revisionBefore", self.revisionBefore) }
+        json.field("revisionAfter", self.rules.revision)
+        guard let order = self.lastOrder, !order.user.isEmpty || !order.origin.isEmpty else {
+            return
+        }
+        json.field("user", order.user)
+        json.field("origin", order.origin)
     }
 
     private borrowing func writeCommand(to json: inout JSONWriter) {

@@ -19,6 +19,10 @@ package final class RuleBook: Sendable {
     package let areas: [AreaDeclaration]
     /// The plant: it changes what people are told, never what is decided.
     package let assets: AssetTree
+    /// What readings come through, and what that is behind.
+    package let sourceTree: SourceTree
+    /// Sources that declarations put sensors behind.
+    let sourcesNamed: Set<String>
     private let areaSensors: Set<String>
     /// Path under which a sensor stands for a source: the rest of the path is the source's name.
     ///
@@ -40,12 +44,16 @@ package final class RuleBook: Sendable {
     ///   - rules: Rules over sensors and conditions, in file order.
     ///   - areas: Areas whose mode chooses among limit sets.
     ///   - assets: The plant.
+    ///   - sources: What readings come through.
     package init(
         revision: String, declarations: [SensorDeclaration],
         undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000,
         sourceTimes: SourceTimeBounds = SourceTimeBounds(), rules: [RuleDeclaration] = [],
-        areas: [AreaDeclaration] = [], assets: AssetTree = AssetTree()
+        areas: [AreaDeclaration] = [], assets: AssetTree = AssetTree(),
+        sources: SourceTree = SourceTree()
     ) {
+        self.sourceTree = sources
+        self.sourcesNamed = Set(declarations.lazy.map(\.behind).filter { !$0.isEmpty })
         self.ruleSet = RuleSet(rules)
         self.areas = areas
         self.assets = assets
@@ -81,6 +89,9 @@ package final class RuleBook: Sendable {
     /// Whether the value of the sensor at `path` is the mode of an area.
     func isAreaSensor(_ path: String) -> Bool { self.areaSensors.contains(path) }
 
+    /// Whether `path` is declared by itself, not by a template.
+    func isDeclared(_ path: String) -> Bool { self.exact[path] != nil }
+
     /// Name of an alarm in its id: of its rule, else the word of its kind.
     ///
     /// `rule` is the number that `LiveAlarm` gives.
@@ -95,19 +106,8 @@ package final class RuleBook: Sendable {
         -> Rationalization
     {
         let rule = self.ruleSet.rules.first { $0.declaration.name == name }?.declaration
-        guard var words = rule?.rationalization else { return declaration.rationalization }
-        let sensor = declaration.rationalization
-        if words.consequence.isEmpty { words.consequence = sensor.consequence }
-        if words.operatorAction.isEmpty { words.operatorAction = sensor.operatorAction }
-        if words.firstChecks.isEmpty { words.firstChecks = sensor.firstChecks }
-        if words.timeToRespondSeconds == 0 {
-            words.timeToRespondSeconds = sensor.timeToRespondSeconds
-        }
-        if words.runbook.isEmpty { words.runbook = sensor.runbook }
-        if words.owner.isEmpty { words.owner = sensor.owner }
-        if words.causes.isEmpty { words.causes = sensor.causes }
-        if words.verification.isEmpty { words.verification = sensor.verification }
-        return words
+        let words = rule?.rationalization ?? declaration.words(ofAlarm: name)
+        return words?.completed(by: declaration.rationalization) ?? declaration.rationalization
     }
 
     /// Number of the declaration for `path`; nil if nothing declares it.

@@ -54,7 +54,7 @@ extension SensorState {
     mutating func takeQuietly(_ slot: Slot, n: UInt64, _ around: Surroundings) -> Bool {
         // (Raw values: `==` of another module's enum is a call.)
         guard self.quiet.holds(slot.number), self.freshness.rawValue == Freshness.fresh.rawValue,
-            slot.qualityRaw == Quality.good.rawValue, slot.source == self.source,
+            slot.qualityRaw == Quality.good.rawValue,
             slot.reserved == self.promised.rawValue, self.graceNanoseconds == 0,
             around.established.nanosecondsSince(slot.arrival) <= self.deadlineNanoseconds,
             !slot.flags.contains(.historical)

@@ -19,7 +19,8 @@ struct SuppressionLinks: Sendable {
     mutating func add(_ rules: [SuppressionRule], of row: UInt32) {
         for rule in rules {
             switch rule {
-            case .alarm(let path, _): self.byAlarmPath[path, default: []].append(row)
+            case .alarm(let path, _), .ruleAlarm(let path, _):
+                self.byAlarmPath[path, default: []].append(row)
             case .mode(let path, _): self.byModePath[path, default: []].append(row)
             case .firstOut(let group): self.byGroup[group, default: []].append(row)
             }
@@ -127,6 +128,12 @@ extension AlarmEngine {
             case .alarm(let path, let kind):
                 guard let index = self.index(ofPath: path), let row = self.alarm(kind, of: index),
                     row != alarm, self.isInView(row)
+                else { continue }
+                return UInt32(row)
+            case .ruleAlarm(let path, let name):
+                guard let index = self.index(ofPath: path),
+                    let row = self.alarm(ofRule: name, on: index), row != alarm,
+                    self.isInView(row)
                 else { continue }
                 return UInt32(row)
             case .mode(let path, let value):

@@ -63,14 +63,17 @@ package struct ConfigurationResult: Sendable {
 final class IssueLog {
     private let file: String
     private let isStrict: Bool
+    /// The bytes of the file: where in a block of text something stands.
+    let source: [UInt8]
     private(set) var errors: [ConfigurationIssue] = []
     private(set) var warnings: [ConfigurationIssue] = []
     private(set) var suppressedErrorCount = 0
     private(set) var suppressedWarningCount = 0
 
-    init(file: String, isStrict: Bool) {
+    init(file: String, isStrict: Bool, source: [UInt8] = []) {
         self.file = file
         self.isStrict = isStrict
+        self.source = source
     }
 
     func add(

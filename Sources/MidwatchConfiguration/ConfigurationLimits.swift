@@ -38,6 +38,11 @@ package enum ConfigurationLimits {
     static let deadlineRange: ClosedRange<UInt64> = 10_000_000...(366 * Self.day)
     static let connectTimeoutRange: ClosedRange<UInt64> =
         (1 * Self.nanosecondsPerSecond)...(120 * Self.nanosecondsPerSecond)
+    /// Alarms that come back sooner than this teach people not to listen.
+    static let reAlarmMin: UInt64 = 10 * Self.nanosecondsPerSecond
+    static let reAlarmMax: UInt64 = 30 * Self.day
+    /// Times to respond at which the priority matrix changes its column.
+    static let bandCount = 3
     static let delayRange: ClosedRange<UInt64> = 0...(7 * Self.day)
 }
 

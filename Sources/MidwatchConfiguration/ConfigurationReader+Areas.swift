@@ -4,12 +4,10 @@ internal import MidwatchModel
 
 extension ConfigurationReader {
     /// The areas whose modes choose among limit sets.
-    func areas(_ sections: [ConfigurationSection], sensors: [SensorDeclaration])
-        -> [AreaDeclaration]
-    {
+    func areas(_ sections: [ConfigurationSection]) -> [AreaDeclaration] {
         var areas: [AreaDeclaration] = []
         for section in sections {
-            let area = self.area(section, sensors: sensors)
+            let area = self.area(section)
             if areas.contains(where: { $0.name == area.name }) {
                 section.report(.invalid, "name", "\(quoted(area.name)) is an area already")
             }
@@ -18,9 +16,7 @@ extension ConfigurationReader {
         return areas
     }
 
-    private func area(_ section: ConfigurationSection, sensors: [SensorDeclaration])
-        -> AreaDeclaration
-    {
+    private func area(_ section: ConfigurationSection) -> AreaDeclaration {
         let name = section.text("name")
         if name == nil, !section.has("name") {
             section.report(.invalid, "name", "missing; the ledger names the area")
@@ -37,12 +33,9 @@ extension ConfigurationReader {
         } else if Set(modes).count != modes.count {
             section.report(.invalid, "modes", "names a mode twice")
         }
-        if let sensor, !sensors.contains(where: { PathTemplate.overlaps($0.pattern, sensor) }) {
-            var message = "unknown sensor \(quoted(sensor)); declare it under sensors"
-            if let near = Spelling.nearest(to: sensor, among: sensors.map(\.pattern)) {
-                message += ", did you mean \"\(near)\"?"
-            }
-            section.report(.invalid, "sensor", message)
+        if let sensor {
+            self.references.add(
+                PendingReference(section: section, key: "sensor", path: sensor, alarm: nil))
         }
         var area = AreaDeclaration(name: name ?? "", sensors: patterns, modes: modes)
         area.sensor = sensor

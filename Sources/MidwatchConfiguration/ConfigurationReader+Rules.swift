@@ -12,7 +12,9 @@ extension ConfigurationReader {
         var places: [ConfigurationSection] = []
         var lines: [String: Int32] = [:]
         for section in sections {
-            guard let rule = self.rule(section) else { continue }
+            let rule = self.rule(section)
+            self.references.patterns = []
+            guard let rule else { continue }
             if let line = lines[rule.name] {
                 section.report(
                     .invalid, "name", "\(quoted(rule.name)) is a rule in line \(line) already")
@@ -36,7 +38,8 @@ extension ConfigurationReader {
             message += ", did you mean \"\(near)\"?"
         }
         guard let offset = issue.offset else {
-            return section.report(.invalid, issue.key, message)
+            return self.issues.add(
+                .invalid, message, key: section.name(issue.key), at: section.place(of: issue.key))
         }
         let (position, isExact) = section.place(issue.key, offset: offset)
         if !isExact { message += " (character \(offset + 1) of the text)" }
@@ -46,27 +49,27 @@ extension ConfigurationReader {
     private func rule(_ section: ConfigurationSection) -> RuleDeclaration? {
         let name = self.ruleName(section)
         let patterns = self.patterns(section, "sensors")
+        self.references.patterns = patterns
         let words = self.rationalization(section)
         let onDelay = section.duration("onDelay", in: ConfigurationLimits.delayRange) ?? 0
         let offDelay = section.duration("offDelay", in: ConfigurationLimits.delayRange) ?? 0
-        let priority = self.priority(section, "priority")
+        let priority = self.priority(section, key: "priority", words)
         let isPassive = section.boolean("passive", default: false)
+        let handling = self.handling(section)
         let condition = self.condition(section)
         section.finish()
         guard let name, !patterns.isEmpty, let condition else { return nil }
         var rule = RuleDeclaration(name: name, sensors: patterns, condition: condition)
         rule.onDelayNanoseconds = onDelay
         rule.offDelayNanoseconds = offDelay
-        rule.priority = priority ?? words.priority ?? .medium
+        rule.priority = priority
         rule.isPassive = isPassive
+        rule.handling = handling
         rule.rationalization = words
-        let respond = UInt64(words.timeToRespondSeconds) * ConfigurationLimits.nanosecondsPerSecond
-        if respond > 0, respond <= onDelay {
-            section.report(
-                .invalid, "onDelay",
-                "leaves nothing of timeToRespond (\(Scalars.show(duration: respond))); shorten it")
+        self.checkDelay(section, onDelay, words)
+        if !isPassive {
+            self.warn(section, words, priority: rule.priority, of: name, in: section)
         }
-        if !isPassive { self.warn(section, words, priority: rule.priority) }
         return rule
     }
 
@@ -359,14 +362,62 @@ extension ConfigurationReader {
 }
 
 extension ConfigurationSection {
-    /// The place of a byte of the text at `key`; not exact in text of several lines.
+    /// Where the value of a dotted key stands, as far as the file has it: `vote.members[1]`.
+    func place(of key: String) -> YAMLPosition {
+        var position = self.position
+        var node: YAMLNode?
+        for (depth, part) in key.split(separator: ".").enumerated() {
+            let name = part.prefix { $0 != "[" }
+            if depth == 0 {
+                node = self.take(String(name))
+            } else if case .mapping(let entries)? = node?.content {
+                node = entries.first { $0.key == name }?.value
+            } else {
+                node = nil
+            }
+            if name.count < part.count, let index = Int(part.dropFirst(name.count + 1).dropLast()),
+                case .sequence(let items)? = node?.content, items.indices.contains(index)
+            {
+                node = items[index]
+            }
+            guard let node else { return position }
+            position = node.position
+        }
+        return position
+    }
+
+    /// The place of a byte of the text at `key`; not exact in text of several lines that YAML joins.
     func place(_ key: String, offset: Int) -> (position: YAMLPosition, isExact: Bool) {
         var position = self.place(key)
-        guard case .scalar(let text, let isPlain)? = self.take(key)?.content,
-            !text.utf8.contains(UInt8(ascii: "\n"))
-        else { return (position, false) }
-        let before = String(decoding: text.utf8.prefix(offset), as: UTF8.self).unicodeScalars.count
-        position.column += Int32(clamping: before) + (isPlain ? 0 : 1)
+        guard case .scalar(let text, let isPlain)? = self.take(key)?.content else {
+            return (position, false)
+        }
+        let before = String(decoding: text.utf8.prefix(offset), as: UTF8.self)
+        guard !text.utf8.contains(UInt8(ascii: "\n")) else {
+            guard let place = self.placeInBlock(position, before) else { return (position, false) }
+            return (place, true)
+        }
+        position.column += Int32(clamping: before.unicodeScalars.count) + (isPlain ? 0 : 1)
         return (position, true)
+    }
+
+    /// Where a text that begins with `before` goes on, in the block that `|` at `head` opens; nil if
+    /// there is none.
+    private func placeInBlock(_ head: YAMLPosition, _ before: String) -> YAMLPosition? {
+        let lines = self.issues.source.split(
+            separator: UInt8(ascii: "\n"), maxSplits: Int(head.line) + before.utf8.count + 1,
+            omittingEmptySubsequences: false)
+        let first = Int(head.line)
+        guard lines.indices.contains(first - 1), lines.indices.contains(first),
+            String(decoding: lines[first - 1], as: UTF8.self).unicodeScalars
+                .dropFirst(Int(head.column) - 1).first == "|",
+            let line = lines[first...].first(where: { $0.contains { $0 != UInt8(ascii: " ") } })
+        else { return nil }
+        let indent = line.prefix { $0 == UInt8(ascii: " ") }.count
+        let parts = before.split(separator: "\n", omittingEmptySubsequences: false)
+        let rest = parts.last?.unicodeScalars.count ?? 0
+        return YAMLPosition(
+            line: head.line + Int32(clamping: parts.count),
+            column: Int32(clamping: indent + rest + 1))
     }
 }

@@ -9,6 +9,7 @@ extension ConfigurationReader {
         var firstLines: [String: Int32] = [:]
         for section in sections {
             let declaration = self.sensor(section)
+            self.references.patterns = []
             if !declaration.pattern.isEmpty {
                 if let line = firstLines[declaration.pattern] {
                     section.report(
@@ -25,6 +26,7 @@ extension ConfigurationReader {
 
     private func sensor(_ section: ConfigurationSection) -> SensorDeclaration {
         let pattern = self.pattern(section)
+        self.references.patterns = [pattern]
         let supervision = section.choice(
             "supervision", of: Self.supervisionWords)
         let deadline = section.duration("deadline", in: ConfigurationLimits.deadlineRange)
@@ -37,12 +39,29 @@ extension ConfigurationReader {
         declaration.criticality = section.choice(
             "criticality",
             of: Self.criticalityWords)
-        declaration.stalePriority = self.priority(section, "stalePriority") ?? .medium
         declaration.unknownGraceNanoseconds =
             section.duration("unknownGrace", in: 0...SystemLimits.unknownGraceMaxNanoseconds)
             ?? SystemLimits.unknownGraceMaxNanoseconds
+        declaration.trustsSource = section.boolean("trustsSource", default: false)
+        declaration.isIndependent = section.boolean("independent", default: false)
+        if declaration.trustsSource, declaration.supervision != .exception {
+            section.report(
+                .invalid, "trustsSource",
+                "only used with supervision: exception, where a sign of life of the source counts; "
+                    + "remove it or set supervision")
+        }
+        if let behind = section.text("behind") {
+            declaration.behind = behind
+            if !self.sourceNames.contains(behind) {
+                self.reportUnknown(
+                    "source", behind, known: self.sourceNames, remedy: "sources", key: "behind",
+                    of: section)
+            }
+        }
         declaration.rationalization = self.rationalization(section)
-        self.limits(section, &declaration)
+        let handling = self.handling(section)
+        self.silence(section, &declaration, handling)
+        self.limits(section, &declaration, handling)
         declaration.instrumentRange = self.instrumentRange(section)
         section.finish()
         self.warn(section, declaration)
@@ -84,121 +103,6 @@ extension ConfigurationReader {
         return path ?? template ?? ""
     }
 
-    // MARK: - Limits
-
-    private func limits(_ parent: ConfigurationSection, _ declaration: inout SensorDeclaration) {
-        let fallback = declaration.rationalization.priority ?? .medium
-        let section = parent.section("limits")
-        declaration.areLimitsExclusive = section.boolean("exclusive", default: false)
-        let limits = self.limitSet(section, mode: "", fallback)
-        declaration.lowLow = limits.lowLow
-        declaration.low = limits.low
-        declaration.high = limits.high
-        declaration.highHigh = limits.highHigh
-        var modes: [String] = []
-        for section in parent.sections("limitSets", max: ConfigurationLimits.modeCountMax) {
-            let mode = section.text("mode") ?? ""
-            if mode.isEmpty, !section.has("mode") {
-                section.report(
-                    .invalid, "mode", "missing; name the mode in which these limits hold")
-            } else if modes.contains(mode) {
-                section.report(.invalid, "mode", "has limits for \(quoted(mode)) already")
-            }
-            modes.append(mode)
-            declaration.limitSets.append(self.limitSet(section, mode: mode, fallback))
-        }
-    }
-
-    private func limitSet(
-        _ section: ConfigurationSection, mode: String, _ fallback: AlarmPriority
-    ) -> LimitSet {
-        var limits = LimitSet(mode: mode)
-        limits.lowLow = self.limit(section, "lowLow", fallback)
-        limits.low = self.limit(section, "low", fallback)
-        limits.high = self.limit(section, "high", fallback)
-        limits.highHigh = self.limit(section, "highHigh", fallback)
-        section.finish()
-        var below: (name: String, limit: LimitSetting)?
-        for (name, limit) in [
-            ("lowLow", limits.lowLow), ("low", limits.low), ("high", limits.high),
-            ("highHigh", limits.highHigh),
-        ] {
-            guard let limit else { continue }
-            if let below, below.limit.setpoint >= limit.setpoint {
-                section.report(
-                    .invalid, name,
-                    "setpoint \(limit.setpoint) must be above \(below.name) "
-                        + "(\(below.limit.setpoint))")
-            }
-            below = (name, limit)
-        }
-        self.warnAboutBand(section, limits)
-        return limits
-    }
-
-    private func instrumentRange(_ parent: ConfigurationSection) -> ClosedRange<Double>? {
-        guard parent.has("instrumentRange") else {
-            _ = parent.take("instrumentRange")
-            return nil
-        }
-        let section = parent.section("instrumentRange")
-        let least = section.number("min")
-        let most = section.number("max")
-        section.finish()
-        for (key, value) in [("min", least), ("max", most)]
-        where value == nil && !section.has(key) {
-            section.report(.invalid, key, "missing; give both ends of the instrument's range")
-        }
-        guard let least, let most else { return nil }
-        guard least < most else {
-            section.report(.invalid, "max", "expected more than min (\(least)), got \"\(most)\"")
-            return nil
-        }
-        return least...most
-    }
-
-    /// Between the low and the high limit there must be values at which both are clear.
-    private func warnAboutBand(
-        _ section: ConfigurationSection, _ limits: LimitSet
-    ) {
-        guard let low = limits.low ?? limits.lowLow,
-            let high = limits.high ?? limits.highHigh, low.setpoint < high.setpoint,
-            low.setpoint + low.deadband >= high.setpoint - high.deadband
-        else { return }
-        self.issues.add(
-            .advice, "the deadbands leave no value at which both limits are clear",
-            key: section.path, at: section.position)
-    }
-
-    private func limit(
-        _ parent: ConfigurationSection, _ key: String, _ fallback: AlarmPriority
-    ) -> LimitSetting? {
-        guard parent.has(key) else {
-            _ = parent.take(key)
-            return nil
-        }
-        let section = parent.section(key)
-        let setpoint = section.number("setpoint")
-        if setpoint == nil, !section.has("setpoint") {
-            section.report(.invalid, "setpoint", "missing; give the value that raises the alarm")
-        }
-        let deadband = section.number("deadband") ?? 0
-        if deadband < 0 {
-            section.report(
-                .invalid, "deadband", "expected 0 or more in the sensor's unit, got \"\(deadband)\""
-            )
-        }
-        let limit = LimitSetting(
-            setpoint: setpoint ?? 0, deadband: max(0, deadband),
-            onDelayNanoseconds: section.duration("onDelay", in: ConfigurationLimits.delayRange)
-                ?? 0,
-            offDelayNanoseconds: section.duration("offDelay", in: ConfigurationLimits.delayRange)
-                ?? 0,
-            priority: self.priority(section, "priority") ?? fallback)
-        section.finish()
-        return setpoint == nil ? nil : limit
-    }
-
     // MARK: - Words for people
 
     func rationalization(_ section: ConfigurationSection) -> Rationalization {
@@ -234,26 +138,6 @@ extension ConfigurationReader {
                 .incomplete, "deadline",
                 "missing, \(used) is used; say after which silence the sensor is stale")
         }
-        self.warn(section, declaration.rationalization, priority: declaration.highestPriority)
-    }
-
-    /// An alarm of high priority wakes somebody who must know what to do.
-    func warn(
-        _ section: ConfigurationSection, _ words: Rationalization, priority: AlarmPriority
-    ) {
-        guard priority >= .high else { return }
-        let missing = [
-            ("consequence", words.consequence.isEmpty),
-            ("operatorAction", words.operatorAction.isEmpty),
-            ("timeToRespond", words.timeToRespondSeconds == 0),
-        ].filter { $0.1 && !section.has($0.0) }.map(\.0)
-        guard !missing.isEmpty else { return }
-        self.issues.add(
-            .incomplete,
-            "has an alarm of priority \(priority.word) without "
-                + "\(missing.joined(separator: ", ")): whoever is woken must know what is at stake "
-                + "and what to do",
-            key: section.path, at: section.position)
     }
 
     func priority(_ section: ConfigurationSection, _ key: String) -> AlarmPriority? {

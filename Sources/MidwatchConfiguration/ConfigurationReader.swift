@@ -6,25 +6,39 @@ internal import MidwatchModel
 /// Turns the walked file into values, section by section.
 struct ConfigurationReader {
     let issues: IssueLog
+    /// What the file says before its sensors and rules are read, which name it.
+    private(set) var classes: [AlarmClassDeclaration] = []
+    private(set) var areaModes: [AreaDeclaration] = []
+    private(set) var matrix = PriorityMatrix()
+    private(set) var sourceNames: [String] = []
+    /// Names to look up when everything is read.
+    let references = PendingReferences()
 
     init(_ issues: IssueLog) { self.issues = issues }
 
     /// The whole file; what is wrong is in `issues` and has its default in the result.
-    func read(_ root: ConfigurationSection) -> MidwatchConfiguration {
+    mutating func read(_ root: ConfigurationSection) -> MidwatchConfiguration {
         let node = self.node(root.section("node"))
         let stateDirectory = root.filePath("stateDirectory")
         let runDirectory = root.filePath("runDirectory") ?? ConfigurationDefaults.runDirectory
         let ingest = self.ingest(root.section("ingest"))
+        self.matrix = self.priorityMatrix(root)
+        self.classes = self.alarmClasses(root.sections("alarmClasses"))
+        self.areaModes = self.areas(root.sections("areas"))
+        let areas = self.areaModes
+        let sources = self.sources(
+            root.sections("sources", max: SystemLimits.sourceCountMax), ingest)
+        self.sourceNames = sources.map(\.declaration.name)
         let sensorSections = root.sections("sensors", max: SystemLimits.sensorCountMax)
         let sensors = self.sensors(sensorSections)
         // Topics declare sensors, too; rules and areas may name them.
         let declared = sensors + self.declarations(of: ingest, behind: sensors)
-        let areas = self.areas(root.sections("areas"), sensors: declared)
         self.checkModes(zip(sensorSections, sensors), areas: areas)
         let assets = self.assets(
             root.sections("assets", max: AssetTree.countMax), sensors: declared)
         let rules = self.rules(
             root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
+        self.resolve(rules: rules, sensors: declared)
         let alertsSection = root.section("alerts")
         var alerts = self.alerts(alertsSection)
         alerts.policy = self.policy(root, alerts, hasList: alertsSection.has("routes"))
@@ -33,6 +47,9 @@ struct ConfigurationReader {
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
             runDirectory: runDirectory,
             ingest: ingest,
+            alarmClasses: self.classes,
+            priorityMatrix: self.matrix,
+            sources: sources,
             sensors: declared,
             areas: areas,
             assets: assets,

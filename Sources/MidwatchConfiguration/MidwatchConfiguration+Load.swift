@@ -33,7 +33,7 @@ extension MidwatchConfiguration {
     package static func parse(
         bytes: [UInt8], fileName: String, isStrict: Bool = false
     ) -> ConfigurationResult {
-        let issues = IssueLog(file: fileName, isStrict: isStrict)
+        let issues = IssueLog(file: fileName, isStrict: isStrict, source: bytes)
         do throws(YAMLError) {
             let document = try YAMLReader.read(bytes) { entry, first in
                 issues.add(
@@ -41,7 +41,8 @@ extension MidwatchConfiguration {
                     key: "", at: entry.keyPosition)
             }
             let root = self.root(document, issues)
-            let configuration = ConfigurationReader(issues).read(root)
+            var reader = ConfigurationReader(issues)
+            let configuration = reader.read(root)
             return self.result(configuration, bytes, issues)
         } catch {
             issues.add(.invalid, error.message, key: "", at: error.position)

@@ -10,6 +10,12 @@ package struct MidwatchConfiguration: Equatable, Sendable {
     package var stateDirectory: String
     package var runDirectory: String
     package var ingest: IngestConfiguration
+    /// Names for ways to deal with alarms.
+    package var alarmClasses: [AlarmClassDeclaration]
+    package var priorityMatrix: PriorityMatrix
+    /// What readings come through: every listener, then what `sources` adds, none before the one
+    /// that it is behind.
+    package var sources: [SourceConfiguration]
     /// In file order: the first template that fits wins.
     package var sensors: [SensorDeclaration]
     /// Areas whose mode chooses among limit sets.

@@ -2,6 +2,8 @@
 
 /// How people deal with an alarm once it is raised: its class, as ISA-18.2 says.
 package struct AlarmHandling: Hashable, Sendable {
+    /// Name of the class whose rules these are; empty for none.
+    package var className = ""
     /// Stays in the list after its condition returned, until it is reset.
     package var isLatching = false
     /// Leaves the list without an acknowledgement when its condition returns.
@@ -20,12 +22,41 @@ package struct AlarmHandling: Hashable, Sendable {
 
 /// A reason to suppress an alarm by design.
 ///
-/// What is not known does not suppress (RULES 23).
+/// What is not known does not suppress (RULES 23). Paths and groups may hold `{1}` … for the
+/// wildcards of the pattern that the alarm's sensor fits.
 package enum SuppressionRule: Hashable, Sendable {
     /// While another alarm is raised and its condition is known to be met.
     case alarm(path: String, kind: AlarmKind)
+    /// The same of the alarm that a rule makes.
+    case ruleAlarm(path: String, rule: String)
     /// While a fresh, good sensor has this value: a mode.
     case mode(path: String, value: Int64)
     /// While another alarm of the group is raised: only the first of them is annunciated.
     case firstOut(group: String)
+}
+
+extension SuppressionRule {
+    /// Whether it names a wildcard.
+    package var hasWildcard: Bool { self.text.contains("{") }
+
+    /// The path that it looks at, or its group.
+    package var text: String {
+        switch self {
+        case .alarm(let path, _), .ruleAlarm(let path, _), .mode(let path, _): path
+        case .firstOut(let group): group
+        }
+    }
+
+    /// The rule for a sensor, of whose pattern the wildcards stand for `captures`.
+    ///
+    /// One that names a wildcard too many stays as it is, and suppresses nothing.
+    package func filled(with captures: [String]) -> Self {
+        guard let text = PathTemplate.filled(self.text, with: captures) else { return self }
+        return switch self {
+        case .alarm(_, let kind): .alarm(path: text, kind: kind)
+        case .ruleAlarm(_, let rule): .ruleAlarm(path: text, rule: rule)
+        case .mode(_, let value): .mode(path: text, value: value)
+        case .firstOut: .firstOut(group: text)
+        }
+    }
 }

@@ -9,6 +9,8 @@ package struct LimitSetting: Equatable, Sendable {
     package var offDelayNanoseconds: UInt64
     package var priority: AlarmPriority
     package var handling = AlarmHandling()
+    /// Of this alarm alone; what it does not say the sensor's words say.
+    package var rationalization = Rationalization()
 
     package init(
         setpoint: Double, deadband: Double = 0, onDelayNanoseconds: UInt64 = 0,
@@ -38,11 +40,24 @@ package struct Rationalization: Equatable, Sendable {
     package var consequenceClass: ConsequenceClass?
 
     package init() {}
+}
 
-    /// The priority that consequence and time to respond give; nil if either is not said.
-    package var priority: AlarmPriority? {
-        guard self.timeToRespondSeconds > 0 else { return nil }
-        return self.consequenceClass?.priority(timeToRespondSeconds: self.timeToRespondSeconds)
+extension Rationalization {
+    /// These words, and where they are silent, those of `other`.
+    package func completed(by other: Self) -> Self {
+        var words = self
+        if words.consequence.isEmpty { words.consequence = other.consequence }
+        if words.operatorAction.isEmpty { words.operatorAction = other.operatorAction }
+        if words.firstChecks.isEmpty { words.firstChecks = other.firstChecks }
+        if words.timeToRespondSeconds == 0 {
+            words.timeToRespondSeconds = other.timeToRespondSeconds
+        }
+        if words.runbook.isEmpty { words.runbook = other.runbook }
+        if words.owner.isEmpty { words.owner = other.owner }
+        if words.causes.isEmpty { words.causes = other.causes }
+        if words.verification.isEmpty { words.verification = other.verification }
+        if words.consequenceClass == nil { words.consequenceClass = other.consequenceClass }
+        return words
     }
 }
 
@@ -60,6 +75,9 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var trustsSource = false
     /// Its stale alarm never waits for the source and is not suppressed with it.
     package var isIndependent = false
+    /// Name of the source that it is behind, whatever its readings come through; empty: the one
+    /// they come through.
+    package var behind = ""
     /// Silence after which the sensor is stale.
     ///
     /// More than 0.
@@ -67,6 +85,8 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var stalePriority = AlarmPriority.medium
     /// Of the stale alarm and of "cannot verify".
     package var silenceHandling = AlarmHandling()
+    /// The same; what it does not say the sensor's words say.
+    package var silenceRationalization = Rationalization()
     /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).
     package var criticality: SensorCriticality?
     package var lowLow: LimitSetting?
@@ -91,6 +111,34 @@ package struct SensorDeclaration: Equatable, Sendable {
 
     /// Whether the pattern is a template rather than the path of one sensor.
     package var isTemplate: Bool { PathTemplate.hasWildcard(self.pattern) }
+
+    /// The words of one alarm of this sensor alone; nil for a kind that has none of its own.
+    ///
+    /// Of a limit that limit sets replace, the first that says something.
+    package func words(ofAlarm name: String) -> Rationalization? {
+        guard let kind = AlarmKind(word: name) else { return nil }
+        let field: KeyPath<LimitSet, LimitSetting?>
+        let own: LimitSetting?
+        switch kind {
+        case .stale, .unverifiable: return self.silenceRationalization
+        case .lowLow: (own, field) = (self.lowLow, \.lowLow)
+        case .low: (own, field) = (self.low, \.low)
+        case .high: (own, field) = (self.high, \.high)
+        case .highHigh: (own, field) = (self.highHigh, \.highHigh)
+        case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal, .badQuality,
+            .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
+            return nil
+        }
+        let limits = [own] + self.limitSets.map { $0[keyPath: field] }
+        return limits.lazy.compactMap { $0?.rationalization }.first { $0 != Rationalization() }
+    }
+
+    /// Whether a suppression rule of its alarms names a wildcard of the pattern.
+    package var suppressionsNameWildcard: Bool {
+        let limits = [self.lowLow, self.low, self.high, self.highHigh]
+        return self.silenceHandling.suppressions.contains(where: \.hasWildcard)
+            || limits.contains { $0?.handling.suppressions.contains(where: \.hasWildcard) ?? false }
+    }
 
     /// The highest priority among the alarms of this sensor.
     package var highestPriority: AlarmPriority {

@@ -81,6 +81,7 @@ package struct RuleDeclaration: Equatable, Sendable {
     package var priority = AlarmPriority.medium
     /// Evaluated and shown by `midwatch why`, but never alarmed: a new rule on trial.
     package var isPassive = false
+    package var handling = AlarmHandling()
     package var rationalization = Rationalization()
 
     package init(name: String, sensors: [String], condition: RuleCondition) {
@@ -134,20 +135,6 @@ package enum ConsequenceClass: UInt8, Equatable, Sendable, CaseIterable, Bitwise
         case .major: "major"
         case .severe: "severe"
         }
-    }
-
-    /// The priority of an alarm with this consequence and this time to respond.
-    ///
-    /// The matrix that sites commonly begin with (ISA-18.2, EEMUA 191): under 3 minutes, under 10,
-    /// up to 30, more.
-    package func priority(timeToRespondSeconds time: UInt32) -> AlarmPriority {
-        let row: [AlarmPriority] =
-            switch self {
-            case .minor: [.medium, .low, .low, .low]
-            case .major: [.high, .medium, .medium, .low]
-            case .severe: [.critical, .high, .high, .medium]
-            }
-        return time < 180 ? row[0] : time < 600 ? row[1] : time <= 1_800 ? row[2] : row[3]
     }
 }
 

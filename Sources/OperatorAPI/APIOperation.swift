@@ -13,7 +13,7 @@ struct APIOperation: Sendable {
         case health, ready, metrics, description, status, sensors, alarms, alarm, areas, events
         case stream, rejects, why
         case act(AlarmAction)
-        case acknowledgeSeveral, setMode
+        case acknowledgeSeveral, setMode, configuration, reload
         case alerts(AlertQuestion)
     }
 
@@ -144,6 +144,10 @@ extension APIOperation {
             name: .rejects, path: "/v1/ingest/rejects",
             summary: "The last input that listeners refused, newest first.",
             query: [Self.limit], answer: .page("Reject")),
+        APIOperation(
+            name: .configuration, path: "/v1/configuration",
+            summary: "The configuration in force with its defaults in, without its secrets.",
+            answer: .object("Configuration")),
     ]
 
     /// Problems of every command.
@@ -181,6 +185,11 @@ extension APIOperation {
                 role: .operator, body: "ModeRequest", answer: .object("AreaCommand"),
                 problems: [.unknownMode, .alreadyInMode, .modeFollowsSensor]
                     + Self.commandProblems),
+            APIOperation(
+                name: .reload, method: "post", path: "/v1/reload",
+                summary: "Puts the configuration file in force, or says what that would change.",
+                role: .admin, body: "ReloadRequest", answer: .object("Reload"),
+                problems: [.bodyTooLarge, .unsupportedMediaType, .refused, .timedOut]),
         ]
     }
 }

@@ -8,7 +8,7 @@ package import OperatorViews
 /// Every call may come from any thread, several at once, and must be bounded in time: a caller
 /// waits at the other end. None may block the thread it is called on, which delivery shares: live
 /// tables are read in place, files through `FileReads`.
-package protocol OperatorBackend: Sendable {
+package protocol OperatorBackend: ConfigurationBackend {
     func status() async -> StatusView
 
     /// `query.select(from:)` over all sensors, or the same answer by a shorter way.

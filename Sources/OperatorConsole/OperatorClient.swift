@@ -199,6 +199,18 @@ package struct OperatorClient: Sendable {
         try self.view(try self.get("/v1/ingest/rejects" + Self.query([("limit", "\(limit)")])))
     }
 
+    /// Has the configuration file read again; with `isDryRun` nothing takes effect.
+    package func reload(isDryRun: Bool) throws(ClientError) -> ReloadView {
+        var json = JSONWriter()
+        json.object { $0.field("dryRun", isDryRun) }
+        return try self.view(try self.exchange("POST", "/v1/reload", body: json.bytes))
+    }
+
+    /// The configuration in force.
+    package func configuration() throws(ClientError) -> ConfigurationView {
+        try self.view(try self.get("/v1/configuration"))
+    }
+
     /// Why a sensor and its alarms are as they are.
     ///
     /// `name` is a sensor's path or `path:name` of one of its alarms; a path wins.

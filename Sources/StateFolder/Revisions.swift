@@ -22,12 +22,21 @@ package struct Revisions: Sendable {
     /// Durable before it returns.
     package func keep(_ text: [UInt8]) throws -> String {
         let text = Self.stamped(text, ownRules: OwnRules.version)
-        let revision = HexText.encode(ContentHash.sha256(text[...]))
+        let revision = Self.name(ofKept: text)
         let path = "\(self.folder)/\(revision).yaml"
         if FileBytes.read(path) == text { return revision }
         try FileBytes.makeFolder(self.folder)
         try FileBytes.replace(path, with: text, mode: 0o640)
         return revision
+    }
+
+    /// The hash that `keep` would give a text; nothing is written.
+    package static func name(of text: [UInt8]) -> String {
+        self.name(ofKept: self.stamped(text, ownRules: OwnRules.version))
+    }
+
+    private static func name(ofKept text: [UInt8]) -> String {
+        HexText.encode(ContentHash.sha256(text[...]))
     }
 
     /// The rules of a revision; nil if its text is missing or does not parse any more.
@@ -80,9 +89,11 @@ package struct Revisions: Sendable {
         canary.title = "Canary of the watchdog"
         return RuleBook(
             revision: revision,
-            declarations: [canary] + OwnRules.merged(configuration.sensors, with: own),
+            declarations: [canary] + configuration.sourceSensors
+                + OwnRules.merged(configuration.sensors, with: own),
             undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds,
-            rules: configuration.rules, areas: configuration.areas, assets: configuration.assets)
+            rules: configuration.rules, areas: configuration.areas, assets: configuration.assets,
+            sources: configuration.sourceTree)
     }
 
     /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.

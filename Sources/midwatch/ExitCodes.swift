@@ -9,6 +9,8 @@ extension ExitCode {
     static let wrongUsage = ExitCode(2)
     static let unreachable = ExitCode(3)
     static let notHealthy = ExitCode(4)
+    /// Of a comparison: both could be read, and they are not the same.
+    static let differs = ExitCode(5)
 }
 
 extension MidwatchCommand {

@@ -25,6 +25,8 @@ struct MidwatchCommand: ParsableCommand {
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch alerts routes --explain tunnel/west/co
+              midwatch config diff --running new.yaml
+              midwatch reload --dry-run && midwatch reload
               midwatch doctor                    is this machine fit for it, and what to do
               midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
@@ -33,7 +35,7 @@ struct MidwatchCommand: ParsableCommand {
 
             EXIT CODES:
               0  done            2  wrong usage            4  Midwatch is not healthy
-              1  it failed       3  the daemon does not answer
+              1  it failed       3  the daemon does not answer   5  they differ (config diff)
 
             ENVIRONMENT:
               MIDWATCH_SOCKET    the daemon's socket, unless --socket names it
@@ -42,8 +44,8 @@ struct MidwatchCommand: ParsableCommand {
             """,
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
-            AreasCommand.self, ModeCommand.self,
-            EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
+            AreasCommand.self, ModeCommand.self, EventsCommand.self, DemoCommand.self,
+            CheckCommand.self, ConfigCommand.self, ReloadCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, TokenCommand.self, DoctorCommand.self,
             BenchCommand.self, CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,

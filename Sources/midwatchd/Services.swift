@@ -36,7 +36,7 @@ struct Opening: Sendable {
             [start, anchor]
             + ControlRecord.slots(
                 head: Slot(kind: .configuration, arrival: engine),
-                payload: HexDigits.bytes(self.revision) ?? [])
+                payload: ConfigurationOrder(revision: self.revision).payload)
         guard case .accepted = self.ring.offer(slots.span, criticality: .own) else {
             preconditionFailure("a new ring has room")
         }
@@ -312,6 +312,7 @@ struct IngestService: Service {
     let sensorsKnown: Int
     let sourcesKnown: Int
     let declared: [String]
+    let sources: SourceTree
     let vitals: VitalsPage
     let live: LiveState
     let logger: Logger
@@ -319,6 +320,7 @@ struct IngestService: Service {
     func run() async throws {
         try await self.ingest.registerAgain(
             self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
+        try await self.ingest.register(self.sources)
         try await self.ingest.register(self.declared)
         try await self.own.start()
         try await self.ingest.start()

@@ -205,10 +205,16 @@ struct Topology {
                         + log.metrics() + load.metrics(at: clock.now())
                         + routing.metrics()
                 }))
+        let reloader = Reloader(
+            Reloader.Parts(
+                path: path, started: configuration, revision: revision, revisions: revisions,
+                ring: ring, clock: clock, ingest: ingest, live: live, files: files,
+                gate: operators),
+            logger: logger)
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
-                files: files, questions: engineLoop.questions,
+                files: files, reloader: reloader, questions: engineLoop.questions,
                 report: { reporter.report() }, health: { reporter.health() },
                 metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
@@ -269,13 +275,11 @@ struct Topology {
             APIService(
                 configuration.api, desk: desk, gate: operators, files: files, access: access,
                 progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
-            Reloader(
-                path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
-                ingest: ingest, gate: operators, logger: logger),
+            reloader,
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
-                sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,
-                live: live, logger: logger),
+                sourcesKnown: sourcesKnown, declared: rules.declaredPaths,
+                sources: rules.sourceTree, vitals: vitals, live: live, logger: logger),
         ])
     }
 

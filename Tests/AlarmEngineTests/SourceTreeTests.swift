@@ -147,6 +147,41 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2])
+    func `a source with one sensor or two keeps no alarm of their silence back`(count: Int) {
+        let (world, source) = self.plant(count)
+        self.speak(world, source, 0..<count, seconds: 4, count: count)
+        world.advance(to: 60)
+        let told = world.annunciations(.stale)
+        #expect(told.map(\.sensor) == (0..<count).map { world.indexes["plant/\($0)"] })
+        for decision in told {
+            let deadline = decision.lastArrival.advanced(byNanoseconds: seconds(3))
+            #expect(decision.time == deadline)
+        }
+        #expect(world.decisions(.alarmRaisedSuppressed).isEmpty)
+        #expect(world.decisions(.alarmSuppressed).isEmpty)
+        #expect(world.freshness(Self.gateway) == .fresh)
+        for index in 0..<count {
+            #expect(world.alarm(.stale, "plant/\(index)")?.suppression == [])
+        }
+        world.verifyReplay()
+    }
+
+    @Test func `two of three that fall silent are two alarms, and the third speaks for itself`() {
+        let (world, source) = self.plant(3)
+        self.speak(world, source, 0..<3, seconds: 4, count: 3)
+        for second in 4..<10 {
+            world.advance(to: Double(second) + 0.9)
+            world.read("plant/2", 1, World.Facts(source: source))
+        }
+        #expect(world.annunciations(.stale).count == 2)
+        #expect(world.state(.stale, Self.gateway) == .normal)
+        world.advance(to: 60)
+        // Long after the others: it speaks for itself.
+        #expect(world.annunciations(.stale).count == 3)
+        #expect(world.state(.stale, Self.gateway) == .normal)
+    }
+
     @Test func `cannot verify is not said of sensors whose source is lost`() {
         let (world, source) = self.plant(10) { $1.high = .at(100, .high) }
         self.speak(world, source, 0..<10, seconds: 2, count: 10)

@@ -230,14 +230,24 @@ import Testing
             })
     }
 
-    @Test func `an expression of several lines names the character`() {
+    @Test func `an expression in a block names its line and column`() {
         let text = Self.rules(
-            "  - name: r\n    sensors: [air/co]\n    expression: |\n      value >\n      value(x)\n"
-        )
+            "  - name: r\n    sensors: [air/co]\n    expression: |\n      value > 1 and\n"
+                + "      value(x) > 1\n")
+        #expect(
+            Fixture.parse(text).errors.map(\.description) == [
+                "m.yaml:11:13: rules[0].expression: unknown sensor \"x\"; declare it under sensors"
+            ])
+    }
+
+    @Test func `an expression whose lines YAML joins names the character`() {
+        let text = Self.rules(
+            "  - name: r\n    sensors: [air/co]\n    expression: >+\n      value > 1 and\n"
+                + "      value(x) > 1\n")
         #expect(
             Fixture.parse(text).errors.map(\.description) == [
                 "m.yaml:9:17: rules[0].expression: unknown sensor \"x\"; declare it under sensors "
-                    + "(character 15 of the text)"
+                    + "(character 21 of the text)"
             ])
     }
 
@@ -251,7 +261,10 @@ import Testing
     func `priority comes from consequence and time to respond`(
         consequence: ConsequenceClass, time: UInt32, expected: AlarmPriority
     ) throws {
-        #expect(consequence.priority(timeToRespondSeconds: time) == expected)
+        var words = Rationalization()
+        words.consequenceClass = consequence
+        words.timeToRespondSeconds = time
+        #expect(PriorityMatrix().priority(words) == expected)
         let result = Fixture.parse(
             "node: {name: n1}\nsensors:\n  - path: a\n    limits: {high: {setpoint: 1}}\n"
                 + "    consequenceClass: \(consequence.word)\n    timeToRespond: \(time)s\n")

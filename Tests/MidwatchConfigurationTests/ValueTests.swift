@@ -205,7 +205,8 @@ import Testing
         ("{path: a, supervision: periodic, deadline: 1s, stalePriority: high}", "sensors[0]"),
         (
             "{path: a, supervision: periodic, deadline: 1s, "
-                + "limits: {high: {setpoint: 1, priority: critical}}, consequence: c}", "sensors[0]"
+                + "limits: {high: {setpoint: 1, priority: critical}}, consequence: c}",
+            "sensors[0].limits.high"
         ),
     ]
 

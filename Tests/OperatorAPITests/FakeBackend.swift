@@ -19,6 +19,7 @@ final class FakeBackend: OperatorBackend {
         var pagesFetched = 0
         var isDiskHanging = false
         var refusedReads = 0
+        var reloads: [ReloadRequest] = []
     }
 
     let state = Mutex(State())
@@ -54,6 +55,30 @@ final class FakeBackend: OperatorBackend {
             return UInt64(state.events.count)
         }
         self.signal.advance(to: newest)
+    }
+
+    func reload(_ request: ReloadRequest) async throws(Problem) -> ReloadView {
+        self.state.withLock { $0.reloads.append(request) }
+        var view = ReloadView(
+            outcome: request.isDryRun ? .accepted : .applied, file: "/etc/midwatch.yaml",
+            revisionBefore: "aa")
+        view.revisionAfter = "bb"
+        view.issues = [
+            ConfigurationIssueView(
+                kind: "advice", refused: false, line: 3, column: 5, key: "sensors[0]",
+                message: "m")
+        ]
+        view.changes = [
+            ConfigurationChangeView(kind: "added", key: "rules[x]", before: "", after: "{}")
+        ]
+        view.needRestart = ["api"]
+        return view
+    }
+
+    func configuration() async throws(Problem) -> ConfigurationView {
+        ConfigurationView(
+            revision: "aa", file: "/etc/midwatch.yaml",
+            settings: .object([("node", .object([("name", .string("n1"))]))]))
     }
 
     func status() async -> StatusView {

@@ -142,7 +142,8 @@ import Testing
     {
         let configuration = try self.configuration(Self.plain)
         let none = Revisions.rules(of: configuration, revision: "r", ownRules: 0)
-        #expect(none?.declaredPaths == ["midwatch/test/canary"])
+        #expect(
+            none?.declaredPaths == ["midwatch/test/canary", "midwatch/source/udp/field"])
         #expect(
             Revisions.rules(of: configuration, revision: "r", ownRules: OwnRules.version + 1) == nil
         )

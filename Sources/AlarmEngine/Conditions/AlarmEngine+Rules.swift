@@ -36,23 +36,41 @@ extension AlarmEngine {
         where !self.conditions.bounds[bound].isPassive {
             numbers.append(self.conditions.bounds[bound].rule)
         }
+        // A suppression rule with a wildcard means another sensor for each sensor that has it.
+        let namesWildcard =
+            effective.suppressionsNameWildcard
+            || numbers.contains { number in
+                self.conditions.set.rules[Int(number)].declaration.handling.suppressions
+                    .contains(where: \.hasWildcard)
+            }
+        let filling = namesWildcard ? self.names[index] : ""
         // Only of rules that come together for the first time.
-        var extra: [AlarmRule] = []
-        if !self.ruleTable.knows(number: number, mode: mode, rules: numbers) {
-            extra = numbers.map { self.alarmRule(of: $0) }
+        var extra: [(rule: AlarmRule, suppressions: [SuppressionRule])] = []
+        if !self.ruleTable.knows(number: number, mode: mode, rules: numbers, filling: filling) {
+            extra = numbers.map { self.alarmRule(of: $0, for: index) }
         }
         return self.ruleTable.run(
-            of: effective, number: number, mode: mode, rules: numbers, extra: { extra })
+            of: effective, number: number, mode: mode, rules: numbers,
+            filling: filling, extra: { extra })
     }
 
-    /// The alarm that a rule makes.
-    private mutating func alarmRule(of number: UInt32) -> AlarmRule {
-        let declaration = self.conditions.set.rules[Int(number)].declaration
-        var rule = AlarmRule(declaration.condition.kind, declaration.priority, AlarmHandling())
+    /// The alarm that a rule makes of sensor `index`, and what suppresses it.
+    private mutating func alarmRule(
+        of number: UInt32, for index: Int
+    ) -> (rule: AlarmRule, suppressions: [SuppressionRule]) {
+        let compiled = self.conditions.set.rules[Int(number)]
+        let declaration = compiled.declaration
+        var rule = AlarmRule(
+            declaration.condition.kind, declaration.priority, declaration.handling)
         rule.onDelayNanoseconds = declaration.onDelayNanoseconds
         rule.offDelayNanoseconds = declaration.offDelayNanoseconds
         rule.name = self.nameNumber(declaration.name)
-        return rule
+        var suppressions = declaration.handling.suppressions
+        if suppressions.contains(where: \.hasWildcard) {
+            let captures = compiled.captures(self.names[index]) ?? []
+            suppressions = suppressions.map { $0.filled(with: captures) }
+        }
+        return (rule, suppressions)
     }
 
     /// Number of a name, given once.
@@ -72,9 +90,14 @@ extension AlarmEngine {
     /// The alarm that a command is about; nil if the sensor has none of that name.
     func alarm(of command: OperatorCommand, sensor index: Int) -> Int? {
         guard !command.rule.isEmpty else { return self.alarm(command.alarm, of: index) }
-        return self.conditions.range(of: index).first {
+        return self.alarm(ofRule: command.rule, on: index)
+    }
+
+    /// The alarm that a rule makes of a sensor; nil if it makes none.
+    func alarm(ofRule name: String, on index: Int) -> Int? {
+        self.conditions.range(of: index).first {
             let number = Int(self.conditions.bounds[$0].rule)
-            return self.conditions.set.rules[number].declaration.name == command.rule
+            return self.conditions.set.rules[number].declaration.name == name
         }.flatMap { self.alarmRow(of: $0) }
     }
 

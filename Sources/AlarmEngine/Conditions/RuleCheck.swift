@@ -22,16 +22,16 @@ package struct RuleCheck {
     private let declarations: [SensorDeclaration]
     private var issues: [RuleIssue] = []
 
-    private init(_ set: RuleSet, _ declarations: [SensorDeclaration]) {
-        self.set = set
-        self.declarations = declarations
+    package init(_ rules: [RuleDeclaration], sensors: [SensorDeclaration]) {
+        self.set = RuleSet(rules)
+        self.declarations = sensors
     }
 
     /// Everything that is wrong with `rules`, in file order.
     package static func issues(
         _ rules: [RuleDeclaration], sensors: [SensorDeclaration]
     ) -> [RuleIssue] {
-        var check = Self(RuleSet(rules), sensors)
+        var check = Self(rules, sensors: sensors)
         for number in rules.indices { check.rule(number) }
         for circle in check.set.cycles {
             guard let first = circle.first,
@@ -73,7 +73,10 @@ package struct RuleCheck {
             }
         }
         if case .flatLine = rule.declaration.condition { self.flatLine(number, rule) }
-        for reference in rule.references { self.reference(reference, of: number, rule, key) }
+        for (place, reference) in rule.references.enumerated() {
+            let place = rule.declaration.condition.referenceKey(place)
+            self.reference(reference, of: number, rule, place)
+        }
     }
 
     /// A sensor that reports on change is flat by nature.
@@ -95,32 +98,49 @@ package struct RuleCheck {
         _ reference: ExpressionOperand, of number: Int, _ rule: CompiledRule, _ key: String
     ) {
         let isExpression = key == AlarmKind.expression.word
-        let offset = isExpression ? reference.offset : nil
-        let patterns = rule.declaration.sensors
+        guard
+            var issue = self.issue(
+                path: reference.path, alarm: reference.alarm, of: rule.declaration.sensors)
+        else { return }
+        issue.rule = number
+        issue.key = key
+        issue.offset = isExpression ? reference.offset : nil
+        self.issues.append(issue)
+    }
+
+    /// What is wrong with a name of a sensor, or with `alarm` one of its alarms, for sensors that
+    /// fit `patterns`; nil if nothing is.
+    ///
+    /// An empty path means these sensors themselves. Rule and key of the issue are the caller's.
+    package func issue(path name: String, alarm: String?, of patterns: [String]) -> RuleIssue? {
+        var issue = RuleIssue(
+            rule: 0, key: "", offset: nil, message: "", unknownName: nil, knownNames: [])
         let wildcards = patterns.map(PathTemplate.wildcardCount).min() ?? 0
-        guard let path = Self.opened(reference.path, wildcards: wildcards) else {
-            return self.add(
-                number, key,
-                "\"\(reference.path)\" names a wildcard that sensors does not have; {1} is the "
-                    + "first + or #", at: offset)
+        guard let path = Self.opened(name, wildcards: wildcards) else {
+            issue.message =
+                "\"\(name)\" names a wildcard that sensors does not have; {1} is the first + or #"
+            return issue
         }
         guard path.isEmpty || PathTemplate.isWellFormed(path) else {
-            return self.add(
-                number, key, "\"\(reference.path)\" is no path of a sensor", at: offset)
+            issue.message = "\"\(name)\" is no path of a sensor"
+            return issue
         }
         if !path.isEmpty, !self.isDeclared(path) {
-            return self.add(
-                number, key, "unknown sensor \"\(reference.path)\"; declare it under sensors",
-                at: offset, unknown: reference.path, known: self.declarations.map(\.pattern))
+            issue.message = "unknown sensor \"\(name)\"; declare it under sensors"
+            issue.unknownName = name
+            issue.knownNames = self.declarations.map(\.pattern)
+            return issue
         }
-        guard let alarm = reference.alarm else { return }
+        guard let alarm else { return nil }
         let targets = path.isEmpty ? patterns : [path]
         let names = targets.flatMap { self.alarmNames(of: $0) }
-        guard !names.contains(alarm) else { return }
-        self.add(
-            number, key,
+        guard !names.contains(alarm) else { return nil }
+        issue.message =
             "unknown alarm \"\(alarm)\" of \"\(targets.joined(separator: ", "))\"; it has "
-                + names.joined(separator: ", "), at: offset, unknown: alarm, known: names)
+            + names.joined(separator: ", ")
+        issue.unknownName = alarm
+        issue.knownNames = names
+        return issue
     }
 
     private func isDeclared(_ pattern: String) -> Bool {
@@ -163,5 +183,18 @@ extension SensorDeclaration {
             kinds.append(.lowLow)
         }
         return kinds
+    }
+}
+
+extension RuleCondition {
+    /// The key, in the rule, of what its reference number `place` names.
+    fileprivate func referenceKey(_ place: Int) -> String {
+        switch self {
+        case .vote, .discrepancy: "\(self.kind.word).members[\(place)]"
+        case .deviation, .drift: "\(self.kind.word).reference"
+        case .rateOfChange, .flatLine, .offNormal, .badQuality, .clockSkew, .clockDrift,
+            .sequence, .window, .expression:
+            self.kind.word
+        }
     }
 }

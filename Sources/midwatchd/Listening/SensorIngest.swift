@@ -39,7 +39,7 @@ final class SensorIngest: Sendable {
     private static let registrationTriesMax = 2_000
 
     let sensors: SensorRegistry
-    private let sources: SourceRegistry
+    let sources: SourceRegistry
     /// Readings of every source by outcome.
     var tally: SourceTally { self.sources.tally }
     private let configuration: MidwatchConfiguration
@@ -120,6 +120,15 @@ final class SensorIngest: Sendable {
                 }
                 try await Task.sleep(nanoseconds: 5_000_000)
             }
+        }
+    }
+
+    /// Configured sources exist from the start, each after the one that it is behind.
+    func register(_ sources: SourceTree) async throws {
+        for source in sources.sources {
+            var behind = SourceIndex.own
+            if let above = sources.behind(source.name) { behind = try await self.source(above) }
+            _ = try await self.source(source.name, behind: behind)
         }
     }
 
@@ -314,9 +323,9 @@ final class SensorIngest: Sendable {
         throw RegistrationError(name: sensor.path, reason: "the ring stays full")
     }
 
-    func source(_ name: String) async throws -> SourceIndex {
+    func source(_ name: String, behind: SourceIndex = .own) async throws -> SourceIndex {
         for _ in 0..<Self.registrationTriesMax {
-            switch self.sources.resolve(name, origin: .configured) {
+            switch self.sources.resolve(name, behind: behind, origin: .configured) {
             case .known(let index): return index
             case .rejected(let cause): throw RegistrationError(name: name, reason: "\(cause)")
             case .ringFull: try await Task.sleep(nanoseconds: 5_000_000)

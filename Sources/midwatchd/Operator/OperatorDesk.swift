@@ -19,6 +19,7 @@ final class OperatorDesk: OperatorBackend {
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
+        var reloader: Reloader
         var questions: EngineQuestions
         var report: @Sendable () -> StatusView
         var health: @Sendable () -> HealthView
@@ -116,4 +117,12 @@ final class OperatorDesk: OperatorBackend {
     func accountName(uid: UInt32) async -> String { await self.accounts.name(uid: uid) }
 
     func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
+
+    func reload(_ request: ReloadRequest) async throws(Problem) -> ReloadView {
+        try await self.parts.reloader.reload(request)
+    }
+
+    func configuration() async throws(Problem) -> ConfigurationView {
+        try await self.parts.reloader.configuration()
+    }
 }

@@ -77,6 +77,7 @@ struct Viewer {
             alarmID: "\(path):\(self.rules.alarmName(live.kind, rule: live.rule))",
             activation: live.activation == .none ? "" : live.activation.description, path: path,
             kind: live.kind.word, state: live.state, priority: live.priority)
+        view.suppression = live.suppression
         view.conditionResult = live.result
         let wasRaised = live.activationCount > 0
         view.raisedAt = wasRaised ? live.raisedAt : nil

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import OperatorViews
+
+/// What the operator API asks about the configuration.
+package protocol ConfigurationBackend: Sendable {
+    /// Reads the configuration file again and puts it in force, or says what would change.
+    ///
+    /// - Throws: `timedOut` if it is not done in time; it may still take effect.
+    func reload(_ request: ReloadRequest) async throws(Problem) -> ReloadView
+
+    /// The configuration in force.
+    func configuration() async throws(Problem) -> ConfigurationView
+}
+
+/// An operator asks for a reload.
+package struct ReloadRequest: Sendable, Equatable {
+    /// Nothing takes effect.
+    package var isDryRun: Bool
+    package var user: String
+    package var origin: String
+
+    package init(isDryRun: Bool, user: String, origin: String) {
+        self.isDryRun = isDryRun
+        self.user = user
+        self.origin = origin
+    }
+}
