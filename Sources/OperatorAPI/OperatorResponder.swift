@@ -168,8 +168,6 @@ struct OperatorResponder: HTTPResponder {
         case .setMode: return try await self.setMode(asked, request, context)
         case .alerts(let question):
             return try await self.answer(question, asked, request, context)
-        case .alerts(let question):
-            return try await self.answer(question, asked, request, context)
         }
     }
 
