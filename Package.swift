@@ -168,8 +168,8 @@ var targets: [Target] = [
         "MidwatchdTests",
         [
             "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
-            "MidwatchConfiguration", "MidwatchModel", "OperatorViews", "ReadingRing", "StateFolder",
-            "Vitals", "CLinux",
+            "MidwatchConfiguration", "MidwatchModel", "OperatorAPI", "OperatorViews", "ReadingRing",
+            "StateFolder", "Vitals", "CLinux",
         ], [log]),
     tests(
         "MidwatchTests",

@@ -226,7 +226,7 @@ import Testing
 }
 
 extension World {
-    fileprivate func why(_ path: String, _ name: String? = nil, at second: Double) -> Explanation? {
+    func why(_ path: String, _ name: String? = nil, at second: Double) -> Explanation? {
         self.engine.explain(path: path, alarm: name, at: Self.instant(second))
     }
 }

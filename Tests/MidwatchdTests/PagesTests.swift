@@ -2,6 +2,7 @@
 
 import AlarmEngine
 import MidwatchModel
+import OperatorAPI
 import OperatorViews
 import ReadingRing
 import Testing
@@ -66,6 +67,7 @@ import Testing
                     ring: ReadingRing(capacity: 1_024, firstSequence: 1), live: live,
                     clock: EngineClock(continuingAt: .zero),
                     events: EventReader(folder: "/nowhere"), files: FileReadThread(),
+                    reloader: NoReloads(), questions: EngineQuestions(),
                     report: { status }, health: { HealthView(level: .healthy) }, metrics: { [] },
                     newestEvent: { 0 }, rejects: { _ in [] }, isStarted: { true }))
         }
@@ -174,5 +176,16 @@ import Testing
         #expect(seen.count == 60)
         #expect(seen == seen.sorted())
         #expect(Set(seen).count == 60)
+    }
+}
+
+/// Of a desk that shows pages and nothing else.
+private struct NoReloads: ConfigurationBackend {
+    func reload(_ request: ReloadRequest) async throws(Problem) -> ReloadView {
+        throw Problem(.refused, detail: "no reloads here")
+    }
+
+    func configuration() async throws(Problem) -> ConfigurationView {
+        throw Problem(.refused, detail: "no configuration here")
     }
 }

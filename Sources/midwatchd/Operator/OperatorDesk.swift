@@ -19,7 +19,7 @@ final class OperatorDesk: OperatorBackend {
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
-        var reloader: Reloader
+        var reloader: any ConfigurationBackend
         var questions: EngineQuestions
         var report: @Sendable () -> StatusView
         var health: @Sendable () -> HealthView

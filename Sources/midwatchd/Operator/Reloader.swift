@@ -23,7 +23,7 @@ import UnixSignals
 ///
 /// Files are read and written on a thread of its own, one reload after the other: a disk that hangs
 /// holds up nobody but whoever asked.
-final class Reloader: Service {
+final class Reloader: Service, ConfigurationBackend {
     struct Parts: Sendable {
         var path: String
         var started: MidwatchConfiguration
