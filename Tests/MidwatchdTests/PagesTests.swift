@@ -66,6 +66,7 @@ import Testing
                     ring: ReadingRing(capacity: 1_024, firstSequence: 1), live: live,
                     clock: EngineClock(continuingAt: .zero),
                     events: EventReader(folder: "/nowhere"), files: FileReadThread(),
+                    questions: EngineQuestions(),
                     report: { status }, health: { HealthView(level: .healthy) }, metrics: { [] },
                     newestEvent: { 0 }, rejects: { _ in [] }, isStarted: { true }))
         }
