@@ -162,12 +162,11 @@ extension AlertsCommand {
                 let critical =
                     silence["includesCritical"]?.bool == true ? ", critical alarms as well" : ""
                 let match = silence["match"].map(Self.text) ?? ""
-                CommandOutput.line(
-                    TerminalText.clean(
-                        "\(item["id"]?.string ?? "")  \(state), \(until)\(critical)\n"
-                            + "  \(match)\n"
-                            + "  \(silence["author"]?.string ?? ""): "
-                            + "\(silence["reason"]?.string ?? "")"))
+                let lines = [
+                    "\(item["id"]?.string ?? "")  \(state), \(until)\(critical)", "  \(match)",
+                    "  \(silence["author"]?.string ?? ""): \(silence["reason"]?.string ?? "")",
+                ]
+                for line in lines { CommandOutput.line(TerminalText.clean(line)) }
             }
         }
 

@@ -272,10 +272,9 @@ import Testing
         let world = try World(TemporaryFolder(), epoch: 4)
         defer { world.end() }
         await world.begin()
-        let begun = try JSONValue(
-            parsing: world.desk.beginTest(
-                JSONValue(parsing: #"{"route":"all"}"#), author: "jo", origin: "test"
-            ).span)
+        let wanted = try JSONValue(parsing: #"{"route":"all"}"#)
+        let answer = try world.desk.beginTest(wanted, author: "jo", origin: "test")
+        let begun = try JSONValue(parsing: answer.span)
         let id = try #require(begun["id"]?.string)
         #expect(id == "drill_4_1")
         let alerts = world.alerts.withLock { $0 }
@@ -293,7 +292,8 @@ import Testing
         report.endpoint = "pager"
         report.status = 500
         world.desk.take(.attemptFailed(report, retryAt: WallInstant(nanoseconds: 0)))
-        let text = try JSONValue(parsing: world.desk.testText(id).span)
+        let outcome = try world.desk.testText(id)
+        let text = try JSONValue(parsing: outcome.span)
         #expect(text["open"]?.array == [.string("pager")])
         #expect(text["attempts"]?.array?.count == 2)
         #expect(throws: (any Error).self) {

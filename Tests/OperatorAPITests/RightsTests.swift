@@ -24,13 +24,14 @@ import Testing
 
     /// A body that every command takes.
     private static let body = """
-        {"activation":"1:5.0","comment":"x","seconds":60,"mode":"night",\
+        {"activation":"1:5.0","comment":"x","reason":"x","seconds":60,"mode":"night",\
         "alarms":[{"alarmID":"a:high","activation":"1:5.0"}]}
         """
 
     private static func address(of operation: APIOperation) -> String {
         operation.path.replacing("{alarmID}", with: "plant%2Farea%2F0001:stale")
-            .replacing("{area}", with: "west")
+            .replacing("{area}", with: "west").replacing("{silenceID}", with: "s1")
+            .replacing("{testID}", with: "drill_1_1") + operation.example
     }
 
     @Test func `every operation asks for its role, over the socket and with a token`()
