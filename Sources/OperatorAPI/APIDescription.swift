@@ -30,6 +30,11 @@ package enum APIDescription {
         case text(String)
     }
 
+    private static let pathItems = [
+        ("alarmID", "Id of the alarm."), ("alert", "Id of the alert."),
+        ("endpoint", "Name of the endpoint."),
+    ]
+
     private static let after = (
         name: "after", type: "string", meaning: "The last item of the page before: its `next`."
     )
@@ -83,6 +88,26 @@ package enum APIDescription {
             summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",
             query: [("after", "integer", "Number of the last record known.")],
             answer: .text("text/event-stream"), problems: [.tooManySubscribers]),
+        Operation(
+            path: "/v1/alerts/dead-letters",
+            summary: "Alerts that were given up, newest first; the bodies with `alert`.",
+            query: [
+                ("alert", "string", "Only those of this alert."),
+                ("endpoint", "string", "Only those of this endpoint."), APIDescription.limit,
+            ],
+            answer: .page("DeadLetter"), problems: [.filesNotAnswering]),
+        Operation(
+            method: "post", path: "/v1/alerts/dead-letters/{alert}/{endpoint}/resend",
+            summary: "Sends an alert again that was given up.",
+            answer: .object("DeliveryOrder"), problems: [.unauthorized, .forbidden, .refused]),
+        Operation(
+            method: "post", path: "/v1/alerts/dead-letters/{alert}/{endpoint}/drop",
+            summary: "Puts an alert away that was given up.",
+            answer: .object("DeliveryOrder"), problems: [.unauthorized, .forbidden]),
+        Operation(
+            method: "post", path: "/v1/alerts/endpoints/{endpoint}/enable",
+            summary: "Uses an endpoint again that was disabled or paused.",
+            answer: .object("DeliveryOrder"), problems: [.unauthorized, .forbidden]),
         Operation(
             method: "post", path: "/v1/alarms/{alarmID}/acknowledge",
             summary: "Acknowledges one activation of an alarm.",
@@ -139,8 +164,8 @@ package enum APIDescription {
     private static func write(_ operation: Operation, to json: inout JSONWriter) {
         json.field("summary", operation.summary)
         json.arrayField("parameters") { json in
-            if operation.path.contains("{alarmID}") {
-                Self.parameter("alarmID", "string", "Id of the alarm.", place: "path", &json)
+            for (name, meaning) in Self.pathItems where operation.path.contains("{\(name)}") {
+                Self.parameter(name, "string", meaning, place: "path", &json)
             }
             for item in operation.query {
                 Self.parameter(item.name, item.type, item.meaning, place: "query", &json)
@@ -150,7 +175,7 @@ package enum APIDescription {
                     "Last-Event-ID", "integer", "Goes before `after`.", place: "header", &json)
             }
         }
-        if operation.method == "post" {
+        if operation.path.hasSuffix("/acknowledge") {
             json.objectField("requestBody") { json in
                 json.field("required", true)
                 Self.content("application/json", schema: "AcknowledgementRequest", &json)

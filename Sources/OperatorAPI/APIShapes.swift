@@ -58,6 +58,11 @@ enum APIShapes {
         operatorAction string, firstChecks string[], timeToRespondSeconds integer, runbook \
         string, activationCount integer
         Event: n integer, written time, body object
+        DeadLetter: alert string, alarmID string, endpoint string, priority string, type \
+        string, occurredAt time, deadAt time, reason string, attemptCount integer, \
+        lastStatus integer, lastAnswer string, message string, body object?
+        DeadLetterPage: items DeadLetter[], next string?
+        DeliveryOrder: alert string, endpoint string, outcome string
         SensorPage: items Sensor[], next string?
         AlarmPage: items Alarm[], next string?
         EventPage: items Event[], next string?

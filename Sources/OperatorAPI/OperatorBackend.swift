@@ -46,11 +46,30 @@ package protocol OperatorBackend: Sendable {
 
     /// The last refused input, newest first, at most `limit`.
     func rejects(limit: Int) async -> [RejectView]
+
+    /// Alerts that were given up, newest first, at most `limit`.
+    ///
+    /// Of one alert, then with their bodies, or of one endpoint if asked.
+    ///
+    /// - Throws: `filesNotAnswering` if the outbox does not answer.
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView]
+
+    /// Does what an operator orders about a delivery.
+    func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
 }
 
 extension OperatorBackend {
     /// A backend without listeners has refused nothing.
     package func rejects(limit: Int) async -> [RejectView] { [] }
+
+    /// A backend without delivery has given nothing up.
+    package func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView] { [] }
+
+    package func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome { .unknown }
 }
 
 /// An operator acknowledges one activation of an alarm.

@@ -72,7 +72,7 @@ extension OperatorResponder {
     // MARK: Who
 
     /// Who sends a command, and from where; throws for those who may not.
-    private func actor(
+    func actor(
         of request: Request, _ context: OperatorContext
     ) async throws -> (user: String, origin: String) {
         switch self.kind {

@@ -98,6 +98,9 @@ struct OperatorResponder: HTTPResponder {
             try Self.require(.post, of: request)
             return try await self.acknowledge(segments[2], request, context)
         }
+        if let response = try await self.delivery(segments, target.query, request, context) {
+            return response
+        }
         guard segments.count <= 3, let route = Route(rawValue: segments.joined(separator: "/"))
         else { throw Problem(.notFound, detail: "see the operator API page for the addresses") }
         try Self.require(.get, of: request)

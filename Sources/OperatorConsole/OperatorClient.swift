@@ -130,6 +130,32 @@ package struct OperatorClient: Sendable {
         try self.view(try self.get("/v1/ingest/rejects" + Self.query([("limit", "\(limit)")])))
     }
 
+    /// Alerts that were given up, newest first; of one alert with their bodies.
+    package func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) throws(ClientError) -> PageView<DeadLetterView> {
+        var items = [("limit", "\(limit)")]
+        if let alert { items.append(("alert", alert)) }
+        if let endpoint { items.append(("endpoint", endpoint)) }
+        return try self.view(try self.get("/v1/alerts/dead-letters" + Self.query(items)))
+    }
+
+    /// Orders something about a dead letter: `resend` or `drop`.
+    package func order(
+        _ verb: String, alert: String, endpoint: String
+    ) throws(ClientError) -> DeliveryOrderView {
+        let place = "\(Self.encode(alert))/\(Self.encode(endpoint))"
+        return try self.view(
+            try self.exchange("POST", "/v1/alerts/dead-letters/\(place)/\(verb)", body: []))
+    }
+
+    /// Uses an endpoint again that was disabled or paused.
+    package func enable(endpoint: String) throws(ClientError) -> DeliveryOrderView {
+        try self.view(
+            try self.exchange(
+                "POST", "/v1/alerts/endpoints/\(Self.encode(endpoint))/enable", body: []))
+    }
+
     /// Follows the ledger until `onEvent` returns false, the daemon stops, or the link breaks.
     ///
     /// `last` is the number of the last event seen; nil begins with the next one. It is kept up to

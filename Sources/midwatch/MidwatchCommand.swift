@@ -16,6 +16,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
+              midwatch alerts log --failed       what did not arrive, and why
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch doctor                    is this machine fit for it, and what to do
@@ -37,7 +38,7 @@ struct MidwatchCommand: ParsableCommand {
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, DoctorCommand.self,
-            CompletionCommand.self,
+            CompletionCommand.self, AlertsCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

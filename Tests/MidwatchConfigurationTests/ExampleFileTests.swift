@@ -59,6 +59,8 @@ import Testing
             ).configuration?.alerts.endpoints.first)
         #expect(endpoint.timeoutNanoseconds == bareEndpoint.timeoutNanoseconds)
         #expect(endpoint.inFlightMax == bareEndpoint.inFlightMax)
+        #expect(endpoint.ratePerSecond == bareEndpoint.ratePerSecond)
+        #expect(endpoint.format == bareEndpoint.format)
     }
 
     /// Puts an unknown key into each mapping of the schema; the message lists the known ones.

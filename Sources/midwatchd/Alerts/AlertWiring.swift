@@ -4,6 +4,7 @@ import AlertDelivery
 import Logging
 import MidwatchConfiguration
 import MidwatchModel
+import StateFolder
 
 /// Why an endpoint of the configuration cannot be used.
 struct EndpointError: Error, CustomStringConvertible {
@@ -21,7 +22,7 @@ enum AlertWiring {
     ) throws -> AlertDelivery {
         let routes = configuration.alerts.routes
         let endpoints = try configuration.alerts.endpoints.map {
-            try Self.endpoint($0, routes, keys)
+            try Self.endpoint($0, routes, keys, logger)
         }
         return AlertDelivery(
             configuration: DeliveryConfiguration(
@@ -34,7 +35,7 @@ enum AlertWiring {
 
     private static func endpoint(
         _ endpoint: AlertEndpointConfiguration, _ routes: [AlertRouteConfiguration],
-        _ keys: EndpointKeys
+        _ keys: EndpointKeys, _ logger: Logger
     ) throws -> EndpointConfiguration {
         let address: EndpointAddress
         do throws(EndpointAddress.Refusal) {
@@ -44,12 +45,60 @@ enum AlertWiring {
         }
         let name = endpoint.name
         var result = EndpointConfiguration(
-            name: name, address: address, signingWith: { keys.signer(of: name) })
+            name: name, address: address, credentials: { keys.credentials(of: name) })
+        result.format = Self.format(endpoint, logger)
         result.concurrency = endpoint.inFlightMax
+        result.callsPerSecondMax = endpoint.ratePerSecond
+        result.timeoutNanoseconds = endpoint.timeoutNanoseconds
         result.authorityFile = endpoint.caFile
+        result.clientCertificate = endpoint.clientCertificate.map { ($0.chainFile, $0.keyFile) }
+        result.allowed = endpoint.allowed.compactMap { AddressBlock($0) }
         let routing = AlertRouting(routes: routes, endpoint: name)
         result.accepts = { routing.takes(alarmID: $0.alarmID, priority: $0.priority) }
         return result
+    }
+
+    private static func format(
+        _ endpoint: AlertEndpointConfiguration, _ logger: Logger
+    ) -> AlertFormat {
+        switch endpoint.format {
+        case .native: return .native
+        case .cloudEvents: return .cloudEvents
+        case .alertmanagerWebhook: return .alertmanagerWebhook
+        case .pagerDuty: return .pagerDuty
+        case .alertmanagerAPI:
+            var options = AlertmanagerOptions()
+            options.repeatNanoseconds = endpoint.repeatNanoseconds
+            options.holdNanoseconds = endpoint.holdNanoseconds
+            return .alertmanagerAPI(options)
+        case .template:
+            return .template(Self.template(endpoint.templateFile ?? "", of: endpoint.name, logger))
+        }
+    }
+
+    /// A template that cannot be read keeps nobody from being told: the sentence alone is sent.
+    private static func template(
+        _ path: String, of name: String, _ logger: Logger
+    ) -> AlertTemplate {
+        let reason: String
+        if let bytes = FileBytes.read(path), bytes.count <= AlertTemplate.bytesMax,
+            let text = String(validating: bytes, as: UTF8.self)
+        {
+            do throws(AlertTemplate.Fault) {
+                return try AlertTemplate(text)
+            } catch {
+                reason = error.description
+            }
+        } else {
+            reason = "cannot be read, or is longer than \(AlertTemplate.bytesMax) bytes"
+        }
+        logger.critical(
+            "template not used, alerts carry their sentence only",
+            metadata: [
+                "endpoint.name": "\(name)", "template.file": "\(path)",
+                "template.reason": "\(reason)",
+            ])
+        return .fallback
     }
 }
 

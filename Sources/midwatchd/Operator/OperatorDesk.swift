@@ -28,6 +28,7 @@ final class OperatorDesk: OperatorBackend {
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
         var rejects: @Sendable (_ limit: Int) -> [RejectView]
+        var deliveries: DeliveryDesk
         /// Whether the start is over: sockets open, recovered state shown.
         var isStarted: @Sendable () -> Bool
     }
@@ -167,4 +168,15 @@ final class OperatorDesk: OperatorBackend {
     func accountName(uid: UInt32) async -> String { await self.accounts.name(uid: uid) }
 
     func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
+
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView] {
+        try await self.parts.deliveries.deadLetters(
+            limit: limit, alert: alert, endpoint: endpoint)
+    }
+
+    func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome {
+        await self.parts.deliveries.perform(order)
+    }
 }
