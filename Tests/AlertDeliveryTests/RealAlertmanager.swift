@@ -31,7 +31,9 @@ final class RealAlertmanager: Sendable {
             receivers: [{name: sink, webhook_configs: [{url: "\(receiver)", send_resolved: true}]}]
 
             """
-        let file = try #require(unsafe fopen(folder.file("alertmanager.yml"), "w"))
+        guard let file = unsafe fopen(folder.file("alertmanager.yml"), "w") else {
+            throw CancellationError()
+        }
         unsafe fputs(configuration, file)
         unsafe fclose(file)
         try await self.start()
@@ -92,7 +94,8 @@ final class RealAlertmanager: Sendable {
     private func get(_ path: String) async -> String? {
         let request = HTTPClientRequest(url: "http://127.0.0.1:\(self.port)\(path)")
         guard let response = try? await HTTPClient.shared.execute(request, timeout: .seconds(2)),
-            response.status == .ok, let body = try? await response.body.collect(upTo: 1 << 20)
+            "\(response.status)".hasPrefix("200"),
+            let body = try? await response.body.collect(upTo: 1 << 20)
         else { return nil }
         return String(buffer: body)
     }
