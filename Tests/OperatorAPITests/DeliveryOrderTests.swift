@@ -4,6 +4,7 @@ import JSONText
 import OperatorAPI
 import OperatorConsole
 import OperatorViews
+import Synchronization
 import Testing
 
 /// Dead letters and what is ordered about them.

@@ -157,7 +157,7 @@ alerts:
 
 
 def sensor(pattern, priority):
-    return f"""  - path: "{pattern}"
+    return f"""  - template: "{pattern}"
     supervision: event
     limits: {{high: {{setpoint: 50, priority: {priority}}}}}
 """
