@@ -238,10 +238,10 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 + "did you mean \"pagerduty\"?"),
         BadFile(
             "alerts: {endpoints: [{name: a, format: pagerduty}]}",
-            "m.yaml:2:23: alerts.endpoints[0].routingKey: missing; give the integration's key"),
+            "m.yaml:2:22: alerts.endpoints[0].routingKey: missing; give the integration's key"),
         BadFile(
             "alerts: {endpoints: [{name: a, url: \"https://a/\", format: template}]}",
-            "m.yaml:2:23: alerts.endpoints[0].template: missing; name the file of the template"),
+            "m.yaml:2:22: alerts.endpoints[0].template: missing; name the file of the template"),
         BadFile(
             "alerts: {endpoints: [{name: a, url: \"https://a/\", allow: [10.0.0.0/33]}]}",
             "m.yaml:2:59: alerts.endpoints[0].allow[0]: expected an address or a network, "
