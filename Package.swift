@@ -78,7 +78,7 @@ var targets: [Target] = [
     target("AlarmEngine", ["MidwatchModel", "JSONText"]),
     target("OperatorViews", ["MidwatchModel", "JSONText"]),
     // Logs, and what knows hash functions as they do
-    target("AccessControl", [], [crypto, cryptoExtras]),
+    target("AccessControl", ["MidwatchModel"], [crypto, cryptoExtras]),
     target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
     // Edges: one outside technology each
     target(
@@ -127,7 +127,7 @@ var targets: [Target] = [
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
     tests("JSONTextTests", ["JSONText"]),
-    tests("AccessControlTests", ["AccessControl"]),
+    tests("AccessControlTests", ["AccessControl", "MidwatchModel"]),
     tests("ReadingRingTests", ["ReadingRing", "MidwatchModel"]),
     tests("TelemetryWireTests", ["TelemetryWire", "MidwatchModel", "JSONText"]),
     tests("AlarmEngineTests", ["AlarmEngine", "MidwatchModel", "JSONText"]),
@@ -168,9 +168,14 @@ var targets: [Target] = [
         "MidwatchdTests",
         [
             "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
-            "MidwatchConfiguration", "MidwatchModel", "ReadingRing", "StateFolder", "Vitals",
-            "CLinux",
+            "MidwatchConfiguration", "MidwatchModel", "OperatorViews", "ReadingRing", "StateFolder",
+            "Vitals", "CLinux",
         ], [log]),
+    tests(
+        "MidwatchTests",
+        [
+            "midwatch", "Historian", "Journal", "JSONText", "MidwatchModel", "StateFolder",
+        ]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

@@ -20,6 +20,10 @@ package enum AccessLimits {
     package static let iterationCountMax = 5_000_000
     /// Fewer make a stolen file cheap to search; accepted with a warning.
     package static let iterationCountAdvised = 100_000
+    /// Tokens of one token file: each is compared with what somebody shows.
+    package static let tokenCountMax = 256
+    /// Bytes of a token's name.
+    package static let tokenNameBytesMax = 64
     /// Problems told of one file; the rest is counted.
     package static let issueCountMax = 50
 }

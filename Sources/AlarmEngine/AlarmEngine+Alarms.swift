@@ -14,6 +14,8 @@ extension AlarmEngine {
         _ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant, cause: Decision.Cause
     ) {
         self.alarms[alarm].result = result
+        // The next reading looks at all alarms of the sensor, and says when they are at rest.
+        self.sensors[Int(self.alarms[alarm].sensor)].quiet = .none
         let isRaised = self.alarms[alarm].isRaised
         switch result {
         case .met:
@@ -50,6 +52,15 @@ extension AlarmEngine {
             if wasOverLimit { self.raise(alarm, at: time, cause: .lostWhileBeyondLimit) }
             self.beginHold(alarm, at: time)
         }
+    }
+
+    /// What the condition of an alarm rests on is not verified for now: a raised alarm is held, a
+    /// delay that would clear it stops, and one that would raise it goes on (RULES 20).
+    mutating func doubt(_ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant) {
+        self.alarms[alarm].result = result
+        self.sensors[Int(self.alarms[alarm].sensor)].quiet = .none
+        if self.alarms[alarm].pending == .offDelay { self.stopDelay(alarm) }
+        self.beginHold(alarm, at: time)
     }
 
     /// The condition of a raised alarm is unknown from now on.
@@ -116,6 +127,8 @@ extension AlarmEngine {
             self.stopOffDelays(index)
             self.sensors[index].graceNanoseconds &+= self.lagUntil.nanosecondsSince(deadline)
             self.wheel.arm(self.sensors[index].timer, due: self.lagUntil)
+            self.doubtRules(index, at: due)
+            if self.sensors[index].isMode { self.modeChanged(index, at: due) }
             return
         }
         self.sensors[index].freshness = .stale
@@ -142,11 +155,24 @@ extension AlarmEngine {
     ///
     /// One that was raised stays until a good reading.
     mutating func settleBlind(_ alarm: Int, of index: Int, at time: MonotonicInstant) {
-        if self.stalePriority(of: index) < self.rule(of: alarm).priority {
+        let blinded = max(self.rule(of: alarm).priority, self.blindedPriority(of: index))
+        if self.stalePriority(of: index) < blinded {
+            self.speakForBlinded(alarm, of: index)
             self.settle(alarm, .met, at: time, cause: .notVerifiable)
         } else if !self.alarms[alarm].isRaised {
             self.stopDelay(alarm)
         }
+    }
+
+    /// Gives "cannot verify" the priority of the most urgent alarm that is blinded with the sensor,
+    /// those of rules included, also of rules that look at it from elsewhere (RULES 23).
+    mutating func speakForBlinded(_ alarm: Int, of index: Int) {
+        let blinded = self.blindedPriority(of: index)
+        guard self.priority(of: alarm) != max(blinded, self.rule(of: alarm).priority) else {
+            return
+        }
+        let detail = self.detail(of: alarm)
+        self.details[detail].priority = blinded
     }
 
     private func stalePriority(of index: Int) -> AlarmPriority {
@@ -195,7 +221,7 @@ extension AlarmEngine {
             self.details[number] = AlarmDetail(row: UInt32(alarm), timer: timer)
         } else {
             number = self.details.count
-            let timer = self.addTimer(owner: number, isAlarm: true)
+            let timer = self.addTimer(of: .alarm(number))
             self.details.append(AlarmDetail(row: UInt32(alarm), timer: timer))
         }
         self.alarms[alarm].detail = UInt32(number)

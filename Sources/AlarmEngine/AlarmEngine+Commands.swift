@@ -10,6 +10,7 @@ extension AlarmEngine {
         guard let command = self.lastCommand else {
             return self.decide(Decision(.commandRefused, cause: .malformedCommand, time: time))
         }
+        guard command.verb != .setMode else { return self.applyMode(command, at: time) }
         guard let index = self.index(ofPath: command.path),
             let alarm = self.alarm(of: command, sensor: index)
         else {
@@ -52,6 +53,8 @@ extension AlarmEngine {
         case .comment:
             guard !command.comment.isEmpty else { return .reasonMissing }
             self.record(.alarmCommented, alarm, from: from, at: time, cause: .operatorCommand)
+        // About an area, not an alarm.
+        case .setMode: return .malformedCommand
         }
         return nil
     }

@@ -14,13 +14,18 @@ extension AlarmEngine {
             self.rules = rules
         }
         self.ruleTable.beginRevision()
+        // The table of conditions is made anew: what is being copied of it must be whole before.
+        self.copyOn(.max)
+        self.takeTimersFromConditions()
         self.rebindRules()
+        self.giveTimersToConditions()
         for index in 0..<self.sensors.count { self.rebind(index, at: time) }
         self.compactRules()
         self.rebuildLinks()
         for detail in 0..<self.details.count where self.details[detail].row != AlarmRow.noDetail {
             self.suppressionChanged(Int(self.details[detail].row), at: time)
         }
+        self.judgeNewRules(at: time)
         self.evaluateComposites(at: time)
         self.decide(Decision(.configurationApplied, cause: .operatorCommand, time: time))
     }
@@ -40,6 +45,7 @@ extension AlarmEngine {
         self.sensors[index].isDeclared = number >= 0
         self.sensors[index].isIndependent = declaration.isIndependent
         self.sensors[index].isMode = false
+        self.sensors[index].quiet = .none
         self.rebindDeadline(index, to: declaration, at: time)
         let wanted = self.ruleRun(of: index)
         guard
@@ -73,6 +79,7 @@ extension AlarmEngine {
         self.sensors[index].trustsSource = trustsSource
         self.sensors[index].deadlineNanoseconds = declaration.deadlineNanoseconds
         self.sensors[index].supervision = declaration.supervision
+        if declaration.supervision != .exception { self.sensors[index].promised = .none }
         guard declaration.supervision != .event else { return self.armSensor(index) }
         guard self.sensors[index].freshness != .stale else { return }
         if !wasSupervised {

@@ -38,10 +38,12 @@ extension AlarmEngine {
         sensor.trustsSource = declaration.trustsSource && declaration.supervision == .exception
         sensor.isIndependent = declaration.isIndependent
         sensor.isDeclared = number >= 0
-        sensor.timer = self.addTimer(owner: Int(index.rawValue), isAlarm: false)
+        sensor.timer = self.addTimer(of: .sensor(Int(index.rawValue)))
         self.names.append(path)
         self.sensors.append(sensor)
+        self.reserveForAlarms()
         self.bindRules(of: Int(index.rawValue))
+        for bound in self.conditions.range(of: Int(index.rawValue)) { self.giveTimer(to: bound) }
         let run = self.ruleRun(of: Int(index.rawValue))
         self.addRows(Int(run.count), to: Int(index.rawValue))
         self.sensors[Int(index.rawValue)].firstRule = run.first
@@ -54,6 +56,15 @@ extension AlarmEngine {
         }
         guard sensor.supervision != .event else { return }
         self.wheel.arm(sensor.timer, due: sensor.deadline)
+    }
+
+    /// Room for one alarm of each sensor, with its timer: when all fall silent at once, nobody waits
+    /// for tables to grow.
+    private mutating func reserveForAlarms() {
+        self.details.reserve(self.sensors.count)
+        self.wheel.reserve(self.sensors.count * 2)
+        self.timerOwners.reserve(self.sensors.count * 2)
+        self.expired.reserve(self.sensors.count)
     }
 
     /// Takes a source in; what it is behind was registered before it.
@@ -106,6 +117,10 @@ extension AlarmEngine {
             // The lag of the last run may have put the timer behind this deadline.
             self.armSensor(index)
             if self.sensors[index].isMode { self.modeChanged(index, at: slot.arrival) }
+        }
+        // Not before all of them are in doubt: a rule must not see half of a restart.
+        for index in 0..<self.sensors.count where self.sensors[index].freshness == .unverified {
+            self.doubtRules(index, at: slot.arrival)
         }
         for place in 0..<self.sources.count { self.sources[place].isHeard = false }
         self.lagUntil = .zero

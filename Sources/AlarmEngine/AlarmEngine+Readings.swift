@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import MidwatchModel
+package import MidwatchModel
 
 extension AlarmEngine {
     /// Judges one reading: redelivery, source time, liveness, freshness, conditions.
@@ -32,8 +32,21 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
-        if slot.source != self.sensors[index].source { self.move(index, to: slot.source) }
+        if slot.source.rawValue != self.sensors[index].source.rawValue {
+            self.move(index, to: slot.source)
+        }
         self.noteArrival(slot.source, at: slot.arrival)
+        let around = SensorState.Surroundings(
+            wall: self.wall(of: slot.arrival).nanoseconds, established: self.established,
+            bounds: self.sourceTimes)
+        if self.takesShortcut, self.sensors[index].takeQuietly(slot, n: n, around) {
+            return self.evaluateRules(index, slot, at: slot.arrival)
+        }
+        self.applyReading(slot, n: n, to: index)
+    }
+
+    /// The long way of a reading: every judgement one by one.
+    private mutating func applyReading(_ slot: Slot, n: UInt64, to index: Int) {
         self.sensors[index].readingCount &+= 1
         let status = self.judgeSourceTime(of: slot, sensor: index)
         switch self.liveness(of: slot, status: status, sensor: index) {
@@ -44,12 +57,26 @@ extension AlarmEngine {
             if isFirst { self.releaseSilence(of: index, at: slot.arrival) }
         case .raiseOnly:
             self.counters.raiseOnly &+= 1
-            self.evaluateRaising(index, slot, n: n)
-            self.followRules(of: index, at: slot.arrival)
+            if self.evaluateRaising(index, slot, n: n) {
+                self.raiseRules(index, slot, at: slot.arrival)
+            }
         case .history:
             if self.sensors[index].backlogCount < .max { self.sensors[index].backlogCount += 1 }
             self.counters.notLive &+= 1
         }
+    }
+
+    /// Reads ahead of `apply` what a reading will need: of a batch all are read at once, not one
+    /// after the other (measured at 100,000 sensors that speak in no order: see EngineBench).
+    ///
+    /// Changes no state, and needs not be called.
+    @inline(__always)
+    package mutating func foresee(_ slot: Slot) {
+        let index = Int(slot.sensor.rawValue)
+        guard slot.kindRaw == SlotKind.reading.rawValue, index < self.sensors.count else { return }
+        // Added to something that lives: a load that nobody wants is left out.
+        self.foreseen &+= self.sensors.touch(index)
+        if !self.conditions.isEmpty { self.foreseen &+= self.conditions.touch(index) }
     }
 
     /// What a reading says about now.
@@ -142,7 +169,10 @@ extension AlarmEngine {
         let isUnknown = !self.isUsable(slot, of: index)
         // Two producers may swap: an older arrival takes nothing from the deadline.
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, slot.arrival)
-        let hadGrace = self.sensors[index].graceNanoseconds > 0
+        var isNearer = self.sensors[index].graceNanoseconds > 0
+        if slot.reserved != self.sensors[index].promised.rawValue {
+            isNearer = self.takePromise(slot.promisedInterval, of: index) || isNearer
+        }
         self.sensors[index].graceNanoseconds = 0
         self.sensors[index].lastArrival = slot.arrival
         self.sensors[index].lastArrivalWall = self.wall(of: slot.arrival).nanoseconds
@@ -157,9 +187,10 @@ extension AlarmEngine {
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
         // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
-        // a grace ends. (An extension for our lag only ever moves on with the deadline.) A sensor
-        // that is fresh may have a grace, too: what was left by the rules before the present ones.
-        if isFirst || hadGrace, self.sensors[index].supervision != .event {
+        // a grace ends or a sender promises more. (An extension for our lag only ever moves on with
+        // the deadline.) A sensor that is fresh may have a grace, too: what was left by the rules
+        // before the present ones.
+        if isFirst || isNearer, self.sensors[index].supervision != .event {
             self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
         }
         guard isFirst else { return false }
@@ -171,12 +202,25 @@ extension AlarmEngine {
         return true
     }
 
+    /// Takes what a sender promises about its next reading: a deadline of its own for a sensor that
+    /// is supervised by exception (RULES 22).
+    ///
+    /// - Returns: Whether the deadline may have come nearer.
+    private mutating func takePromise(_ promised: PromisedInterval, of index: Int) -> Bool {
+        guard self.sensors[index].supervision == .exception else { return false }
+        self.sensors[index].promised = promised
+        return true
+    }
+
     /// Judges a reading that may raise alarms and nothing else.
     ///
     /// A value that cannot be used is taken over, too: it makes what is known less, never more.
-    private mutating func evaluateRaising(_ index: Int, _ slot: Slot, n: UInt64) {
+    ///
+    /// - Returns: Whether the value was taken over.
+    private mutating func evaluateRaising(_ index: Int, _ slot: Slot, n: UInt64) -> Bool {
         let isUnknown = !self.isUsable(slot, of: index)
-        guard isUnknown || !self.sensors[index].isUnknown else { return }
+        guard isUnknown || !self.sensors[index].isUnknown else { return false }
+        self.sensors[index].quiet = .none
         self.sensors[index].valueBits = slot.valueBits
         self.sensors[index].valueKind = slot.valueKind ?? .float64
         self.sensors[index].quality = isUnknown ? .bad : slot.quality
@@ -186,7 +230,7 @@ extension AlarmEngine {
         if isUnknown {
             self.counters.unknownValues &+= 1
             if isFresh { self.evaluate(index, at: slot.arrival) }
-            return
+            return true
         }
         let value = slot.number
         for alarm in self.alarmRange(of: index) {
@@ -207,6 +251,7 @@ extension AlarmEngine {
                 break
             }
         }
+        return true
     }
 
     /// Compares the last live value with every limit of the sensor.
@@ -216,6 +261,8 @@ extension AlarmEngine {
         let isUnknown = self.sensors[index].isUnknown
         let value = self.value(of: index)
         let isExclusive = self.conditions.isExclusive(index)
+        var isAtRest = !isUnknown && !self.sensors[index].isMode
+        var band = self.conditions.instrumentRange(of: index)
         for offset in 0..<Int(self.sensors[index].alarmCount) {
             let alarm = first + offset
             let rule = self.ruleTable.rules[firstRule + offset]
@@ -235,15 +282,20 @@ extension AlarmEngine {
             case .unverifiable:
                 let result: ConditionResult = isUnknown ? .met : .notMet
                 if self.alarms[alarm].result != result || self.alarms[alarm].isRaised {
+                    if isUnknown { self.speakForBlinded(alarm, of: index) }
                     self.settle(
                         alarm, result, at: time,
                         cause: isUnknown ? .notVerifiable : .verifiableAgain)
                 }
             case .stale, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
                 .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
-                break
+                continue
             }
+            isAtRest = isAtRest && self.alarms[alarm].isAtRest
+            band.cut(at: rule)
         }
+        self.sensors[index].quiet =
+            isAtRest ? QuietBand(above: band.least, below: band.most) : .none
         if self.sensors[index].isMode { self.modeChanged(index, at: time) }
     }
 

@@ -139,7 +139,7 @@ extension AlarmEngine {
     // MARK: - Loss
 
     /// The nearest lost source that a sensor is behind; nil if none is lost.
-    private func lostSource(above source: SourceIndex) -> Int? {
+    func lostSource(above source: SourceIndex) -> Int? {
         var place = Int(source.rawValue)
         for _ in 0..<SystemLimits.sourceDepthMax {
             guard place > 0, place < self.sources.count else { return nil }
@@ -203,6 +203,7 @@ extension AlarmEngine {
             self.suppress(alarm, behind: above)
         }
         self.settle(alarm, .met, at: time, cause: cause)
+        self.followRules(of: sensor, at: time)
     }
 
     /// Stale alarms that wait for the verdict about their source get it with the next tick.
@@ -250,6 +251,7 @@ extension AlarmEngine {
         let wasLost = self.sources[place].isLost
         let sensor = Int(self.sources[place].sensor.rawValue)
         if sensor < self.sensors.count, !wasLost { self.sensors[sensor].freshness = .fresh }
+        defer { if sensor < self.sensors.count { self.followRules(of: sensor, at: time) } }
         guard wasLost || self.sources[place].hasStaleTrusting else { return }
         self.sources[place].hasStaleTrusting = false
         if wasLost {
@@ -338,7 +340,7 @@ extension AlarmEngine {
         }
     }
 
-    private func neverWaits(_ index: Int) -> Bool {
+    func neverWaits(_ index: Int) -> Bool {
         self.sensors[index].isIndependent || self.highestPriority(of: index) == .critical
     }
 

@@ -44,6 +44,8 @@ package struct LiveAlarm: BitwiseCopyable, Sendable {
     package var heldSince: WallInstant
     /// 0 also for a shelving of one activation.
     package var shelvedUntil: WallInstant
+    /// The longest shelving allowed; 0: none.
+    package var shelvingMaxNanoseconds: UInt64
     package var triggerBits: UInt64
     /// The last value of the sensor.
     package var currentBits: UInt64
@@ -117,7 +119,8 @@ extension AlarmEngine {
             raisedAt: wall(detail?.raisedWall), lastTransition: wall(detail?.lastTransitionWall),
             returnedAt: wall(detail?.returnedWall), acknowledgedAt: wall(detail?.acknowledgedWall),
             heldSince: wall(detail.flatMap { $0.heldSince == .zero ? nil : $0.heldSinceWall }),
-            shelvedUntil: wall(nil), triggerBits: detail?.triggerBits ?? 0,
+            shelvedUntil: wall(nil), shelvingMaxNanoseconds: rule?.shelvingMaxNanoseconds ?? 0,
+            triggerBits: detail?.triggerBits ?? 0,
             currentBits: self.sensors[sensor].valueBits, worst: detail?.worst ?? 0,
             setpoint: rule?.setpoint ?? 0, sensor: SensorIndex(rawValue: row.sensor),
             causeSensor: .none, kind: rule?.kind ?? .stale,

@@ -37,7 +37,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var alarms: FlatTable<AlarmRow>
     var details: FlatTable<AlarmDetail>
     var sources: FlatTable<SourceState>
-    var names = PathTable()
+    var names: PathTable
     package internal(set) var sourceNames: [String] = []
     /// Nonce of the last canary reading (RULES 27).
     package internal(set) var canaryNonce: UInt64 = 0
@@ -58,13 +58,16 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var conditions: ConditionTable
     /// Names of alarms that rules make, each once; the first, empty, is that of every other alarm.
     var alarmNames = [""]
+    var nameNumbers: [String: UInt32] = ["": 0]
     /// Number of the mode that an area is in, by its name; part of the checkpoint.
     var areaModes: [String: UInt8] = [:]
     var wheel: TimerWheel
     var due = DueHeap()
     var expired: FlatTable<UInt32>
-    /// Timer number → sensor (even) or alarm detail (odd): index << 1 | isAlarm.
+    /// Timer number → `TimerOwner`.
     var timerOwners: FlatTable<UInt32>
+    /// Timers whose conditions are gone.
+    var spareTimers: [UInt32] = []
     var window: RedeliveryWindow
     var assembler = ControlAssembler()
     var decisions: FlatTable<Decision>
@@ -72,7 +75,15 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var ordinal: UInt32 = 0
     /// A tick that is not finished because the decisions filled up.
     var pendingTick: MonotonicInstant?
+    /// Timers that it may still fire.
+    var pendingTimers: UInt64 = 0
     var counters = EngineCounters()
+    /// A checkpoint that is being copied.
+    var image: CheckpointImage?
+    /// Of no use but to be written.
+    var foreseen: UInt64 = 0
+    /// Off in tests alone, which compare the long way of a reading with the short one.
+    var takesShortcut = true
     /// The command that was applied last, for the decision that answers it.
     package internal(set) var lastCommand: OperatorCommand?
 
@@ -93,7 +104,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
         self.book = book
         self.conditions = ConditionTable(rules.ruleSet)
         self.sensors = FlatTable(reserving: reservingSensors)
-        self.alarms = FlatTable(reserving: reservingSensors * 3)
+        self.alarms = FlatTable(reserving: reservingSensors * 6)
+        self.names = PathTable(reserving: reservingSensors)
         self.details = FlatTable(reserving: 64)
         self.sources = FlatTable(reserving: 64)
         self.wheel = TimerWheel(start: .zero, reserving: reservingSensors)
@@ -140,7 +152,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
             return self.applyReading(slot, n: n)
         }
         switch slot.kind {
-        case .tick: self.advance(to: slot.arrival)
+        case .tick: self.advance(to: slot.arrival, most: slot.aux == 0 ? .max : slot.aux)
         case .registerSensor, .registerSource, .command, .configuration, .sessionBegin,
             .continuation:
             if let record = self.assembler.push(slot, n: n) { self.applyControl(record) }
@@ -170,17 +182,23 @@ package struct AlarmEngine: ~Copyable, Sendable {
         return first.due <= now
     }
 
-    /// Fires every timer due by `now`; returns early when the decisions are full.
-    mutating func advance(to now: MonotonicInstant) {
+    /// Fires the timers due by `now`, `most` of them; returns early when the decisions are full.
+    ///
+    /// A tick that leaves timers for the next one moves time no further than it came.
+    mutating func advance(to now: MonotonicInstant, most: UInt64) {
         self.pendingTick = nil
         self.collectDue(upTo: now)
+        var left = most
         while let entry = self.due.first, entry.due <= now {
+            guard left > 0 else { return }
             guard self.decisions.count < Self.decisionCapacity else {
                 self.pendingTick = now
+                self.pendingTimers = left
                 return
             }
             _ = self.due.popFirst()
-            self.fire(entry)
+            // What moved on since it was collected does not count: when somebody looked is no input.
+            if self.fire(entry) { left -= 1 }
             // Only what this timer armed can be due now; a look at all that stand in the tick of
             // `now` after each one would cost the square of a plant that falls silent at once.
             if self.wheel.hasArmed(upTo: now) { self.collectDue(upTo: now) }
@@ -195,7 +213,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
             for index in 0..<self.decisions.count { body(self.decisions[index]) }
             self.decisions.removeAll()
             guard let tick = self.pendingTick else { return }
-            self.advance(to: tick)
+            self.advance(to: tick, most: self.pendingTimers)
         }
     }
 
@@ -212,82 +230,6 @@ package struct AlarmEngine: ~Copyable, Sendable {
         guard self.anchorWall != 0 else { return WallInstant(nanoseconds: 0) }
         let delta = Int64(bitPattern: instant.nanoseconds &- self.anchorEngine.nanoseconds)
         return WallInstant(nanoseconds: self.anchorWall &+ delta)
-    }
-
-    // MARK: - Timers
-
-    mutating func addTimer(owner index: Int, isAlarm: Bool) -> UInt32 {
-        self.timerOwners.append(UInt32(index) << 1 | (isAlarm ? 1 : 0))
-        return self.wheel.addTimer()
-    }
-
-    /// Moves what the wheel has up to `now` into the heap of due timers, or back with its true
-    /// deadline.
-    private mutating func collectDue(upTo now: MonotonicInstant) {
-        self.wheel.takeExpired(upTo: now, into: &self.expired)
-        for index in 0..<self.expired.count {
-            let timer = self.expired[index]
-            let owner = self.timerOwners[Int(timer)]
-            guard let due = self.dueTime(of: owner) else { continue }
-            if due <= now {
-                self.due.push(DueHeap.Entry(due: due, owner: owner))
-            } else {
-                self.wheel.arm(timer, due: due)
-            }
-        }
-        self.expired.removeAll()
-        self.wheel.forgetArmed()
-    }
-
-    /// The true deadline of a sensor or alarm; nil if it has none any more.
-    private func dueTime(of owner: UInt32) -> MonotonicInstant? {
-        if owner & 1 == 1 { return self.dueTime(ofDetail: Int(owner >> 1)) }
-        let sensor = self.sensors[Int(owner >> 1)]
-        guard sensor.freshness != .stale, !sensor.isRetired else { return nil }
-        if let lost = self.lossOfSource(of: sensor) { return lost }
-        return sensor.supervision == .event ? nil : self.extendedDeadline(of: sensor)
-    }
-
-    /// The earliest of an alarm's timers.
-    func dueTime(ofDetail detail: Int) -> MonotonicInstant? {
-        guard self.details[detail].row != AlarmRow.noDetail else { return nil }
-        let earliest = self.details[detail].earliestDue
-        guard self.alarms[Int(self.details[detail].row)].pending != .none else {
-            return earliest == .zero ? nil : earliest
-        }
-        let pending = self.details[detail].pendingDue
-        return earliest == .zero ? pending : min(earliest, pending)
-    }
-
-    /// The deadline of a sensor, extended by the monitor's own lag within its bounds (RULES 21).
-    func extendedDeadline(of sensor: SensorState) -> MonotonicInstant {
-        var deadline = sensor.deadline
-        if sensor.trustsSource, Int(sensor.source.rawValue) < self.sources.count {
-            // A live source speaks for the sensor (RULES 22).
-            let heard = self.sources[Int(sensor.source.rawValue)].lastArrival
-            deadline = max(deadline, heard.advanced(byNanoseconds: sensor.deadlineNanoseconds))
-        }
-        let bound = min(
-            sensor.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
-        return max(deadline, min(self.lagUntil, deadline.advanced(byNanoseconds: bound)))
-    }
-
-    /// Acts on a timer that came out of the heap, if it is still due.
-    private mutating func fire(_ entry: DueHeap.Entry) {
-        let index = Int(entry.owner >> 1)
-        let isAlarm = entry.owner & 1 == 1
-        guard let due = self.dueTime(of: entry.owner) else { return }
-        guard due <= entry.due else {
-            // The deadline moved on after the timer was collected.
-            let timer = isAlarm ? self.details[index].timer : self.sensors[index].timer
-            return self.wheel.arm(timer, due: due)
-        }
-        self.moveTime(to: due)
-        if isAlarm {
-            self.fireAlarm(detail: index, due: due)
-        } else {
-            self.becomeStale(index, at: due)
-        }
     }
 
     // MARK: - Decisions

@@ -116,6 +116,11 @@ package struct Decision: Sendable, BitwiseCopyable {
         case notShelved = 31
         case alreadyOutOfService = 32
         case notOutOfService = 33
+        case unknownArea = 60
+        case unknownMode = 61
+        case alreadyInMode = 62
+        /// A sensor that is fresh says which mode the area is in.
+        case modeFollowsSensor = 63
     }
 
     package var id: DecisionID

@@ -10,7 +10,7 @@ internal import MidwatchModel
 struct DueHeap: ~Copyable, Sendable {
     struct Entry: BitwiseCopyable {
         var due: MonotonicInstant
-        /// A sensor (even) or the detail of an alarm (odd): index << 1 | isAlarm.
+        /// Code of a `TimerOwner`.
         var owner: UInt32
 
         static func < (lhs: Entry, rhs: Entry) -> Bool {

@@ -105,8 +105,13 @@ extension AlarmEngine {
         guard let command = self.lastCommand else { return }
         json.objectField("command") { json in
             json.field("verb", command.verb.rawValue)
-            json.field("alarm", "\(command.path):\(command.alarmName)")
-            json.field("activation", command.activation.description)
+            if command.verb == .setMode {
+                json.field("area", command.path)
+                json.field("mode", command.mode)
+            } else {
+                json.field("alarm", "\(command.path):\(command.alarmName)")
+                json.field("activation", command.activation.description)
+            }
             json.field("user", command.user)
             json.field("origin", command.origin)
             json.field("comment", command.comment)
@@ -133,11 +138,11 @@ extension Decision {
         case .alarmAcknowledged, .commandRefused, .alarmReset, .alarmShelved, .alarmOutOfService,
             .alarmInService, .alarmCommented:
             true
-        case .alarmUnshelved: self.cause == .operatorCommand
+        case .alarmUnshelved, .areaModeChanged: self.cause == .operatorCommand
         case .alarmRaised, .alarmReturned, .alarmRaisedSuppressed, .alarmReturnedSuppressed,
             .alarmSuppressed, .alarmUnsuppressed, .sourceClockRebased, .runStarted, .runStopped,
             .configurationApplied, .clockStepped, .monitorDegraded, .readingsLost,
-            .readingsUnrecorded, .areaModeChanged:
+            .readingsUnrecorded:
             false
         }
     }

@@ -10,12 +10,14 @@ package struct OperatorCommand: Sendable, Equatable {
         /// Of a latched alarm that was acknowledged and whose condition is over.
         case reset
         case shelve, unshelve, takeOutOfService, returnToService, comment
+        /// Puts an area into another mode; `path` is the name of the area.
+        case setMode
 
         /// Whether the command is about one activation: between screen and key a new one may begin.
         package var namesActivation: Bool {
             switch self {
             case .acknowledge, .reset, .comment: true
-            case .shelve, .unshelve, .takeOutOfService, .returnToService: false
+            case .shelve, .unshelve, .takeOutOfService, .returnToService, .setMode: false
             }
         }
     }
@@ -36,6 +38,16 @@ package struct OperatorCommand: Sendable, Equatable {
     package var durationNanoseconds: UInt64 = 0
     /// The shelving ends with the return of the alarm, if that comes first.
     package var isOneShot = false
+    /// The mode that an area is to be in; with `setMode`.
+    package var mode = ""
+
+    /// A command about an area.
+    package init(area: String, mode: String, user: String, origin: String, comment: String) {
+        self.init(
+            verb: .setMode, path: area, alarm: .stale, activation: .none, user: user,
+            origin: origin, comment: comment)
+        self.mode = mode
+    }
 
     package init(
         verb: Verb, path: String, alarm: AlarmKind, activation: DecisionID, user: String,
@@ -58,9 +70,14 @@ package struct OperatorCommand: Sendable, Equatable {
         var json = JSONWriter()
         json.object { json in
             json.field("verb", self.verb.rawValue)
-            json.field("path", self.path)
-            json.field("alarm", self.alarmName)
-            json.field("activation", self.activation.description)
+            if self.verb == .setMode {
+                json.field("area", self.path)
+                json.field("mode", self.mode)
+            } else {
+                json.field("path", self.path)
+                json.field("alarm", self.alarmName)
+                json.field("activation", self.activation.description)
+            }
             json.field("user", self.user)
             json.field("origin", self.origin)
             json.field("comment", self.comment)
@@ -75,8 +92,18 @@ package struct OperatorCommand: Sendable, Equatable {
     /// Reads a payload back; nil if it is not one of a version this program knows.
     package init?(payload: [UInt8]) {
         guard let json = try? JSONValue(parsing: payload.span),
-            let verb = json["verb"]?.string.flatMap(Verb.init(rawValue:)),
-            let path = json["path"]?.string,
+            let verb = json["verb"]?.string.flatMap(Verb.init(rawValue:))
+        else { return nil }
+        if verb == .setMode {
+            guard let area = json["area"]?.string, let mode = json["mode"]?.string else {
+                return nil
+            }
+            self.init(
+                area: area, mode: mode, user: json["user"]?.string ?? "",
+                origin: json["origin"]?.string ?? "", comment: json["comment"]?.string ?? "")
+            return
+        }
+        guard let path = json["path"]?.string,
             let alarm = json["alarm"]?.string, !alarm.isEmpty,
             let activation = json["activation"]?.string.flatMap({ DecisionID($0) })
         else { return nil }

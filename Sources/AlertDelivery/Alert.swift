@@ -27,6 +27,8 @@ package struct Alert: Sendable, Equatable {
     package var isRecorded: Bool
     /// One JSON object, UTF-8, without a member `delivery`: that one is added per attempt.
     package var body: [UInt8]
+    /// Names of the endpoints that it goes to; nil: to each that accepts it.
+    package var targets: [String]?
 
     package init(
         id: String, alarmKey: UInt64, alarmID: String, sequence: UInt64, priority: AlarmPriority,

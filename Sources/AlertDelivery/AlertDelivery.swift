@@ -234,7 +234,8 @@ package actor AlertDelivery {
         let wall = self.clock.wall()
         let targets = self.configuration.endpoints.indices.filter {
             alert.priority >= self.configuration.endpoints[$0].priorityMin
-                && self.configuration.endpoints[$0].accepts(alert)
+                && (alert.targets?.contains(self.configuration.endpoints[$0].name)
+                    ?? self.configuration.endpoints[$0].accepts(alert))
         }
         guard !targets.isEmpty else {
             self.counters.add(.unrouted)

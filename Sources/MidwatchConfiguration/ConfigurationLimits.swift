@@ -29,6 +29,9 @@ package enum ConfigurationLimits {
     /// Bytes of one text value.
     package static let textBytesMax = 4_096
 
+    /// Routes within routes.
+    static let routeDepthMax = 5
+
     static let nanosecondsPerSecond: UInt64 = 1_000_000_000
     static let day: UInt64 = 86_400 * Self.nanosecondsPerSecond
     /// Shorter deadlines than the engine's tick can honour are refused.
@@ -79,4 +82,5 @@ package enum ConfigurationDefaults {
     package static let pagerDutyAddress = "https://events.pagerduty.com/v2/enqueue"
     package static let repeatNanoseconds = 60 * ConfigurationLimits.nanosecondsPerSecond
     package static let holdNanoseconds = ConfigurationLimits.day
+    package static let groupWaitNanoseconds: UInt64 = 10 * ConfigurationLimits.nanosecondsPerSecond
 }

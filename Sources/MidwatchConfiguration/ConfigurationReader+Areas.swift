@@ -37,11 +37,6 @@ extension ConfigurationReader {
         } else if Set(modes).count != modes.count {
             section.report(.invalid, "modes", "names a mode twice")
         }
-        if sensor == nil, !section.has("sensor") {
-            section.report(
-                .invalid, "sensor",
-                "missing; name the sensor whose value is the mode (0 the first, 1 the second)")
-        }
         if let sensor, !sensors.contains(where: { PathTemplate.overlaps($0.pattern, sensor) }) {
             var message = "unknown sensor \(quoted(sensor)); declare it under sensors"
             if let near = Spelling.nearest(to: sensor, among: sensors.map(\.pattern)) {

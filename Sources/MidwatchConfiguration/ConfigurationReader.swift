@@ -21,8 +21,13 @@ struct ConfigurationReader {
         let declared = sensors + self.declarations(of: ingest, behind: sensors)
         let areas = self.areas(root.sections("areas"), sensors: declared)
         self.checkModes(zip(sensorSections, sensors), areas: areas)
+        let assets = self.assets(
+            root.sections("assets", max: AssetTree.countMax), sensors: declared)
         let rules = self.rules(
             root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
+        let alertsSection = root.section("alerts")
+        var alerts = self.alerts(alertsSection)
+        alerts.policy = self.policy(root, alerts, hasList: alertsSection.has("routes"))
         let configuration = MidwatchConfiguration(
             node: node,
             stateDirectory: stateDirectory ?? ConfigurationDefaults.stateDirectory,
@@ -30,11 +35,12 @@ struct ConfigurationReader {
             ingest: ingest,
             sensors: declared,
             areas: areas,
+            assets: assets,
             rules: rules,
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),
             archive: self.archive(root.section("archive")),
-            alerts: self.alerts(root.section("alerts")),
+            alerts: alerts,
             api: self.api(root.section("api"), runDirectory: runDirectory),
             vitals: self.vitals(root.section("vitals"), runDirectory: runDirectory),
             log: self.log(root.section("log")),
@@ -141,24 +147,6 @@ struct ConfigurationReader {
         return ArchiveConfiguration(
             store: store,
             retentionNanoseconds: retention ?? ConfigurationDefaults.archiveRetentionNanoseconds)
-    }
-
-    private func api(_ section: ConfigurationSection, runDirectory: String) -> APIConfiguration {
-        let unixSocketPath = section.filePath("unixSocket")
-        let tcp = section.bindAddress("tcp")
-        section.finish()
-        // sun_path holds 108 bytes with the terminating zero (unix(7)).
-        if let unixSocketPath, unixSocketPath.utf8.count > 107 {
-            section.report(.invalid, "unixSocket", "expected at most 107 bytes")
-        }
-        if let tcp, !tcp.isLoopback {
-            section.report(
-                .invalid, "tcp",
-                "expected a loopback address (127.0.0.1 or [::1]), got \"\(tcp)\": whoever reaches "
-                    + "the port may acknowledge alarms")
-        }
-        return APIConfiguration(
-            unixSocketPath: unixSocketPath ?? runDirectory + "/midwatch.sock", tcp: tcp)
     }
 
     private func vitals(

@@ -14,6 +14,8 @@ package struct MidwatchConfiguration: Equatable, Sendable {
     package var sensors: [SensorDeclaration]
     /// Areas whose mode chooses among limit sets.
     package var areas: [AreaDeclaration]
+    /// The plant: what sensors speak of, and what depends on what.
+    package var assets: AssetTree
     /// In file order.
     package var rules: [RuleDeclaration]
     package var ring: RingConfiguration
@@ -149,6 +151,8 @@ package struct AlertsConfiguration: Equatable, Sendable {
     package var endpoints: [AlertEndpointConfiguration]
     /// Never empty if there is an endpoint: no route in the file means everything to all.
     package var routes: [AlertRouteConfiguration]
+    /// Routes, escalations, maintenance and limits, as the router takes them.
+    package var policy = AlertPolicy()
 }
 
 /// A receiver of alerts.
@@ -224,6 +228,17 @@ package struct APIConfiguration: Equatable, Sendable {
     package var unixSocketPath: String
     /// Loopback only; nil: no TCP port.
     package var tcp: BindAddress?
+    /// Bearer tokens for the TCP port; nil: it only shows, and takes no command.
+    package var tokenFile: String?
+    package var roles = RolesConfiguration()
+}
+
+/// What accounts of this machine may do over the unix socket.
+package struct RolesConfiguration: Equatable, Sendable {
+    /// By role: names or numbers of users, of groups after `@`.
+    package var accounts: [OperatorRole: [String]] = [:]
+    /// Of everybody else whom the socket's mode lets in; nil: nothing.
+    package var others: OperatorRole? = .operator
 }
 
 /// What the watchdog reads and where its canary goes.

@@ -4,7 +4,7 @@
 ///
 /// Each takes one spelling and refuses what could mean two things:
 /// no octal, no hexadecimal, no `yes`, no number without its unit.
-enum Scalars {
+package enum Scalars {
     /// Decimal digits with an optional minus sign, no leading zero.
     static func integer(_ text: String) -> Int? {
         let digits = text.utf8.first == UInt8(ascii: "-") ? text.utf8.dropFirst() : text.utf8[...]
@@ -41,7 +41,7 @@ enum Scalars {
     }
 
     /// A whole number and its unit, `250ms`, in nanoseconds.
-    static func duration(_ text: String) -> UInt64? {
+    package static func duration(_ text: String) -> UInt64? {
         guard let (count, unit) = Self.countAndUnit(text) else { return nil }
         let scale: UInt64
         switch unit {

@@ -111,7 +111,7 @@ package struct AreaDeclaration: Equatable, Sendable {
     package var modes: [String]
     /// Sensor whose value, 0 ..< count, is the mode.
     ///
-    /// nil: the first mode holds.
+    /// nil: an operator says it; also while the sensor is silent.
     package var sensor: String?
 
     package init(name: String, sensors: [String], modes: [String]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import JSONText
+internal import MidwatchModel
 internal import OperatorViews
 
 /// The operator API in the words of OpenAPI 3.1, as `/v1/openapi.json` gives it.
@@ -8,120 +9,23 @@ internal import OperatorViews
 /// It is made of two tables, the operations and the shapes of what they answer; a test holds both
 /// to what the server does.
 package enum APIDescription {
-    /// Something that can be asked for.
-    struct Operation {
-        var method = "get"
-        var path: String
-        var summary: String
-        /// Items of the query, `name: type: meaning`.
-        var query: [(name: String, type: String, meaning: String)] = []
-        var answer: Answer
-        /// Kinds of problems beside those that every operation has.
-        var problems: [Problem.Kind] = []
-    }
-
-    /// What is answered when all goes well.
-    enum Answer {
-        /// One object of a shape.
-        case object(String)
-        /// A page of objects.
-        case page(String)
-        /// Text of a media type.
-        case text(String)
-    }
-
-    private static let pathItems = [
-        ("alarmID", "Id of the alarm."), ("alert", "Id of the alert."),
-        ("endpoint", "Name of the endpoint."),
-    ]
-
-    private static let after = (
-        name: "after", type: "string", meaning: "The last item of the page before: its `next`."
-    )
-    private static let limit = (
-        name: "limit", type: "integer",
-        meaning: "Items of the page, 1 to \(OperatorAPILimits.pageItemsMax)."
-    )
-    private static let filter = (
-        name: "filter", type: "string",
-        meaning: "Part of a path, or a pattern with the wildcards + and #."
-    )
-
-    static let operations: [Operation] = [
-        Operation(
-            path: "/healthz", summary: "Whether Midwatch does its work; 503 if it cannot.",
-            answer: .object("Health")),
-        Operation(
-            path: "/readyz", summary: "Whether readings are taken; 503 if not.",
-            answer: .object("Health")),
-        Operation(
-            path: "/metrics", summary: "Figures in the Prometheus text format 0.0.4.",
-            answer: .text("text/plain")),
-        Operation(
-            path: "/v1/openapi.json", summary: "This description.", answer: .object("Description")),
-        Operation(
-            path: "/v1/status", summary: "The state of the monitor itself.",
-            answer: .object("Status")),
-        Operation(
-            path: "/v1/sensors", summary: "Sensors with value, age, freshness and quality.",
-            query: [
-                APIDescription.filter, ("freshness", "string", "Only sensors of this freshness."),
-                ("order", "string", "`path`, or `worst` first; only `path` has further pages."),
-                APIDescription.after, APIDescription.limit,
-            ], answer: .page("Sensor")),
-        Operation(
-            path: "/v1/alarms", summary: "Alarms with their state, activation and guidance.",
-            query: [
-                APIDescription.filter, ("normal", "boolean", "Those that are normal as well."),
-                ("order", "string", "`urgency` first, or `id`; only `id` has further pages."),
-                APIDescription.after, APIDescription.limit,
-            ], answer: .page("Alarm")),
-        Operation(
-            path: "/v1/events",
-            summary: "Ledger records; one of the kind ledgerGap stands for lines that are damaged.",
-            query: [
-                ("after", "integer", "Number of the last record known."), APIDescription.limit,
-            ],
-            answer: .page("Event"), problems: [.filesNotAnswering]),
-        Operation(
-            path: "/v1/stream",
-            summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",
-            query: [("after", "integer", "Number of the last record known.")],
-            answer: .text("text/event-stream"), problems: [.tooManySubscribers]),
-        Operation(
-            path: "/v1/alerts/dead-letters",
-            summary: "Alerts that were given up, newest first; the bodies with `alert`.",
-            query: [
-                ("alert", "string", "Only those of this alert."),
-                ("endpoint", "string", "Only those of this endpoint."), APIDescription.limit,
-            ],
-            answer: .page("DeadLetter"), problems: [.filesNotAnswering]),
-        Operation(
-            method: "post", path: "/v1/alerts/dead-letters/{alert}/{endpoint}/resend",
-            summary: "Sends an alert again that was given up.",
-            answer: .object("DeliveryOrder"), problems: [.unauthorized, .forbidden, .refused]),
-        Operation(
-            method: "post", path: "/v1/alerts/dead-letters/{alert}/{endpoint}/drop",
-            summary: "Puts an alert away that was given up.",
-            answer: .object("DeliveryOrder"), problems: [.unauthorized, .forbidden]),
-        Operation(
-            method: "post", path: "/v1/alerts/endpoints/{endpoint}/enable",
-            summary: "Uses an endpoint again that was disabled or paused.",
-            answer: .object("DeliveryOrder"), problems: [.unauthorized, .forbidden]),
-        Operation(
-            method: "post", path: "/v1/alarms/{alarmID}/acknowledge",
-            summary: "Acknowledges one activation of an alarm.",
-            answer: .object("Acknowledgement"),
-            problems: [
-                .unauthorized, .forbidden, .unknownActivation, .alreadyAcknowledged, .notActive,
-                .bodyTooLarge, .unsupportedMediaType, .refused, .timedOut,
-            ]),
-    ]
-
     /// Problems that every operation may answer with.
     static let commonProblems: [Problem.Kind] = [
-        .badRequest, .notFound, .methodNotAllowed, .internalError,
+        .badRequest, .notFound, .methodNotAllowed, .misdirected, .tooManyRequests, .internalError,
     ]
+
+    /// Paths in the order of the table, each with its operations: a path is one member.
+    private static var paths: [(path: String, operations: [APIOperation])] {
+        var paths: [(path: String, operations: [APIOperation])] = []
+        for operation in APIOperation.all {
+            if let place = paths.firstIndex(where: { $0.path == operation.path }) {
+                paths[place].operations.append(operation)
+            } else {
+                paths.append((operation.path, [operation]))
+            }
+        }
+        return paths
+    }
 
     /// The description as JSON.
     package static let text = APIDescription.make()
@@ -140,9 +44,11 @@ package enum APIDescription {
                         + "in Nanoseconds count nanoseconds.")
             }
             json.objectField("paths") { json in
-                for operation in Self.operations {
-                    json.objectField(operation.path) { json in
-                        json.objectField(operation.method) { Self.write(operation, to: &$0) }
+                for (path, operations) in Self.paths {
+                    json.objectField(path) { json in
+                        for operation in operations {
+                            json.objectField(operation.method) { Self.write(operation, to: &$0) }
+                        }
                     }
                 }
             }
@@ -161,24 +67,38 @@ package enum APIDescription {
         return json.text
     }
 
-    private static func write(_ operation: Operation, to json: inout JSONWriter) {
+    private static func write(_ operation: APIOperation, to json: inout JSONWriter) {
         json.field("summary", operation.summary)
+        if let role = operation.role {
+            json.field("description", "Needs the role \(role.word).")
+            json.arrayField("security") { json in
+                json.object { json in json.arrayField("bearer") { _ in } }
+            }
+        }
         json.arrayField("parameters") { json in
-            for (name, meaning) in Self.pathItems where operation.path.contains("{\(name)}") {
-                Self.parameter(name, "string", meaning, place: "path", &json)
+            for segment in operation.segments where segment.hasPrefix("{") {
+                let name = String(segment.dropFirst().dropLast())
+                Self.parameter(
+                    name, "string", "\(name), percent-encoded.", place: "path", &json)
             }
             for item in operation.query {
                 Self.parameter(item.name, item.type, item.meaning, place: "query", &json)
             }
-            if operation.path == "/v1/stream" {
+            if operation.name == .stream {
                 Self.parameter(
                     "Last-Event-ID", "integer", "Goes before `after`.", place: "header", &json)
             }
+            if operation.method == "post" {
+                Self.parameter(
+                    "Idempotency-Key", "string",
+                    "A request sent again with the same key is not done twice.", place: "header",
+                    &json)
+            }
         }
-        if operation.path.hasSuffix("/acknowledge") {
+        if let body = operation.body {
             json.objectField("requestBody") { json in
                 json.field("required", true)
-                Self.content("application/json", schema: "AcknowledgementRequest", &json)
+                Self.content("application/json", schema: body, &json)
             }
         }
         json.objectField("responses") { json in
@@ -196,7 +116,8 @@ package enum APIDescription {
                     }
                 }
             }
-            let problems = operation.problems + Self.commonProblems
+            var problems = operation.problems + Self.commonProblems
+            if operation.role != nil { problems += [.unauthorized, .forbidden] }
             for status in Set(problems.map(\.status)).sorted() {
                 json.objectField("\(status)") { json in
                     json.field(

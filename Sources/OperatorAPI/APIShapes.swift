@@ -24,13 +24,15 @@ enum APIShapes {
         Status: node string, site string, version string, configurationRevision string, \
         health string, modes string[], startedAt time, time time, engineTimeNanoseconds \
         integer, epoch integer, position string, sensors SensorCounts, alarms AlarmCounts, \
-        rates StageRates, queues QueueLevels, latencies Latency[], stages Stage[], watchdog \
+        load AlarmLoad, rates StageRates, queues QueueLevels, latencies Latency[], stages Stage[], watchdog \
         Watchdog, endpoints Endpoint[], archive Archive, disk Disk
         SensorCounts: fresh integer, stale integer, unverified integer, neverReceived \
         integer
         AlarmCounts: unacknowledged integer, acknowledged integer, returnedUnacknowledged \
         integer, latchedUnacknowledged integer, latchedAcknowledged integer, suppressed \
         integer, critical integer, high integer, medium integer, low integer
+        AlarmLoad: inTenMinutes integer, flood boolean, floodCount integer, floodNanoseconds \
+        integer, chatteringCount integer, fleetingCount integer
         StageRates: received number, accepted number, evaluated number, journaled number, \
         archived number
         QueueLevels: ringFill number, journalStagedBytes integer, archiveLagRecords integer, \
@@ -56,19 +58,50 @@ enum APIShapes {
         time?, ackOrigin string, triggerValue number?, setpoint number?, worstValue number?, \
         currentValue number?, unit string, title string, message string, consequence string, \
         operatorAction string, firstChecks string[], timeToRespondSeconds integer, runbook \
-        string, activationCount integer
+        string, activationCount integer, shelvedUntil time?, shelved Mark?, outOfService \
+        Mark?, comment Mark?, shelvingMaxSeconds integer, causedBy string
+        Mark: by string, origin string, at time, comment string
         Event: n integer, written time, body object
         DeadLetter: alert string, alarmID string, endpoint string, priority string, type \
         string, occurredAt time, deadAt time, reason string, attemptCount integer, \
         lastStatus integer, lastAnswer string, message string, body object?
         DeadLetterPage: items DeadLetter[], next string?
         DeliveryOrder: alert string, endpoint string, outcome string
+        Explanation: path string, title string, unit string, time time, revision string, \
+        declared boolean, supervision string, limitSet string, sensor ExplainedInput, alarms \
+        ExplainedAlarm[], timers ExplainedTimer[], nextChange ExplainedTimer?
+        ExplainedInput: name string, value number?, unit string, quality string, freshness \
+        string, ageNanoseconds integer?, arrivalTime time?, live boolean, conditionResult \
+        string?, raised boolean?, note string
+        ExplainedAlarm: alarmID string, kind string, priority string, state string, \
+        conditionResult string, rule string, answer string, passive boolean, wouldAlarmCount \
+        integer, measured number?, activation string, activationCount integer, \
+        annunciationCount integer, triggerValue number?, worstValue number?, raisedAt time?, \
+        acknowledgedAt time?, returnedAt time?, lastTransitionAt time?, heldSince time?, inputs \
+        ExplainedInput[], timers ExplainedTimer[], suppressions ExplainedSuppression[]
+        ExplainedTimer: kind string, owner string, remainingNanoseconds integer, endsAt time, \
+        effect string
+        ExplainedSuppression: kind string, inForce boolean, reason string, cause string
         SensorPage: items Sensor[], next string?
         AlarmPage: items Alarm[], next string?
         EventPage: items Event[], next string?
-        AcknowledgementRequest: activation string, comment string?
-        Acknowledgement: alarmID string, activation string, position string, recorded \
-        boolean
+        Reject: listener string, number integer, time time, source string, topic string, cause \
+        string, detail string, offset integer?, inputBytes integer, excerpt string
+        AreaPage: items Area[], next string?
+        RejectPage: items Reject[], next string?
+        AlarmCommandResultPage: items AlarmCommandResult[], next string?
+        CommandRequest: comment string?
+        ActivationRequest: activation string, comment string?
+        ShelveRequest: seconds integer, comment string, oneShot boolean?
+        SeveralRequest: alarms ActivationOf[], comment string?
+        ActivationOf: alarmID string, activation string
+        ModeRequest: mode string, comment string?
+        AlarmCommand: action string, alarmID string, activation string, position string, \
+        recorded boolean, state string, suppression string[], shelvedUntil time?
+        AlarmCommandResult: alarmID string, done AlarmCommand?, problem Problem?
+        AreaCommand: area string, mode string, position string, recorded boolean
+        Area: name string, mode string, modes string[], sensors string[], modeSensor string?, \
+        changedBy string, changedAt time?
         """
 
     static let all: [Shape] = APIShapes.text.split(separator: "\n").compactMap { line in

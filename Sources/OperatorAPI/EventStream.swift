@@ -2,6 +2,7 @@
 
 internal import Hummingbird
 internal import JSONText
+internal import MidwatchModel
 internal import NIOCore
 internal import OperatorViews
 
@@ -32,6 +33,7 @@ struct EventStream: Sendable {
     /// Passes 0 when the client hangs up.
     let hangUp: EventSignal
     let after: UInt64
+    let query: EventQuery
     let seat: StreamSeat
 
     @concurrent
@@ -40,6 +42,16 @@ struct EventStream: Sendable {
         // Told at once: the stream is open, and from where a client resumes if it breaks before
         // the first event. The retry time is in milliseconds.
         try await writer.write(ByteBuffer(string: "retry: 2000\nid: \(after)\n: open\n\n"))
+        let newest = await self.backend.newestEvent()
+        if after > newest {
+            // The ledger was put back or began anew: what the client saw is not there any more.
+            let gap = EventView.gap(
+                newest + 1..<(after == .max ? after : after + 1), n: newest,
+                written: RequestClock.wall(),
+                reason: "the ledger ends before the last record known")
+            try await writer.write(Self.frames([gap]))
+            after = newest
+        }
         while self.stopping.value == 0, self.hangUp.value == 0, !Task.isCancelled {
             let events: [EventView]
             do {
@@ -52,8 +64,11 @@ struct EventStream: Sendable {
                 continue
             }
             if let last = events.last {
-                try await writer.write(Self.frames(events))
-                self.metrics.add(.streamEvents, UInt64(events.count))
+                let wanted = events.filter { self.query.matches($0) }
+                // Also what is passed over moves the place from which a client resumes.
+                let passed = wanted.last?.n == last.n ? "" : "id: \(last.n)\n: passed\n\n"
+                try await writer.write(Self.frames(wanted, passed))
+                self.metrics.add(.streamEvents, UInt64(wanted.count))
                 after = last.n
                 continue
             }
@@ -96,7 +111,7 @@ struct EventStream: Sendable {
         }
     }
 
-    static func frames(_ events: [EventView]) -> ByteBuffer {
+    static func frames(_ events: [EventView], _ ending: String = "") -> ByteBuffer {
         var buffer = ByteBuffer()
         for event in events {
             // JSON text has no line breaks, so one `data` line carries the whole event.
@@ -104,6 +119,7 @@ struct EventStream: Sendable {
             buffer.writeString(event.jsonText)
             buffer.writeString("\n\n")
         }
+        buffer.writeString(ending)
         return buffer
     }
 }

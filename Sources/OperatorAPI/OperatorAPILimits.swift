@@ -2,8 +2,32 @@
 
 /// Every limit of the operator API, in one place.
 package enum OperatorAPILimits {
-    /// Bytes of one request body; an acknowledgement's comment is the longest thing sent.
-    package static let requestBodyBytesMax = 16 * 1_024
+    /// Bytes of one request body; `alarmsAtOnceMax` alarms with long ids fit.
+    package static let requestBodyBytesMax = 96 * 1_024
+    /// Alarms that are acknowledged with one request.
+    package static let alarmsAtOnceMax = 200
+    /// A longer shelving is refused before the engine is asked; alarms allow less.
+    package static let shelvingSecondsMax: Int64 = 366 * 86_400
+    /// Requests of one caller a second for long; reads and commands have a budget each.
+    package static let requestsPerSecond = 200
+    /// Requests of one caller at once after a pause.
+    package static let requestsAtOnce = 600
+    /// Callers whose budget is kept apart.
+    package static let callersMax = 1_024
+    /// The first answer to a wrong token waits this long, the next ones twice as long each.
+    package static let failureFirstNanoseconds: UInt64 = 250_000_000
+    /// No answer to a wrong token waits longer.
+    package static let failureLastNanoseconds: UInt64 = 8_000_000_000
+    /// Answers to wrong tokens that wait at once; beyond them they are refused without a look.
+    package static let failuresWaitingMax = 16
+    /// After this long without a wrong token an address begins anew.
+    package static let failuresForgottenNanoseconds: UInt64 = 600_000_000_000
+    /// Bytes of the terminal that a client names.
+    package static let terminalBytesMax = 64
+    /// Groups of an account that are looked at besides its own.
+    package static let peerGroupsMax = 64
+    /// Bytes of an idempotency key.
+    package static let idempotencyKeyBytesMax = 64
     /// Bytes of one header field.
     package static let headerFieldBytesMax = 8 * 1_024
     /// Bytes of all header fields of a request.
@@ -22,6 +46,8 @@ package enum OperatorAPILimits {
     package static let pageItemsMax = 1_000
     /// Items of one page unless the client asks.
     package static let pageItemsDefault = 200
+    /// Ledger records that are looked at for one page of a filtered list.
+    package static let eventsScannedMax = 5_000
     /// Event streams open at once over all listeners.
     package static let streamSubscribersMax = 16
     /// Event streams of one account or address: nobody takes all of them.

@@ -16,13 +16,10 @@ package struct OperatorAPIConfiguration: Sendable, Equatable {
         package var host: String
         /// 0: the kernel chooses.
         package var port: Int
-        /// Without a token only GET is answered.
-        package var token: String?
 
-        package init(host: String = "127.0.0.1", port: Int, token: String? = nil) {
+        package init(host: String = "127.0.0.1", port: Int) {
             self.host = host
             self.port = port
-            self.token = token
         }
     }
 
@@ -48,8 +45,6 @@ package enum OperatorAPIError: Error, Equatable, CustomStringConvertible {
     case socketPathTooLong(path: String)
     /// The host is not this machine's loopback.
     case notLoopback(host: String)
-    /// An empty token protects nothing.
-    case emptyToken
     /// A system call failed.
     case system(call: String, path: String, errno: Int32)
 
@@ -61,7 +56,6 @@ package enum OperatorAPIError: Error, Equatable, CustomStringConvertible {
         case .socketPathTooLong(let path): "\(path): longer than 107 bytes"
         case .notLoopback(let host):
             "\(host): the operator API listens on 127.0.0.1, ::1 or localhost only"
-        case .emptyToken: "the token of the operator API is empty"
         case .system(let call, let path, let errno): "\(path): \(call) failed with errno \(errno)"
         }
     }
@@ -75,6 +69,8 @@ package enum OperatorAPIError: Error, Equatable, CustomStringConvertible {
 package struct OperatorAPIServer: Service {
     private let configuration: OperatorAPIConfiguration
     private let backend: any OperatorBackend
+    private let access: any OperatorAccess
+    private let limits = RequestLimits()
     private let logger: Logger
     private let onListening: @Sendable (_ loopbackPort: Int?) -> Void
     private let onAccess: @Sendable (AccessEvent) -> Void
@@ -90,7 +86,8 @@ package struct OperatorAPIServer: Service {
     ///
     /// - Throws: `OperatorAPIError` for a configuration that must not be used.
     package init(
-        configuration: OperatorAPIConfiguration, backend: any OperatorBackend, logger: Logger,
+        configuration: OperatorAPIConfiguration, backend: any OperatorBackend,
+        access: any OperatorAccess, logger: Logger,
         onListening: @escaping @Sendable (_ loopbackPort: Int?) -> Void = { _ in },
         onAccess: @escaping @Sendable (AccessEvent) -> Void = { _ in }
     ) throws(OperatorAPIError) {
@@ -101,10 +98,10 @@ package struct OperatorAPIServer: Service {
             guard ["127.0.0.1", "::1", "localhost"].contains(loopback.host) else {
                 throw .notLoopback(host: loopback.host)
             }
-            if loopback.token?.isEmpty == true { throw .emptyToken }
         }
         self.configuration = configuration
         self.backend = backend
+        self.access = access
         self.logger = logger
         self.onListening = onListening
         self.onAccess = onAccess
@@ -125,9 +122,8 @@ package struct OperatorAPIServer: Service {
             try await withThrowingTaskGroup { group in
                 group.addTask { try await unixSocket.run() }
                 if let loopback = self.configuration.loopback {
-                    let kind = ListenerKind.loopback(token: loopback.token)
                     let address = BindAddress.hostname(loopback.host, port: loopback.port)
-                    let application = self.application(kind, address) { channel in
+                    let application = self.application(.loopback, address) { channel in
                         onListening(channel.localAddress?.port)
                     }
                     group.addTask { try await application.run() }
@@ -153,8 +149,8 @@ package struct OperatorAPIServer: Service {
         let writeTimeout = TimeAmount.seconds(self.configuration.writeTimeoutSeconds)
         return Application(
             responder: OperatorResponder(
-                backend: self.backend, kind: kind, metrics: metrics, stopping: self.stopping,
-                onAccess: self.onAccess),
+                backend: self.backend, kind: kind, access: self.access, limits: self.limits,
+                metrics: metrics, stopping: self.stopping, onAccess: self.onAccess),
             server: .http1(
                 configuration: .init(
                     additionalChannelHandlers: [

@@ -17,8 +17,22 @@ package protocol OperatorBackend: Sendable {
     /// `query.select(from:)` over all alarms, or the same answer by a shorter way.
     func alarms(matching query: AlarmQuery) async -> [AlarmView]
 
+    /// The alarm with this id, normal or not; nil if there is none.
+    func alarm(id: String) async -> AlarmView?
+
+    /// The areas of the rules in force, in their order.
+    func areas() async -> [AreaView]
+
     /// Puts the command on its way and waits for the engine's answer, within a bound of its own.
-    func acknowledge(_ request: AckRequest) async -> AckOutcome
+    ///
+    /// - Throws: Why it was not done.
+    func perform(_ command: AlarmCommand) async throws(Problem) -> AlarmCommandView
+
+    /// Puts an area into a mode, as `perform` does.
+    func setMode(_ command: AreaCommand) async throws(Problem) -> AreaCommandView
+
+    /// The area of this name with the sensors that belong to it.
+    func area(named name: String) async -> AreaFilter
 
     /// Ledger records numbered above `after`, ascending, at most `limit`, durable ones only.
     ///
@@ -58,9 +72,17 @@ package protocol OperatorBackend: Sendable {
 
     /// Does what an operator orders about a delivery.
     func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
+
+    /// Why the sensor at `path`, or only its alarm or rule `alarm`, is as it is.
+    ///
+    /// - Throws: `notFound` if there is none, `timedOut` or `notReady` if the engine does not answer.
+    func explain(path: String, alarm: String?) async throws(Problem) -> Explanation
 }
 
 extension OperatorBackend {
+    /// A backend without areas takes the name for the beginning of paths.
+    package func area(named name: String) async -> AreaFilter { AreaFilter(name) }
+
     /// A backend without listeners has refused nothing.
     package func rejects(limit: Int) async -> [RejectView] { [] }
 
@@ -70,39 +92,66 @@ extension OperatorBackend {
     ) async throws(Problem) -> [DeadLetterView] { [] }
 
     package func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome { .unknown }
-}
 
-/// An operator acknowledges one activation of an alarm.
-package struct AckRequest: Sendable, Equatable {
-    package var alarmID: String
-    /// `epoch:n.k` of the activation the operator saw.
-    package var activation: String
-    package var comment: String
-    /// Who: `name` of the local account, `uid:1000` without one, `token` for a bearer token.
-    package var user: String
-    /// From where: `unix:pid=123,uid=1000` or `tcp:127.0.0.1:40312`.
-    package var origin: String
-
-    package init(
-        alarmID: String, activation: String, comment: String, user: String, origin: String
-    ) {
-        self.alarmID = alarmID
-        self.activation = activation
-        self.comment = comment
-        self.user = user
-        self.origin = origin
+    /// A backend without an engine knows nobody.
+    package func explain(path: String, alarm: String?) async throws(Problem) -> Explanation {
+        throw Problem(.notFound, detail: "no sensor is registered at \(path)")
     }
 }
 
-/// What became of an acknowledgement.
-package enum AckOutcome: Sendable, Equatable {
-    /// Done by the command at `position`; `recorded` is false if the answer left before the disk.
-    case acknowledged(position: Position, recorded: Bool)
-    /// The alarm has another activation by now, or none.
-    case unknownActivation(current: String?)
-    case unknownAlarm
-    case alreadyAcknowledged
-    case notActive
-    case timedOut
-    case refused(reason: String)
+/// Who sends a command, and with what words.
+package struct CommandAuthor: Sendable, Equatable {
+    /// Who: `name` of the local account, `uid:1000` without one, the name of a token.
+    package var user: String
+    /// From where: `unix:pid=123,uid=1000,tty=pts/0` or `tcp:127.0.0.1:40312`.
+    package var origin: String
+    /// Also the reason, where one is needed.
+    package var comment: String
+    /// What the client calls the request, to send it again without doing it twice; empty: nothing.
+    package var idempotencyKey: String
+
+    package init(user: String, origin: String, comment: String, idempotencyKey: String = "") {
+        self.user = user
+        self.origin = origin
+        self.comment = comment
+        self.idempotencyKey = idempotencyKey
+    }
+}
+
+/// An operator does something with an alarm.
+package struct AlarmCommand: Sendable, Equatable {
+    package var action: AlarmAction
+    package var alarmID: String
+    /// `epoch:n.k` of the activation the operator saw; empty for none.
+    package var activation: String
+    /// For how long an alarm is shelved.
+    package var seconds: UInt64
+    /// The shelving ends with the return of the alarm, if that comes first.
+    package var isOneShot: Bool
+    package var author: CommandAuthor
+
+    package init(
+        _ action: AlarmAction, alarmID: String, activation: String, seconds: UInt64 = 0,
+        isOneShot: Bool = false, author: CommandAuthor
+    ) {
+        self.action = action
+        self.alarmID = alarmID
+        self.activation = activation
+        self.seconds = seconds
+        self.isOneShot = isOneShot
+        self.author = author
+    }
+}
+
+/// An operator puts an area into a mode.
+package struct AreaCommand: Sendable, Equatable {
+    package var area: String
+    package var mode: String
+    package var author: CommandAuthor
+
+    package init(area: String, mode: String, author: CommandAuthor) {
+        self.area = area
+        self.mode = mode
+        self.author = author
+    }
 }

@@ -7,19 +7,116 @@ internal import NIOCore
 internal import OperatorViews
 
 extension OperatorResponder {
-    /// `POST /v1/alarms/{id}/acknowledge` with `{"activation": "1:2.0", "comment": "…"}`.
-    func acknowledge(
-        _ alarmID: String, _ request: Request, _ context: OperatorContext
+    /// `POST /v1/alarms/{id}/ack` with `{"activation": "1:2.0", "comment": "…"}`, and the like.
+    func act(
+        _ action: AlarmAction, _ asked: Asked, _ request: Request, _ context: OperatorContext
     ) async throws -> Response {
-        let actor = try await self.actor(of: request, context)
         let body = try await self.body(of: request, context)
-        guard let activation = body["activation"]?.string, !activation.isEmpty,
-            activation.utf8.count <= OperatorAPILimits.activationBytesMax
+        let author = try await self.author(of: request, asked, comment: Self.comment(in: body))
+        var command = AlarmCommand(
+            action, alarmID: asked.subject, activation: "", author: author)
+        if action.namesActivation {
+            command.activation = try Self.activation(in: body, isNeeded: action != .comment)
+        }
+        if action == .shelve { try Self.readShelving(body, into: &command) }
+        if action.needsReason, author.comment.isEmpty {
+            throw Problem(
+                .reasonMissing, detail: "\"comment\" must say why", instance: command.alarmID)
+        }
+        return Self.json(try await self.perform(command))
+    }
+
+    /// `POST /v1/alarms/ack` with `{"alarms": [{"alarmID": …, "activation": …}], "comment": "…"}`.
+    func acknowledgeSeveral(
+        _ asked: Asked, _ request: Request, _ context: OperatorContext
+    ) async throws -> Response {
+        let body = try await self.body(of: request, context)
+        let author = try await self.author(of: request, asked, comment: Self.comment(in: body))
+        guard let items = body["alarms"]?.array, !items.isEmpty,
+            items.count <= OperatorAPILimits.alarmsAtOnceMax
         else {
             throw Problem(
                 .badRequest,
-                detail: "\"activation\" must name the activation that is acknowledged")
+                detail: "\"alarms\" must list 1 to \(OperatorAPILimits.alarmsAtOnceMax) alarms")
         }
+        var commands: [AlarmCommand] = []
+        for (number, item) in items.enumerated() {
+            guard let alarmID = item["alarmID"]?.string else {
+                throw Problem(.badRequest, detail: "\"alarms\"[\(number)] has no \"alarmID\"")
+            }
+            var author = author
+            if !author.idempotencyKey.isEmpty { author.idempotencyKey += "/\(number)" }
+            commands.append(
+                AlarmCommand(
+                    .acknowledge, alarmID: alarmID,
+                    activation: try Self.activation(in: item, isNeeded: true), author: author))
+        }
+        // All at once: their answers wait for the same disk.
+        let results = await withTaskGroup(of: (Int, AlarmCommandResult).self) { group in
+            for (number, command) in commands.enumerated() {
+                group.addTask { (number, await self.result(of: command)) }
+            }
+            var results = commands.map { AlarmCommandResult(alarmID: $0.alarmID) }
+            for await (number, result) in group { results[number] = result }
+            return results
+        }
+        return Self.json(PageView(items: results))
+    }
+
+    private func result(of command: AlarmCommand) async -> AlarmCommandResult {
+        do throws(Problem) {
+            return AlarmCommandResult(
+                alarmID: command.alarmID, done: try await self.perform(command))
+        } catch {
+            return AlarmCommandResult(alarmID: command.alarmID, problem: error)
+        }
+    }
+
+    private func perform(_ command: AlarmCommand) async throws(Problem) -> AlarmCommandView {
+        do throws(Problem) {
+            let view = try await self.backend.perform(command)
+            self.metrics.count(command.action, isDone: true)
+            return view
+        } catch {
+            self.metrics.count(command.action, isDone: false)
+            throw error
+        }
+    }
+
+    /// `POST /v1/areas/{area}/mode` with `{"mode": "night", "comment": "…"}`.
+    func setMode(
+        _ asked: Asked, _ request: Request, _ context: OperatorContext
+    ) async throws -> Response {
+        let body = try await self.body(of: request, context)
+        let author = try await self.author(of: request, asked, comment: Self.comment(in: body))
+        guard let mode = body["mode"]?.string, !mode.isEmpty else {
+            throw Problem(.badRequest, detail: "\"mode\" must name a mode of the area")
+        }
+        let command = AreaCommand(area: asked.subject, mode: mode, author: author)
+        do throws(Problem) {
+            let view = try await self.backend.setMode(command)
+            self.metrics.countModeChange(isDone: true)
+            return Self.json(view)
+        } catch {
+            self.metrics.countModeChange(isDone: false)
+            throw error
+        }
+    }
+
+    // MARK: Members of a body
+
+    private static func activation(in body: JSONValue, isNeeded: Bool) throws -> String {
+        let activation = body["activation"] ?? .string("")
+        guard let activation = activation.string, !(isNeeded && activation.isEmpty),
+            activation.utf8.count <= OperatorAPILimits.activationBytesMax
+        else {
+            throw Problem(
+                .badRequest, detail: "\"activation\" must name the activation that was seen")
+        }
+        return activation
+    }
+
+    private static func comment(in body: JSONValue) throws -> String {
         let comment = body["comment"] ?? .string("")
         guard let comment = comment.string,
             comment.utf8.count <= OperatorAPILimits.commentBytesMax
@@ -29,93 +126,48 @@ extension OperatorResponder {
                 detail: "\"comment\" must be a string of at most "
                     + "\(OperatorAPILimits.commentBytesMax) bytes")
         }
-        let outcome = await self.backend.acknowledge(
-            AckRequest(
-                alarmID: alarmID, activation: activation, comment: comment, user: actor.user,
-                origin: actor.origin))
-        if case .acknowledged(let position, let recorded) = outcome {
-            self.metrics.add(.acknowledged)
-            return Self.json(
-                AcknowledgementView(
-                    alarmID: alarmID, activation: activation, position: "\(position)",
-                    recorded: recorded))
-        }
-        self.metrics.add(.acknowledgeRefused)
-        throw Self.problem(outcome, alarmID: alarmID)
+        return comment
     }
 
-    private static func problem(_ outcome: AckOutcome, alarmID: String) -> Problem {
-        switch outcome {
-        case .acknowledged: Problem(.internalError, detail: "acknowledged")
-        case .unknownActivation(let current):
-            Problem(
-                .unknownActivation,
-                detail: current.map { "its activation is now \($0): look at it, then acknowledge" }
-                    ?? "it has no activation",
-                instance: alarmID, currentActivation: current)
-        case .unknownAlarm: Problem(.notFound, detail: "no alarm has this id", instance: alarmID)
-        case .alreadyAcknowledged:
-            Problem(
-                .alreadyAcknowledged, detail: "somebody was faster; nothing is left to do",
-                instance: alarmID)
-        case .notActive:
-            Problem(.notActive, detail: "there is nothing to acknowledge", instance: alarmID)
-        case .timedOut:
-            Problem(
-                .timedOut,
-                detail: "the command may still take effect: look at the alarm before trying again",
-                instance: alarmID)
-        case .refused(let reason): Problem(.refused, detail: reason, instance: alarmID)
+    private static func readShelving(
+        _ body: JSONValue, into command: inout AlarmCommand
+    ) throws {
+        guard case .integer(let seconds)? = body["seconds"], seconds > 0,
+            seconds <= OperatorAPILimits.shelvingSecondsMax
+        else {
+            throw Problem(
+                .shelvingTimeOutOfRange,
+                detail: "\"seconds\" must be a whole number, at least 1 and at most what the alarm "
+                    + "allows", instance: command.alarmID)
         }
+        command.seconds = UInt64(seconds)
+        guard let isOneShot = (body["oneShot"] ?? .bool(false)).bool else {
+            throw Problem(.badRequest, detail: "\"oneShot\" must be true or false")
+        }
+        command.isOneShot = isOneShot
     }
 
     // MARK: Who
 
-    /// Who sends a command, and from where; throws for those who may not.
-    func actor(
-        of request: Request, _ context: OperatorContext
-    ) async throws -> (user: String, origin: String) {
-        switch self.kind {
-        case .unixSocket:
-            guard let peer = await PeerCredentials.read(from: context.channel) else {
+    /// Who sends a command, with what words.
+    func author(
+        of request: Request, _ asked: Asked, comment: String
+    ) async throws -> CommandAuthor {
+        var user = asked.caller.user
+        if let peer = asked.caller.peer {
+            user = await self.backend.accountName(uid: peer.uid)
+        }
+        var author = CommandAuthor(user: user, origin: asked.caller.origin, comment: comment)
+        if let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] {
+            guard !key.isEmpty, key.utf8.count <= OperatorAPILimits.idempotencyKeyBytesMax else {
                 throw Problem(
-                    .forbidden, detail: "the kernel does not say who is at the other end")
+                    .badRequest,
+                    detail: "Idempotency-Key must have 1 to "
+                        + "\(OperatorAPILimits.idempotencyKeyBytesMax) bytes")
             }
-            return (await self.backend.accountName(uid: peer.uid), peer.origin)
-        case .loopback(let token):
-            guard let token else {
-                throw Problem(
-                    .forbidden, detail: "commands are taken by the unix socket only: use midwatch")
-            }
-            try Self.authorize(request, token: token)
-            let address = context.channel.remoteAddress
-            let place = "\(address?.ipAddress ?? "unknown"):\(address?.port ?? 0)"
-            return ("token", "tcp:\(place)")
+            author.idempotencyKey = key
         }
-    }
-
-    /// With a token configured, the loopback listener shows sensors and alarms only to its bearer;
-    /// health and metrics stay open to local collectors.
-    func authorizeReading(_ request: Request) throws {
-        guard case .loopback(let token?) = self.kind else { return }
-        try Self.authorize(request, token: token)
-    }
-
-    private static func authorize(_ request: Request, token: String) throws {
-        let given = request.headers[.authorization] ?? ""
-        guard Self.isEqual(given, "Bearer " + token) else {
-            throw Problem(.unauthorized, detail: "send the header Authorization: Bearer TOKEN")
-        }
-    }
-
-    /// Compares in a time that depends on the length of `given` alone.
-    private static func isEqual(_ given: String, _ wanted: String) -> Bool {
-        let wanted = Array(wanted.utf8)
-        var difference = given.utf8.count ^ wanted.count
-        for (index, byte) in given.utf8.enumerated() {
-            difference |= Int(byte ^ wanted[index % wanted.count])
-        }
-        return difference == 0
+        return author
     }
 
     // MARK: Body
@@ -143,70 +195,5 @@ extension OperatorResponder {
         } catch {
             throw Problem(.badRequest, detail: "the body is not JSON: \(error)")
         }
-    }
-}
-
-/// Reads the items of a query and says which one is wrong.
-struct QueryReader {
-    private let items: [String: String]
-
-    init(_ items: [String: String]) { self.items = items }
-
-    subscript(_ name: String) -> String? {
-        guard let value = self.items[name], !value.isEmpty else { return nil }
-        return value
-    }
-
-    /// Refuses items that do nothing here: a misspelt filter must not show everything.
-    func allow(_ names: Set<String>) throws {
-        for name in self.items.keys.sorted() where !names.contains(name) {
-            throw Problem(
-                .badRequest,
-                detail: "unknown item \"\(name)\"; known: "
-                    + names.sorted().joined(separator: ", "))
-        }
-    }
-
-    func filter() throws -> String {
-        let filter = self["filter"] ?? ""
-        guard filter.utf8.count <= OperatorAPILimits.filterBytesMax else {
-            throw Problem(.badRequest, detail: "\"filter\" is too long")
-        }
-        return filter
-    }
-
-    func limit() throws -> Int {
-        guard let text = self["limit"] else { return OperatorAPILimits.pageItemsDefault }
-        guard let limit = Int(text), limit > 0, limit <= OperatorAPILimits.pageItemsMax else {
-            throw Problem(
-                .badRequest, detail: "\"limit\" must be 1 to \(OperatorAPILimits.pageItemsMax)")
-        }
-        return limit
-    }
-
-    func number(_ name: String) throws -> UInt64? {
-        guard let text = self[name] else { return nil }
-        guard let number = UInt64(text) else {
-            throw Problem(.badRequest, detail: "\"\(name)\" must be a whole number")
-        }
-        return number
-    }
-
-    func flag(_ name: String) throws -> Bool {
-        switch self[name] {
-        case nil, "false": return false
-        case "true": return true
-        default: throw Problem(.badRequest, detail: "\"\(name)\" must be true or false")
-        }
-    }
-
-    func word<Word>(_ name: String, _ words: [Word], _ text: (Word) -> String) throws -> Word? {
-        guard let given = self[name] else { return nil }
-        guard let word = words.first(where: { text($0) == given }) else {
-            throw Problem(
-                .badRequest,
-                detail: "\"\(name)\" must be one of " + words.map(text).joined(separator: ", "))
-        }
-        return word
     }
 }

@@ -2,6 +2,7 @@
 
 internal import HTTPTypes
 internal import Hummingbird
+internal import MidwatchModel
 internal import OperatorViews
 
 /// An operator's order about what could not be delivered.
@@ -33,64 +34,79 @@ package enum DeliveryOrderOutcome: Sendable, Equatable {
     case refused(reason: String)
 }
 
-extension OperatorResponder {
-    /// `GET /v1/alerts/dead-letters`, and the orders
-    /// `POST /v1/alerts/dead-letters/{alert}/{endpoint}/resend|drop` and
-    /// `POST /v1/alerts/endpoints/{endpoint}/enable`; nil for any other address.
-    func delivery(
-        _ segments: [String], _ query: [String: String], _ request: Request,
-        _ context: OperatorContext
-    ) async throws -> Response? {
-        guard segments.count >= 3, segments[0] == "v1", segments[1] == "alerts" else { return nil }
-        switch (segments[2], segments.count) {
-        case ("dead-letters", 3):
-            guard request.method == .get else {
-                throw Problem(.methodNotAllowed, detail: "use GET")
+extension APIOperation {
+    /// What could not be delivered, and the orders about it.
+    static var deliveries: [APIOperation] {
+        [
+            APIOperation(
+                name: .deadLetters, path: "/v1/alerts/dead-letters",
+                summary: "Alerts that were given up, newest first; the bodies with `alert`.",
+                query: [
+                    ("alert", "string", "Only those of this alert."),
+                    ("endpoint", "string", "Only those of this endpoint."), Self.limit,
+                ],
+                answer: .page("DeadLetter"), problems: [.filesNotAnswering])
+        ]
+            + DeliveryOrder.Verb.allCases.map { verb in
+                APIOperation(
+                    name: .orderDelivery(verb), method: "post",
+                    path: verb == .enable
+                        ? "/v1/alerts/endpoints/{endpoint}/enable"
+                        : "/v1/alerts/dead-letters/{alert}/{endpoint}/\(verb.rawValue)",
+                    summary: verb.summary, role: .operator, answer: .object("DeliveryOrder"),
+                    problems: verb == .resend ? [.refused] : [])
             }
-            try self.authorizeReading(request)
-            let reader = QueryReader(query)
-            try reader.allow(["limit", "alert", "endpoint"])
-            let letters = try await self.backend.deadLetters(
-                limit: try reader.limit(), alert: reader["alert"], endpoint: reader["endpoint"])
-            return Self.json(PageView(items: letters))
-        case ("dead-letters", 6):
-            guard let verb = DeliveryOrder.Verb(rawValue: segments[5]), verb != .enable else {
-                return nil
-            }
-            return try await self.order(
-                verb, alert: segments[3], endpoint: segments[4], request, context)
-        case ("endpoints", 5) where segments[4] == "enable":
-            return try await self.order(
-                .enable, alert: "", endpoint: segments[3], request, context)
-        default: return nil
+    }
+}
+
+extension DeliveryOrder.Verb {
+    fileprivate var summary: String {
+        switch self {
+        case .resend: "Sends an alert again that was given up."
+        case .drop: "Puts an alert away that was given up."
+        case .enable: "Uses an endpoint again that was disabled or paused."
         }
     }
 
-    private func order(
-        _ verb: DeliveryOrder.Verb, alert: String, endpoint: String, _ request: Request,
-        _ context: OperatorContext
-    ) async throws -> Response {
-        guard request.method == .post else {
-            throw Problem(.methodNotAllowed, detail: "use POST")
+    fileprivate var done: String {
+        switch self {
+        case .resend: "resent"
+        case .drop: "dropped"
+        case .enable: "enabled"
         }
-        let actor = try await self.actor(of: request, context)
-        let outcome = await self.backend.order(
-            DeliveryOrder(
-                verb: verb, alert: alert, endpoint: endpoint, user: actor.user,
-                origin: actor.origin))
-        switch outcome {
+    }
+}
+
+extension OperatorResponder {
+    /// `GET /v1/alerts/dead-letters`.
+    func deadLetters(_ reader: QueryReader) async throws -> PageView<DeadLetterView> {
+        try reader.allow(["limit", "alert", "endpoint"])
+        return PageView(
+            items: try await self.backend.deadLetters(
+                limit: try reader.limit(), alert: reader["alert"], endpoint: reader["endpoint"]))
+    }
+
+    /// `POST /v1/alerts/dead-letters/{alert}/{endpoint}/resend|drop` and
+    /// `POST /v1/alerts/endpoints/{endpoint}/enable`.
+    func order(
+        _ verb: DeliveryOrder.Verb, _ asked: Asked, _ request: Request
+    ) async throws -> Response {
+        let author = try await self.author(of: request, asked, comment: "")
+        let segments = asked.target.segments
+        let isAboutEndpoint = verb == .enable
+        let order = DeliveryOrder(
+            verb: verb, alert: isAboutEndpoint ? "" : segments[3],
+            endpoint: isAboutEndpoint ? segments[3] : segments[4], user: author.user,
+            origin: author.origin)
+        switch await self.backend.order(order) {
         case .done:
-            let word =
-                switch verb {
-                case .resend: "resent"
-                case .drop: "dropped"
-                case .enable: "enabled"
-                }
-            return Self.json(DeliveryOrderView(alert: alert, endpoint: endpoint, outcome: word))
+            return Self.json(
+                DeliveryOrderView(
+                    alert: order.alert, endpoint: order.endpoint, outcome: verb.done))
         case .unknown:
             throw Problem(
                 .notFound,
-                detail: verb == .enable
+                detail: isAboutEndpoint
                     ? "no endpoint has this name" : "no dead letter of this alert at this endpoint")
         case .refused(let reason): throw Problem(.refused, detail: reason)
         }

@@ -19,8 +19,8 @@ struct OperatorContext: InitializableFromSource {
 enum ListenerKind: Sendable, Equatable {
     /// The kernel says who is there.
     case unixSocket
-    /// Anyone on this machine may read; commands need the token.
-    case loopback(token: String?)
+    /// A token says who is there; without tokens anyone on this machine may read.
+    case loopback
 
     /// Name in the access log.
     var name: String {
@@ -37,29 +37,50 @@ enum ListenerKind: Sendable, Equatable {
 struct OperatorResponder: HTTPResponder {
     let backend: any OperatorBackend
     let kind: ListenerKind
+    let access: any OperatorAccess
+    let limits: RequestLimits
     let metrics: RequestMetrics
     let stopping: EventSignal
     let onAccess: @Sendable (AccessEvent) -> Void
 
+    /// A request on its way: what it asks for, and who asks.
+    struct Asked: Sendable {
+        var target: RequestTarget
+        var operation: APIOperation
+        var caller: Caller
+
+        /// The segment of the path that stands for `{…}`.
+        var subject: String { self.target.segments.count > 2 ? self.target.segments[2] : "" }
+    }
+
     @Sendable
     func respond(to request: Request, context: OperatorContext) async throws -> Response {
+        let caller = await self.caller(of: request, context.channel)
+        // Without the query: it may hold anything. The log cuts what is long.
+        var place = String((request.head.path ?? "").prefix { $0 != "?" })
         let response: Response
         do {
-            response = try await self.route(request, context)
+            try self.checkHost(request)
+            let (target, operation) = try Self.find(request)
+            place = operation.path
+            try self.authorize(caller, operation)
+            try self.admit(caller, operation)
+            let asked = Asked(target: target, operation: operation, caller: caller)
+            response = try await self.answer(asked, request, context)
         } catch let problem as Problem {
-            response = Self.response(problem)
+            response = Self.response(await self.slowed(problem, caller))
         } catch let error as ViewError {
             response = Self.response(Problem(.badRequest, detail: error.description))
         }
         self.metrics.countStatus(response.status.code)
-        await self.report(request, response.status, context)
+        self.report(request, place, response.status, caller)
         return response
     }
 
     /// Tells the access log who asked what, and whether it was answered.
     private func report(
-        _ request: Request, _ status: HTTPResponse.Status, _ context: OperatorContext
-    ) async {
+        _ request: Request, _ place: String, _ status: HTTPResponse.Status, _ caller: Caller
+    ) {
         let kind: AccessEvent.Kind
         switch status.code {
         case 401, 403:
@@ -68,68 +89,80 @@ struct OperatorResponder: HTTPResponder {
         case 400..<500: kind = .refused
         default: kind = request.method == .get ? .read : .command
         }
-        // Without the query: it may hold anything.
-        let path = (request.head.path ?? "").prefix { $0 != "?" }
         self.onAccess(
             AccessEvent(
-                kind, listener: self.kind.name, address: await self.address(of: context),
-                detail: "\(request.method.rawValue) \(path)"))
+                kind, listener: self.kind.name, address: caller.address, user: caller.user,
+                detail: "\(request.method.rawValue) \(place)"))
     }
 
-    /// Who is there as the kernel says: the account on a unix socket, the address otherwise.
-    private func address(of context: OperatorContext) async -> String {
-        switch self.kind {
-        case .unixSocket:
-            return await PeerCredentials.read(from: context.channel).map { "uid=\($0.uid)" }
-                ?? "unknown"
-        case .loopback: return context.channel.remoteAddress?.ipAddress ?? "unknown"
+    /// Refuses those who ask too often; collectors of health and metrics as well.
+    private func admit(_ caller: Caller, _ operation: APIOperation) throws {
+        // Programs of one machine share its address: a token tells them apart.
+        let name = caller.holder.map { "token \($0.name)" } ?? caller.address
+        guard
+            self.limits.admits(
+                name, isCommand: operation.method != "get", now: RequestClock.now())
+        else {
+            self.metrics.add(.requestsRefused)
+            throw Problem(
+                .tooManyRequests,
+                detail: "at most \(OperatorAPILimits.requestsPerSecond) a second")
         }
     }
 
-    private func route(_ request: Request, _ context: OperatorContext) async throws -> Response {
-        let path = request.head.path ?? ""
-        guard let target = RequestTarget(path) else {
+    /// Makes who shows a wrong token wait for the answer, longer each time.
+    private func slowed(_ problem: Problem, _ caller: Caller) async -> Problem {
+        guard caller.hasBadToken, problem.kind == .unauthorized else { return problem }
+        guard let wait = self.limits.failed(caller.address, now: RequestClock.now()) else {
+            return Problem(.tooManyRequests, detail: "too many wrong tokens")
+        }
+        try? await Task.sleep(nanoseconds: wait)
+        self.limits.waited()
+        return problem
+    }
+
+    /// What a request asks for, by the table of operations.
+    private static func find(_ request: Request) throws -> (RequestTarget, APIOperation) {
+        guard let target = RequestTarget(request.head.path ?? "") else {
             throw Problem(.badRequest, detail: "the address is malformed or too long")
         }
-        let segments = target.segments
-        if segments.count == 4, segments[0] == "v1", segments[1] == "alarms",
-            segments[3] == "acknowledge"
-        {
-            try Self.require(.post, of: request)
-            return try await self.acknowledge(segments[2], request, context)
+        let there = APIOperation.all.filter { $0.matches(target.segments) }
+        let method = request.method.rawValue.lowercased()
+        if let operation = there.first(where: { $0.method == method }) {
+            return (target, operation)
         }
-        if let response = try await self.delivery(segments, target.query, request, context) {
-            return response
+        guard !there.isEmpty else {
+            throw Problem(.notFound, detail: "/v1/openapi.json lists the addresses")
         }
-        guard segments.count <= 3, let route = Route(rawValue: segments.joined(separator: "/"))
-        else { throw Problem(.notFound, detail: "see the operator API page for the addresses") }
-        try Self.require(.get, of: request)
-        if segments.count >= 2 { try self.authorizeReading(request) }
-        switch route {
+        let methods = Set(there.map { $0.method.uppercased() }).sorted()
+        throw Problem(.methodNotAllowed, detail: "use " + methods.joined(separator: ", "))
+    }
+
+    private func answer(
+        _ asked: Asked, _ request: Request, _ context: OperatorContext
+    ) async throws -> Response {
+        let reader = QueryReader(asked.target.query)
+        switch asked.operation.name {
         case .health: return Self.health(await self.backend.health())
         case .ready: return Self.health(await self.backend.readiness())
         case .metrics: return await self.metricsPage()
         case .description: return Self.description()
         case .status: return Self.json(await self.backend.status())
-        case .sensors: return Self.json(try await self.sensors(QueryReader(target.query)))
-        case .alarms: return Self.json(try await self.alarms(QueryReader(target.query)))
-        case .events: return Self.json(try await self.events(QueryReader(target.query)))
-        case .rejects: return Self.json(try await self.rejects(QueryReader(target.query)))
-        case .stream: return try await self.stream(request, QueryReader(target.query), context)
+        case .sensors: return Self.json(try await self.sensors(reader))
+        case .alarms: return Self.json(try await self.alarms(reader))
+        case .alarm: return Self.json(try await self.alarm(asked.subject))
+        case .areas: return Self.json(PageView(items: await self.backend.areas()))
+        case .events: return Self.json(try await self.events(reader))
+        case .rejects: return Self.json(try await self.rejects(reader))
+        case .why: return Self.json(try await self.why(reader))
+        case .stream: return try await self.stream(request, reader, asked.caller, context)
+        case .act(let action): return try await self.act(action, asked, request, context)
+        case .acknowledgeSeveral:
+            return try await self.acknowledgeSeveral(asked, request, context)
+        case .setMode: return try await self.setMode(asked, request, context)
+        case .deadLetters: return Self.json(try await self.deadLetters(reader))
+        case .orderDelivery(let verb): return try await self.order(verb, asked, request)
         }
-    }
-
-    private enum Route: String {
-        case health = "healthz"
-        case ready = "readyz"
-        case metrics
-        case description = "v1/openapi.json"
-        case status = "v1/status"
-        case sensors = "v1/sensors"
-        case alarms = "v1/alarms"
-        case events = "v1/events"
-        case stream = "v1/stream"
-        case rejects = "v1/ingest/rejects"
     }
 
     /// What can be asked for; the same for everybody.
@@ -138,12 +171,6 @@ struct OperatorResponder: HTTPResponder {
             status: .ok,
             headers: [.contentType: "application/json", .xContentTypeOptions: "nosniff"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: APIDescription.text + "\n")))
-    }
-
-    private static func require(_ method: HTTPRequest.Method, of request: Request) throws {
-        guard request.method == method else {
-            throw Problem(.methodNotAllowed, detail: "use \(method.rawValue)")
-        }
     }
 
     // MARK: Reading
@@ -162,10 +189,15 @@ struct OperatorResponder: HTTPResponder {
     }
 
     private func sensors(_ reader: QueryReader) async throws -> PageView<SensorView> {
-        try reader.allow(["filter", "freshness", "order", "after", "limit"])
+        try reader.allow([
+            "q", "area", "state", "priority", "freshness", "order", "after", "limit",
+        ])
         let limit = try reader.limit()
         var query = SensorQuery(limit: limit + 1)
         query.filter = try reader.filter()
+        query.area = try reader.area()
+        query.states = try reader.states()
+        query.priorities = try reader.priorities()
         query.freshness = try reader.word("freshness", Freshness.allCases, \.word)
         query.order =
             try reader.word("order", SensorQuery.Order.allCases, \.rawValue) ?? .path
@@ -177,10 +209,15 @@ struct OperatorResponder: HTTPResponder {
     }
 
     private func alarms(_ reader: QueryReader) async throws -> PageView<AlarmView> {
-        try reader.allow(["filter", "normal", "order", "after", "limit"])
+        try reader.allow([
+            "q", "area", "state", "priority", "normal", "order", "after", "limit",
+        ])
         let limit = try reader.limit()
         var query = AlarmQuery(limit: limit + 1)
         query.filter = try reader.filter()
+        query.area = try reader.area()
+        query.states = try reader.states()
+        query.priorities = try reader.priorities()
         query.includesNormal = try reader.flag("normal")
         query.order = try reader.word("order", AlarmQuery.Order.allCases, \.rawValue) ?? .urgency
         query.after = reader["after"]
@@ -190,13 +227,46 @@ struct OperatorResponder: HTTPResponder {
         return PageView(items: page, next: hasMore ? page.last?.alarmID : nil)
     }
 
+    private func alarm(_ id: String) async throws -> AlarmView {
+        guard let alarm = await self.backend.alarm(id: id) else {
+            throw Problem(.notFound, detail: "no alarm has this id", instance: id)
+        }
+        return alarm
+    }
+
     private func events(_ reader: QueryReader) async throws -> PageView<EventView> {
-        try reader.allow(["after", "limit"])
+        try reader.allow(Self.eventItems.union(["after", "limit"]))
         let limit = try reader.limit()
-        let after = try reader.number("after") ?? 0
-        let found = try await self.backend.events(after: after, limit: limit + 1)
-        let page = Array(found.prefix(limit))
-        return PageView(items: page, next: found.count > limit ? page.last.map { "\($0.n)" } : nil)
+        let query = try await self.eventQuery(reader)
+        var after = try reader.number("after") ?? 0
+        var page: [EventView] = []
+        var scanned = 0
+        while true {
+            let batch = try await self.backend.events(after: after, limit: limit + 1)
+            for event in batch {
+                // One more than fits says that there is more.
+                if page.count == limit { return PageView(items: page, next: "\(after)") }
+                after = event.n
+                if query.matches(event) { page.append(event) }
+            }
+            scanned += batch.count
+            guard batch.count > limit else { return PageView(items: page) }
+            guard scanned < OperatorAPILimits.eventsScannedMax else {
+                return PageView(items: page, next: "\(after)")
+            }
+        }
+    }
+
+    private static let eventItems: Set<String> = ["q", "area", "state", "priority", "kind"]
+
+    private func eventQuery(_ reader: QueryReader) async throws -> EventQuery {
+        var query = EventQuery()
+        query.filter = try reader.filter()
+        query.states = try reader.states()
+        query.priorities = try reader.priorities()
+        query.kinds = Set(reader.list("kind"))
+        if let area = try reader.area() { query.area = await self.backend.area(named: area.name) }
+        return query
     }
 
     private func rejects(_ reader: QueryReader) async throws -> PageView<RejectView> {
@@ -205,9 +275,10 @@ struct OperatorResponder: HTTPResponder {
     }
 
     private func stream(
-        _ request: Request, _ reader: QueryReader, _ context: OperatorContext
+        _ request: Request, _ reader: QueryReader, _ caller: Caller, _ context: OperatorContext
     ) async throws -> Response {
-        try reader.allow(["after"])
+        try reader.allow(Self.eventItems.union(["after"]))
+        let query = try await self.eventQuery(reader)
         let after: UInt64
         if let name = HTTPField.Name("Last-Event-ID"), let last = request.headers[name] {
             guard let number = UInt64(last) else {
@@ -219,17 +290,17 @@ struct OperatorResponder: HTTPResponder {
         } else {
             after = await self.backend.newestEvent()
         }
-        let address = await self.address(of: context)
-        guard self.metrics.openStream(address: address) else {
+        guard self.metrics.openStream(address: caller.address) else {
             throw Problem(
                 .tooManySubscribers,
                 detail: "\(OperatorAPILimits.streamSubscribersMax) streams are open, or "
-                    + "\(OperatorAPILimits.streamsPerAddressMax) by \(address)")
+                    + "\(OperatorAPILimits.streamsPerAddressMax) by \(caller.address)")
         }
-        let seat = StreamSeat(self.metrics, address: address)
+        let seat = StreamSeat(self.metrics, address: caller.address)
         let stream = EventStream(
             backend: self.backend, metrics: self.metrics, stopping: self.stopping,
-            hangUp: try await HangUpHandler.watch(context.channel), after: after, seat: seat)
+            hangUp: try await HangUpHandler.watch(context.channel), after: after,
+            query: query, seat: seat)
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
@@ -249,7 +320,8 @@ struct OperatorResponder: HTTPResponder {
         case .unauthorized: response.headers[.wwwAuthenticate] = "Bearer"
         case .methodNotAllowed:
             response.headers[.allow] = String(problem.detail.dropFirst("use ".count))
-        case .filesNotAnswering, .tooManySubscribers:
+        case .tooManyRequests: response.headers[.retryAfter] = "1"
+        case .filesNotAnswering, .tooManySubscribers, .busy:
             response.headers[.retryAfter] = "\(OperatorAPILimits.retryAfterSeconds)"
         default: break
         }

@@ -24,6 +24,28 @@ struct PeerCredentials: Sendable, Equatable {
         return credentials
     }
 
+    /// Groups that the account at the other end is a member of besides its own.
+    ///
+    /// Those beyond `peerGroupsMax` make none: an account is not given less than it has by chance,
+    /// its administrator sees that it has no role.
+    static func groups(of channel: any Channel) async -> [UInt32] {
+        guard let provider = channel as? any SocketOptionProvider else { return [] }
+        let option = NIOBSDSocket.Option(rawValue: Self.peerGroups)
+        let list: GroupList? =
+            try? await provider.unsafeGetSocketOption(level: .socket, name: option).get()
+        // The kernel does not say how many it wrote; root's group is never one of them here.
+        return list.map { list in list.numbers.indices.map { list.numbers[$0] }.filter { $0 != 0 } }
+            ?? []
+    }
+
+    /// Room for the answer, which is zero behind the last group.
+    private struct GroupList {
+        var numbers = InlineArray<64, UInt32>(repeating: 0)
+    }
+
+    /// SO_PEERGROUPS (asm-generic/socket.h); the C library's headers do not always have it.
+    private static let peerGroups: CInt = 59
+
     var origin: String { "unix:pid=\(self.pid),uid=\(self.uid)" }
 }
 
@@ -48,6 +70,19 @@ package enum LocalAccounts {
             return name
         }
         return "uid:\(number)"
+    }
+
+    /// Number of the account or the group with this name, or that the name is; nil if neither.
+    ///
+    /// The files of accounts and of groups begin alike: a name, a password, a number.
+    package static func number(of name: String, file: String = "/etc/passwd") -> UInt32? {
+        if let number = UInt32(name) { return number }
+        for line in self.read(file).split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            guard fields.count >= 3, fields[0].elementsEqual(name.utf8) else { continue }
+            return UInt32(String(decoding: fields[2], as: UTF8.self))
+        }
+        return nil
     }
 
     private static func read(_ file: String) -> [UInt8] {

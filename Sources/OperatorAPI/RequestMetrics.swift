@@ -1,26 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MidwatchModel
+package import OperatorViews
+internal import Synchronization
 
 /// Counters of the operator API.
 package final class RequestMetrics: Sendable {
     /// What is counted.
     package enum Name: Int, CaseIterable, Sendable {
         case status2xx, status4xx, status5xx
-        case acknowledged, acknowledgeRefused
         case streamsOpened, streamsRefused, streamEvents, writesStalled
         case samplesRefused
-        case loginsFailed
+        case loginsFailed, requestsRefused
     }
 
     private let counters = CounterBlock<Name>()
+    /// Commands by what they ask for, done and not done.
+    private let commands = Mutex<[String: (done: UInt64, refused: UInt64)]>([:])
     private let streamsOpen = StreamSeats()
+
+    /// Label of the metrics for a change of an area's mode.
+    private static let modeAction = "mode"
 
     package init() {}
 
     package subscript(_ name: Name) -> UInt64 { self.counters[name] }
 
     func add(_ name: Name, _ amount: UInt64 = 1) { self.counters.add(name, amount) }
+
+    func count(_ action: AlarmAction, isDone: Bool) { self.count(action.rawValue, isDone) }
+
+    func countModeChange(isDone: Bool) { self.count(Self.modeAction, isDone) }
+
+    private func count(_ action: String, _ isDone: Bool) {
+        self.commands.withLock { commands in
+            var count = commands[action] ?? (0, 0)
+            if isDone { count.done += 1 } else { count.refused += 1 }
+            commands[action] = count
+        }
+    }
+
+    /// Commands of this kind so far, done and not done.
+    package func commandCount(_ action: AlarmAction) -> (done: UInt64, refused: UInt64) {
+        self.commands.withLock { $0[action.rawValue] ?? (0, 0) }
+    }
+
+    private func commandMetrics() -> [MetricSample] {
+        let counts = self.commands.withLock { $0 }
+        return (AlarmAction.allCases.map(\.rawValue) + [Self.modeAction]).flatMap { action in
+            let count = counts[action] ?? (0, 0)
+            return [("done", count.done), ("refused", count.refused)].map { outcome, value in
+                MetricSample(
+                    "midwatch_api_commands_total",
+                    help: "Commands of operators, by what they ask for and what became of them.",
+                    kind: .counter, labels: [("action", action), ("outcome", outcome)],
+                    value: Double(value))
+            }
+        }
+    }
 
     func countStatus(_ status: Int) {
         switch status {
@@ -60,14 +97,11 @@ package final class RequestMetrics: Sendable {
         return [
             requests("2xx", .status2xx), requests("4xx", .status4xx), requests("5xx", .status5xx),
             plain(
-                "midwatch_api_acknowledgements_total", "Acknowledgements the engine took.",
-                .acknowledged),
-            plain(
-                "midwatch_api_acknowledgements_refused_total",
-                "Acknowledgements that were not done, for whatever reason.", .acknowledgeRefused),
-            plain(
                 "midwatch_api_logins_failed_total", "Requests of those who may not send them.",
                 .loginsFailed),
+            plain(
+                "midwatch_api_requests_refused_total",
+                "Requests beyond the budget of their caller.", .requestsRefused),
             plain("midwatch_api_streams_opened_total", "Event streams opened.", .streamsOpened),
             plain(
                 "midwatch_api_streams_refused_total", "Event streams refused: too many were open.",
@@ -83,6 +117,6 @@ package final class RequestMetrics: Sendable {
             MetricSample(
                 "midwatch_api_streams_open", help: "Event streams open now.", kind: .gauge,
                 value: Double(self.openStreamCount)),
-        ]
+        ] + self.commandMetrics()
     }
 }

@@ -3,7 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import JSONText
-internal import MidwatchModel
+package import MidwatchModel
 package import OperatorViews
 
 /// Why the daemon gave no answer, in words that say what to do.
@@ -59,6 +59,8 @@ package struct OperatorClient: Sendable {
     package static let bodyBytesMax = 16 << 20
     /// A stream without a byte for this long is dead: the daemon sends a comment every 10 s.
     package static let streamSilenceMaxNanoseconds: UInt64 = 25_000_000_000
+    /// Alarms that are acknowledged with one request.
+    package static let alarmsAtOnceMax = 200
     /// Items a client takes over all pages.
     package static let itemsMax = SystemLimits.sensorCountMax
 
@@ -79,7 +81,7 @@ package struct OperatorClient: Sendable {
     /// One page, as the query says.
     package func sensors(_ query: SensorQuery) throws(ClientError) -> PageView<SensorView> {
         var items = [("limit", "\(query.limit)"), ("order", query.order.rawValue)]
-        if !query.filter.isEmpty { items.append(("filter", query.filter)) }
+        items += Self.items(query.filter, query.area, query.states, query.priorities)
         if let freshness = query.freshness { items.append(("freshness", freshness.word)) }
         if let after = query.after { items.append(("after", after)) }
         return try self.view(try self.get("/v1/sensors" + Self.query(items)))
@@ -101,7 +103,7 @@ package struct OperatorClient: Sendable {
 
     package func alarms(_ query: AlarmQuery) throws(ClientError) -> PageView<AlarmView> {
         var items = [("limit", "\(query.limit)"), ("order", query.order.rawValue)]
-        if !query.filter.isEmpty { items.append(("filter", query.filter)) }
+        items += Self.items(query.filter, query.area, query.states, query.priorities)
         if query.includesNormal { items.append(("normal", "true")) }
         if let after = query.after { items.append(("after", after)) }
         return try self.view(try self.get("/v1/alarms" + Self.query(items)))
@@ -120,9 +122,76 @@ package struct OperatorClient: Sendable {
         return try self.view(try self.exchange("POST", path, body: json.bytes))
     }
 
-    package func events(after: UInt64, limit: Int) throws(ClientError) -> PageView<EventView> {
-        try self.view(
-            try self.get("/v1/events" + Self.query([("after", "\(after)"), ("limit", "\(limit)")])))
+    /// Does something with an alarm.
+    ///
+    /// `activation` is the one that was seen; actions that are about none ignore it. Shelving takes
+    /// `seconds`, and with `isOneShot` ends with the return of the alarm if that comes first.
+    package func act(
+        _ action: AlarmAction, on alarmID: String, activation: String = "", comment: String = "",
+        seconds: UInt64 = 0, isOneShot: Bool = false
+    ) throws(ClientError) -> AlarmCommandView {
+        var json = JSONWriter()
+        json.object { json in
+            if !activation.isEmpty { json.field("activation", activation) }
+            json.field("comment", comment)
+            if action == .shelve {
+                json.field("seconds", seconds)
+                json.field("oneShot", isOneShot)
+            }
+        }
+        let path = "/v1/alarms/\(Self.encode(alarmID))/\(action.rawValue)"
+        return try self.view(try self.exchange("POST", path, body: json.bytes))
+    }
+
+    /// Acknowledges several alarms at once, each with the activation that was seen.
+    ///
+    /// The answer has one result for each, in their order. At most `alarmsAtOnceMax`.
+    package func acknowledge(
+        _ alarms: [(alarmID: String, activation: String)], comment: String
+    ) throws(ClientError) -> PageView<AlarmCommandResult> {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("comment", comment)
+            json.arrayField("alarms") { json in
+                for alarm in alarms {
+                    json.object { json in
+                        json.field("alarmID", alarm.alarmID)
+                        json.field("activation", alarm.activation)
+                    }
+                }
+            }
+        }
+        return try self.view(try self.exchange("POST", "/v1/alarms/ack", body: json.bytes))
+    }
+
+    /// One alarm; it may be normal.
+    package func alarm(_ alarmID: String) throws(ClientError) -> AlarmView {
+        try self.view(try self.get("/v1/alarms/\(Self.encode(alarmID))"))
+    }
+
+    /// The areas whose mode chooses the limits of their sensors.
+    package func areas() throws(ClientError) -> PageView<AreaView> {
+        try self.view(try self.get("/v1/areas"))
+    }
+
+    /// Puts an area into a mode.
+    package func setMode(
+        area: String, mode: String, comment: String
+    ) throws(ClientError) -> AreaCommandView {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("mode", mode)
+            json.field("comment", comment)
+        }
+        let path = "/v1/areas/\(Self.encode(area))/mode"
+        return try self.view(try self.exchange("POST", path, body: json.bytes))
+    }
+
+    package func events(
+        after: UInt64, limit: Int, matching query: EventQuery = EventQuery()
+    ) throws(ClientError) -> PageView<EventView> {
+        let items = [("after", "\(after)"), ("limit", "\(limit)")] + Self.items(query)
+        return try self.view(try self.get("/v1/events" + Self.query(items)))
     }
 
     /// The last input that listeners refused, newest first.
@@ -156,14 +225,29 @@ package struct OperatorClient: Sendable {
                 "POST", "/v1/alerts/endpoints/\(Self.encode(endpoint))/enable", body: []))
     }
 
+    /// Why a sensor and its alarms are as they are.
+    ///
+    /// `name` is a sensor's path or `path:name` of one of its alarms; a path wins.
+    package func explain(_ name: String) throws(ClientError) -> Explanation {
+        do throws(ClientError) {
+            return try self.view(try self.get("/v1/why" + Self.query([("sensor", name)])))
+        } catch {
+            guard case .problem(let problem) = error, problem.kind == .notFound, name.contains(":")
+            else { throw error }
+        }
+        return try self.view(try self.get("/v1/why" + Self.query([("alarm", name)])))
+    }
+
     /// Follows the ledger until `onEvent` returns false, the daemon stops, or the link breaks.
     ///
     /// `last` is the number of the last event seen; nil begins with the next one. It is kept up to
     /// date, also before the first event, so that following again misses nothing.
     package func follow(
-        from last: inout UInt64?, onEvent: (EventView) -> Bool
+        from last: inout UInt64?, matching query: EventQuery = EventQuery(),
+        onEvent: (EventView) -> Bool
     ) throws(ClientError) {
-        let path = "/v1/stream" + Self.query(last.map { [("after", "\($0)")] } ?? [])
+        let items = (last.map { [("after", "\($0)")] } ?? []) + Self.items(query)
+        let path = "/v1/stream" + Self.query(items)
         let connection = try self.connect()
         try self.send("GET", path, body: nil, on: connection)
         var parser = ResponseParser(bodyBytesMax: Int.max)
@@ -231,6 +315,7 @@ package struct OperatorClient: Sendable {
         on connection: borrowing UnixSocketConnection
     ) throws(ClientError) {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: midwatch\r\nConnection: close\r\n"
+        if let terminal = Self.terminal { head += "Midwatch-Terminal: \(terminal)\r\n" }
         if let body {
             head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
         }
@@ -280,6 +365,42 @@ package struct OperatorClient: Sendable {
         case .closed: .cutOff(path: self.socketPath)
         case .system(let errno): .unreachable(path: self.socketPath, errno: errno)
         }
+    }
+
+    /// Where the person sits, for the ledger: the terminal, and the address of a remote login.
+    private static let terminal: String? = {
+        var name = [CChar](repeating: 0, count: 128)
+        let isKnown = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].contains { descriptor in
+            unsafe ttyname_r(descriptor, &name, name.count) == 0
+        }
+        guard isKnown else { return nil }
+        var text = String(
+            decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if text.hasPrefix("/dev/") { text.removeFirst(5) }
+        if let variable = unsafe getenv("SSH_CONNECTION") {
+            let address = unsafe String(cString: variable).prefix { $0 != " " }
+            text += "@\(address)"
+        }
+        return text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } ? text : nil
+    }()
+
+    /// The filters that every list takes.
+    private static func items(
+        _ text: String, _ area: AreaFilter?, _ states: StateFilter,
+        _ priorities: Set<AlarmPriority>
+    ) -> [(String, String)] {
+        let words = AlarmPriority.allCases.filter { priorities.contains($0) }.map(\.word)
+        let items = [
+            ("q", text), ("area", area?.name ?? ""),
+            ("state", states.words.joined(separator: ",")),
+            ("priority", words.joined(separator: ",")),
+        ]
+        return items.filter { !$0.1.isEmpty }
+    }
+
+    private static func items(_ query: EventQuery) -> [(String, String)] {
+        self.items(query.filter, query.area, query.states, query.priorities)
+            + (query.kinds.isEmpty ? [] : [("kind", query.kinds.sorted().joined(separator: ","))])
     }
 
     private static func query(_ items: [(name: String, value: String)]) -> String {

@@ -43,6 +43,18 @@ package struct AlarmView: OperatorView {
     package var timeToRespondSeconds: UInt32 = 0
     package var runbook = ""
     package var activationCount: UInt64 = 0
+    /// When the shelving ends by itself.
+    package var shelvedUntil: WallInstant?
+    /// Who shelved it, and why.
+    package var shelved: OperatorMark?
+    /// Who took it out of service, and why.
+    package var outOfService: OperatorMark?
+    /// The last comment on this activation.
+    package var comment: OperatorMark?
+    /// The longest shelving that its configuration allows; 0: none.
+    package var shelvingMaxSeconds: UInt64 = 0
+    /// The sensor whose alarm explains this one; empty if nothing does.
+    package var causedBy = ""
 
     package init(
         alarmID: String, activation: String, path: String, kind: String, state: AlarmState,
@@ -86,6 +98,12 @@ package struct AlarmView: OperatorView {
             json.field("timeToRespondSeconds", self.timeToRespondSeconds)
             json.field("runbook", self.runbook)
             json.field("activationCount", self.activationCount)
+            json.fieldIfPresent("shelvedUntil", self.shelvedUntil)
+            json.fieldIfPresent("shelved", self.shelved)
+            json.fieldIfPresent("outOfService", self.outOfService)
+            json.fieldIfPresent("comment", self.comment)
+            json.field("shelvingMaxSeconds", self.shelvingMaxSeconds)
+            json.field("causedBy", self.causedBy)
         }
     }
 
@@ -117,6 +135,12 @@ package struct AlarmView: OperatorView {
         self.timeToRespondSeconds = try reader.integer("timeToRespondSeconds")
         self.runbook = try reader.text("runbook")
         self.activationCount = try reader.integer("activationCount")
+        self.shelvedUntil = try reader.wallIfPresent("shelvedUntil")
+        self.shelved = try reader.viewIfPresent("shelved")
+        self.outOfService = try reader.viewIfPresent("outOfService")
+        self.comment = try reader.viewIfPresent("comment")
+        self.shelvingMaxSeconds = try reader.integerIfPresent("shelvingMaxSeconds") ?? 0
+        self.causedBy = try reader.textIfPresent("causedBy") ?? ""
     }
 }
 
@@ -162,11 +186,21 @@ extension AlarmState {
 }
 
 extension AlarmView {
+    private var urgency: Int {
+        Self.urgency(suppression: self.suppression, state: self.state, priority: self.priority)
+    }
+
+    /// How soon an alarm needs a hand: lower is sooner; what is out of view comes last.
+    package static func urgency(
+        suppression: AlarmSuppression, state: AlarmState, priority: AlarmPriority
+    ) -> Int {
+        ((suppression.isEmpty ? 0 : 8) + state.rank) * 4 + (3 - Int(priority.rawValue))
+    }
+
     /// Unacknowledged first, then by priority, then the newest, then by id: a total order.
     package static func comesFirst(_ a: AlarmView, _ b: AlarmView) -> Bool {
-        if a.suppression.isEmpty != b.suppression.isEmpty { return a.suppression.isEmpty }
-        if a.state.rank != b.state.rank { return a.state.rank < b.state.rank }
-        if a.priority != b.priority { return a.priority > b.priority }
+        let (urgencyA, urgencyB) = (a.urgency, b.urgency)
+        if urgencyA != urgencyB { return urgencyA < urgencyB }
         if a.raisedAt != b.raisedAt {
             return (a.raisedAt?.nanoseconds ?? .min) > (b.raisedAt?.nanoseconds ?? .min)
         }

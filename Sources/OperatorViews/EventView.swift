@@ -5,6 +5,23 @@ package import MidwatchModel
 
 /// One record of the ledger as operators see it.
 package struct EventView: OperatorView {
+    /// Kind of the record that stands for ledger lines that cannot be read.
+    package static let gapKind = "ledgerGap"
+
+    /// One that stands for the records in `missing`; empty if only a link between two is broken.
+    package static func gap(
+        _ missing: Range<UInt64>, n: UInt64, written: WallInstant, reason: String
+    ) -> EventView {
+        EventView(
+            n: n, written: written,
+            body: .object([
+                ("kind", .string(Self.gapKind)),
+                ("from", .integer(Int64(clamping: missing.lowerBound))),
+                ("through", .integer(Int64(clamping: missing.upperBound) - 1)),
+                ("reason", .string(reason)),
+            ]))
+    }
+
     /// Number of the record in the ledger: the id by which a stream is resumed.
     package var n: UInt64
     /// When the record was written.
@@ -77,38 +94,5 @@ package struct PageView<Element: OperatorView>: OperatorView {
     package init(json: JSONValue) throws(ViewError) {
         let reader = try ViewReader(json, place: "page")
         self.init(items: try reader.views("items"), next: try reader.textIfPresent("next"))
-    }
-}
-
-/// What an acknowledgement did.
-package struct AcknowledgementView: OperatorView {
-    package var alarmID: String
-    package var activation: String
-    /// Position of the command in the journal, `epoch:n`.
-    package var position: String
-    /// False: the answer did not wait for the disk (RULES: effects wait 250 ms at most).
-    package var recorded: Bool
-
-    package init(alarmID: String, activation: String, position: String, recorded: Bool) {
-        self.alarmID = alarmID
-        self.activation = activation
-        self.position = position
-        self.recorded = recorded
-    }
-
-    package func encode(to json: inout JSONWriter) {
-        json.object { json in
-            json.field("alarmID", self.alarmID)
-            json.field("activation", self.activation)
-            json.field("position", self.position)
-            json.field("recorded", self.recorded)
-        }
-    }
-
-    package init(json: JSONValue) throws(ViewError) {
-        let reader = try ViewReader(json, place: "acknowledgement")
-        self.init(
-            alarmID: try reader.text("alarmID"), activation: try reader.text("activation"),
-            position: try reader.text("position"), recorded: try reader.flag("recorded"))
     }
 }

@@ -16,8 +16,24 @@ package struct Problem: OperatorView, Error {
         case unknownActivation = "unknown-activation"
         case alreadyAcknowledged = "already-acknowledged"
         case notActive = "not-active"
+        case mustAcknowledgeFirst = "must-acknowledge-first"
+        case conditionNotOver = "condition-not-over"
+        case notLatched = "not-latched"
+        case shelvingNotAllowed = "shelving-not-allowed"
+        case shelvingTimeOutOfRange = "shelving-time-out-of-range"
+        case reasonMissing = "reason-missing"
+        case notShelved = "not-shelved"
+        case alreadyOutOfService = "already-out-of-service"
+        case notOutOfService = "not-out-of-service"
+        case unknownMode = "unknown-mode"
+        case alreadyInMode = "already-in-mode"
+        case modeFollowsSensor = "mode-follows-sensor"
+        case idempotencyKeyReused = "idempotency-key-reused"
+        case busy
         case refused
         case timedOut = "timed-out"
+        case tooManyRequests = "too-many-requests"
+        case misdirected
         case tooManySubscribers = "too-many-subscribers"
         case notReady = "not-ready"
         case filesNotAnswering = "files-not-answering"
@@ -31,12 +47,19 @@ package struct Problem: OperatorView, Error {
             case .forbidden: 403
             case .notFound: 404
             case .methodNotAllowed: 405
-            case .unknownActivation, .alreadyAcknowledged, .notActive: 409
+            case .unknownActivation, .alreadyAcknowledged, .notActive, .mustAcknowledgeFirst,
+                .conditionNotOver, .notLatched, .notShelved, .alreadyOutOfService,
+                .notOutOfService, .alreadyInMode, .modeFollowsSensor:
+                409
             case .bodyTooLarge: 413
+            case .misdirected: 421
+            case .tooManyRequests: 429
             case .unsupportedMediaType: 415
-            case .refused: 422
+            case .refused, .shelvingNotAllowed, .shelvingTimeOutOfRange, .reasonMissing,
+                .unknownMode, .idempotencyKeyReused:
+                422
             case .internalError: 500
-            case .tooManySubscribers, .notReady, .filesNotAnswering: 503
+            case .tooManySubscribers, .notReady, .filesNotAnswering, .busy: 503
             case .timedOut: 504
             }
         }
@@ -50,12 +73,28 @@ package struct Problem: OperatorView, Error {
             case .bodyTooLarge: "The request body is too large"
             case .unsupportedMediaType: "The request body must be JSON"
             case .unauthorized: "A bearer token is needed"
-            case .forbidden: "This listener does not take commands"
+            case .forbidden: "You may not do that"
             case .unknownActivation: "The alarm has no such activation"
             case .alreadyAcknowledged: "The activation is already acknowledged"
             case .notActive: "The alarm is not active"
+            case .mustAcknowledgeFirst: "The alarm must be acknowledged before it is reset"
+            case .conditionNotOver: "The condition of the alarm is not known to be over"
+            case .notLatched: "The alarm is not latched"
+            case .shelvingNotAllowed: "The alarm may not be shelved"
+            case .shelvingTimeOutOfRange: "The alarm may not be shelved for that long"
+            case .reasonMissing: "A reason is needed"
+            case .notShelved: "The alarm is not shelved"
+            case .alreadyOutOfService: "The alarm is out of service already"
+            case .notOutOfService: "The alarm is not out of service"
+            case .unknownMode: "The area has no such mode"
+            case .alreadyInMode: "The area is in that mode already"
+            case .modeFollowsSensor: "A sensor says which mode the area is in"
+            case .idempotencyKeyReused: "The idempotency key belongs to another request"
+            case .busy: "Too many commands wait for an answer"
             case .refused: "The command was refused"
             case .timedOut: "The engine did not answer in time"
+            case .tooManyRequests: "Too many requests in a short time"
+            case .misdirected: "This is not the host that was asked for"
             case .tooManySubscribers: "Too many event streams are open"
             case .notReady: "Midwatch is not ready"
             case .filesNotAnswering: "The disk does not answer"

@@ -29,6 +29,8 @@ package struct Folders: Sendable {
     package var sessions: String { "\(self.state)/sessions" }
     package var revisions: String { "\(self.state)/revisions" }
     package var outbox: String { "\(self.state)/outbox.sqlite" }
+    package var routing: String { "\(self.state)/routing.picture" }
+    package var linkSecret: String { "\(self.state)/links.secret" }
     package var archive: String { "\(self.state)/archive.sqlite" }
     package var archiveIdentity: String { "\(self.state)/archive.identity" }
 

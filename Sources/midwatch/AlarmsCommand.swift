@@ -7,8 +7,20 @@ internal import OperatorViews
 /// The command `midwatch alarms`.
 struct AlarmsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alarms", abstract: "Lists and acknowledges alarms.",
-        subcommands: [List.self, Acknowledge.self], defaultSubcommand: List.self)
+        commandName: "alarms", abstract: "Lists alarms, acts on them, and judges them.",
+        discussion: """
+            Every action is recorded with your user name, where you sit, and the comment.
+
+            EXAMPLES:
+              midwatch alarms                         what is not normal, most urgent first
+              midwatch alarms show 'tunnel/west/co:high'
+              midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
+              midwatch alarms shelve 'pump/3/flow:low' --for 30m --reason 'filter change'
+            """,
+        subcommands: [
+            List.self, Show.self, Acknowledge.self, Shelve.self, Unshelve.self, Reset.self,
+            OutOfService.self, Return.self, Comment.self, KPI.self,
+        ], defaultSubcommand: List.self)
 
     /// The command `midwatch alarms list`.
     struct List: ParsableCommand {
@@ -25,12 +37,17 @@ struct AlarmsCommand: ParsableCommand {
         @Argument(help: "A part of the alarm id or title, or a template with + and #.")
         var filter: String?
 
+        @OptionGroup var filters: FilterOptions
+
         @Flag(help: "Also alarms that are normal.")
         var all = false
 
         func run() throws {
             var query = AlarmQuery(limit: 1_000)
             query.filter = self.filter ?? ""
+            query.area = self.filters.areaFilter
+            query.states = self.filters.states
+            query.priorities = self.filters.priorities
             query.includesNormal = self.all
             let (status, page) = try self.daemon.perform { client throws(ClientError) in
                 (try client.status(), try client.alarms(query))
@@ -44,68 +61,139 @@ struct AlarmsCommand: ParsableCommand {
         }
     }
 
-    /// The command `midwatch alarms ack`.
-    struct Acknowledge: ParsableCommand {
+    /// The command `midwatch alarms show`.
+    struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "ack", abstract: "Acknowledges one activation of an alarm.",
-            discussion: """
-                Without --activation the present one is shown and acknowledged. With it, the \
-                command is refused if the alarm was raised anew since.
-
-                EXAMPLES:
-                  midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
-                  midwatch alarms ack 'tunnel/west/co:high' --activation 4:81220.0
-                """)
+            commandName: "show", abstract: "Shows everything about one alarm.")
 
         @OptionGroup var daemon: DaemonOptions
 
         @Argument(help: "The alarm, PATH:KIND as the list shows it.")
         var alarmID: String
 
-        @Option(help: "The activation that was seen, EPOCH:N.K.")
-        var activation: String?
-
-        @Option(help: "What you found or do; it is kept in the ledger.")
-        var comment = ""
-
         func run() throws {
-            let chosen = try self.activation ?? self.presentActivation()
-            let (alarmID, comment) = (self.alarmID, self.comment)
-            let view = try self.daemon.perform { client throws(ClientError) in
-                try client.acknowledge(alarmID: alarmID, activation: chosen, comment: comment)
+            let wanted = self.alarmID
+            let (status, alarm) = try self.daemon.perform { client throws(ClientError) in
+                (try client.status(), try client.alarm(wanted))
             }
             if self.daemon.json {
-                self.daemon.printJSON(view)
+                self.daemon.printJSON(alarm)
             } else {
-                let note = view.recorded ? "" : " (not yet recorded on disk)"
-                CommandOutput.line(
-                    TerminalText.clean(
-                        "acknowledged \(view.alarmID) \(view.activation)"
-                            + " at \(view.position)\(note)"))
+                CommandOutput.write(AlarmSheet.text(alarm, time: status.time))
+            }
+        }
+    }
+
+    /// The command `midwatch alarms ack`.
+    struct Acknowledge: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "ack", abstract: "Acknowledges alarms, each by its activation.",
+            discussion: """
+                Without --activation the present one is shown and acknowledged. With it, the \
+                command is refused if the alarm was raised anew since. --all takes every alarm \
+                that wants an acknowledgement, or those that --filter fits, after showing them.
+
+                EXAMPLES:
+                  midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
+                  midwatch alarms ack 'tunnel/west/co:high' --activation 4:81220.0
+                  midwatch alarms ack --all --filter 'tunnel/#' --comment 'power is back'
+                """)
+
+        @OptionGroup var daemon: DaemonOptions
+        @OptionGroup var words: ReasonOptions
+
+        @Argument(help: "The alarms, PATH:KIND as the list shows them.")
+        var alarmIDs: [String] = []
+
+        @Option(help: "The activation that was seen, EPOCH:N.K; for one alarm.")
+        var activation: String?
+
+        @Flag(help: "Every alarm that wants an acknowledgement.")
+        var all = false
+
+        @Option(help: "With --all: a part of the alarm id or title, or a template with + and #.")
+        var filter: String?
+
+        @OptionGroup var consent: ConsentOptions
+
+        func validate() throws {
+            if self.all != self.alarmIDs.isEmpty {
+                throw ValidationError("Name the alarms, or say --all.")
+            }
+            if self.filter != nil, !self.all {
+                throw ValidationError("--filter goes with --all.")
+            }
+            if self.activation != nil, self.alarmIDs.count != 1 {
+                throw ValidationError("--activation goes with one alarm.")
             }
         }
 
-        /// The activation that the alarm has now, after showing what it is about.
-        private func presentActivation() throws -> String {
-            let wanted = self.alarmID
-            let alarm = try self.daemon.perform { client throws(ClientError) in
-                var query = AlarmQuery(limit: 1_000)
-                query.includesNormal = true
-                query.filter = wanted
-                return try client.alarms(query).items.first { $0.alarmID == wanted }
+        func run() throws {
+            if let activation = self.activation, let alarmID = self.alarmIDs.first {
+                return try self.acknowledge([(alarmID, activation)])
             }
-            guard let alarm else {
+            let chosen = try self.chosen()
+            if chosen.count > 1 {
+                try self.consent.ask("Acknowledge these \(chosen.count) alarms?")
+            }
+            try self.acknowledge(chosen.map { ($0.alarmID, $0.activation) })
+        }
+
+        /// The alarms that are meant, after showing what they are about.
+        private func chosen() throws -> [AlarmView] {
+            var query = AlarmQuery(limit: 1_000)
+            query.filter = self.filter ?? ""
+            let (wanted, takesAll) = (self.alarmIDs, self.all)
+            let alarms = try self.daemon.perform { client throws(ClientError) in
+                if takesAll {
+                    return try client.alarms(query).items.filter {
+                        $0.state.needsAcknowledgement
+                    }
+                }
+                var alarms: [AlarmView] = []
+                for alarmID in wanted { alarms.append(try client.alarm(alarmID)) }
+                return alarms
+            }
+            for alarm in alarms {
+                CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
+            }
+            if alarms.isEmpty { CommandOutput.complain("midwatch: nothing to acknowledge") }
+            for alarm in alarms where alarm.activation.isEmpty {
                 CommandOutput.complain(
-                    "midwatch: no alarm is called \(TerminalText.clean(wanted)); "
-                        + "see midwatch alarms list --all")
+                    TerminalText.clean("midwatch: \(alarm.alarmID) was never raised"))
                 throw ExitCode.failure
             }
-            CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
-            guard !alarm.activation.isEmpty else {
-                CommandOutput.complain("midwatch: it was never raised; nothing to acknowledge")
-                throw ExitCode.failure
+            return alarms
+        }
+
+        private func acknowledge(_ alarms: [(alarmID: String, activation: String)]) throws {
+            let comment = self.words.comment
+            if alarms.count == 1, let alarm = alarms.first {
+                let view = try self.daemon.perform { client throws(ClientError) in
+                    try client.act(
+                        .acknowledge, on: alarm.alarmID, activation: alarm.activation,
+                        comment: comment)
+                }
+                return self.daemon.printDone(view)
             }
-            return alarm.activation
+            var results: [AlarmCommandResult] = []
+            let most = OperatorClient.alarmsAtOnceMax
+            for start in stride(from: 0, to: alarms.count, by: most) {
+                let some = Array(alarms[start..<min(start + most, alarms.count)])
+                results += try self.daemon.perform { client throws(ClientError) in
+                    try client.acknowledge(some, comment: comment).items
+                }
+            }
+            if self.daemon.json { self.daemon.printJSON(PageView(items: results)) }
+            for result in results where !self.daemon.json {
+                if let done = result.done { self.daemon.printDone(done) }
+                if let problem = result.problem {
+                    CommandOutput.complain(
+                        TerminalText.clean(
+                            "midwatch: \(result.alarmID): \(problem.title): \(problem.detail)"))
+                }
+            }
+            if results.contains(where: { $0.done == nil }) { throw ExitCode.failure }
         }
     }
 }

@@ -17,6 +17,7 @@ final class DemoProcesses: Sendable {
     private struct Child {
         var name: String
         var process: Int32
+        var number: Int32
         var logPath: String
     }
 
@@ -74,8 +75,22 @@ final class DemoProcesses: Sendable {
         }
         guard process >= 0 else { throw FileError(call: "exec", path: path, code: -process) }
         self.state.withLock {
-            $0.children.append(Child(name: name, process: process, logPath: logPath))
+            $0.children.append(
+                Child(name: name, process: process, number: number, logPath: logPath))
         }
+    }
+
+    /// Time that a program spent on the processors so far, in seconds; nil if it is gone.
+    func processorSeconds(of name: String) -> Double? {
+        let number = self.state.withLock { $0.children.first { $0.name == name }?.number }
+        guard let number, let bytes = FileBytes.read("/proc/\(number)/stat") else { return nil }
+        // Behind the name, which may hold anything: user and system time are fields 14 and 15.
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12])
+        else { return nil }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     /// A program that ended by itself, and the end of its log; nil while all run.

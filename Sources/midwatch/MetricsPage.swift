@@ -27,6 +27,18 @@ struct MetricsPage {
         }
     }
 
+    /// The bound that a share of a histogram's samples does not exceed, of one stage; nil without any.
+    func quantile(_ share: Double, ofStage stage: String) -> Double? {
+        let buckets = self.series("midwatch_stage_latency_seconds_bucket")
+            .filter { $0.labels["stage"] == stage }
+            .compactMap { item in
+                (item.labels["le"] == "+Inf" ? .infinity : item.labels["le"].flatMap { Double($0) })
+                    .map { (bound: $0, count: item.count) }
+            }.sorted { $0.bound < $1.bound }
+        guard let total = buckets.last?.count, total > 0 else { return nil }
+        return buckets.first { Double($0.count) >= share * Double(total) }?.bound
+    }
+
     /// Every series of a name: its labels and its count.
     func series(_ name: String) -> [(labels: [String: String], count: UInt64)] {
         self.values.compactMap { key, value in

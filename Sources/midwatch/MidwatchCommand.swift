@@ -14,12 +14,19 @@ struct MidwatchCommand: ParsableCommand {
               midwatch status && echo healthy
               midwatch alarms list
               midwatch alarms ack 'tunnel/west/co:high' --comment 'fans started'
+              midwatch alarms shelve 'pump/3/flow:low' --for 30m --reason 'filter change'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
               midwatch alerts log --failed       what did not arrive, and why
+              midwatch history tunnel/west/co --since 2h --chart
+              midwatch incident export --from 03:00 --to 03:30
+              midwatch why 'tunnel/west/co:high'
+              midwatch alarms kpi --since 7d
+              midwatch rules test new.yaml --since 7d
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch doctor                    is this machine fit for it, and what to do
+              midwatch bench                     what this machine holds, end to end
               midwatch ingest rejects            what sensors sent that was refused
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
@@ -35,10 +42,12 @@ struct MidwatchCommand: ParsableCommand {
             """,
         subcommands: [
             TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
+            AreasCommand.self, ModeCommand.self,
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self, DoctorCommand.self,
-            CompletionCommand.self, AlertsCommand.self,
+            IngestCommand.self, PasswdCommand.self, TokenCommand.self, DoctorCommand.self,
+            BenchCommand.self, CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,
+            WhyCommand.self, RulesCommand.self, AlertsCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

@@ -98,19 +98,10 @@ struct PasswdCommand: ParsableCommand {
 
     /// Replaces the file in one step; the daemon that may read the old one may read the new one.
     private func store(_ file: PasswordFile) throws {
-        var status = stat()
-        let isThere = unsafe stat(self.path, &status) == 0
         do {
-            try FileBytes.replace(self.path, with: file.bytes)
+            try FileBytes.replaceKeepingOwner(self.path, with: file.bytes)
         } catch {
             throw Self.failure("\(error)")
-        }
-        guard isThere else { return }
-        guard unsafe chown(self.path, status.st_uid, status.st_gid) == 0,
-            unsafe chmod(self.path, status.st_mode & 0o7777) == 0
-        else {
-            throw Self.failure(
-                "\(self.path): changed, but owner and mode are not those it had: set them")
         }
     }
 

@@ -244,8 +244,9 @@ struct APIService: Service {
     private let logger: Logger
 
     init(
-        _ configuration: APIConfiguration, desk: OperatorDesk, files: FileReadThread,
-        access: AccessLog, progress: StageProgress, clock: EngineClock, own: OwnCounters,
+        _ configuration: APIConfiguration, desk: OperatorDesk, gate: OperatorGate,
+        files: FileReadThread, access: AccessLog, progress: StageProgress, clock: EngineClock,
+        own: OwnCounters,
         logger: Logger
     ) {
         self.clock = clock
@@ -259,7 +260,8 @@ struct APIService: Service {
         let count: @Sendable (AccessEvent) -> Void = { access.count($0) }
         self.makeServer = {
             try OperatorAPIServer(
-                configuration: settings, backend: desk, logger: logger, onAccess: count)
+                configuration: settings, backend: desk, access: gate, logger: logger,
+                onAccess: count)
         }
         self.progress = progress
         self.logger = logger

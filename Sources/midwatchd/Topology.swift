@@ -113,6 +113,7 @@ struct Topology {
                 ])
         }
         let own = OwnCounters()
+        let load = AlarmLoad()
         let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
         let access = try AccessLog(folder: folders.accessLog, clock: clock, logger: logger)
         let outcomes = OutcomeLog(
@@ -120,11 +121,13 @@ struct Topology {
         let delivery = try AlertWiring.delivery(
             configuration, keys: keys, outboxPath: folders.outbox, clock: clock,
             progress: vitals.progress(of: .delivery), logger: logger, outcomes: outcomes)
+        let builder = AlertBuilder(
+            node: configuration.node.name, site: configuration.node.site, version: Build.version)
+        let routing = AlertWiring.routing(
+            configuration, builder: builder, live: live, folders: folders, clock: clock,
+            logger: logger)
         let effects = Effects(
-            builder: AlertBuilder(
-                node: configuration.node.name, site: configuration.node.site,
-                version: Build.version),
-            live: live, delivery: delivery, logger: logger)
+            builder: builder, live: live, delivery: delivery, routing: routing, logger: logger)
         let ledgerLoop = LedgerLoop(
             writer: ledger.writer, gate: gate, staging: journal.staging, watermark: watermark,
             journalMode: { journalLoop.mode }, clock: clock,
@@ -132,14 +135,17 @@ struct Topology {
             logger: logger,
             release: { effect, isRecorded, ledgerN in
                 own.note(effect.decision.kind, isRecorded: isRecorded)
+                load.note(effect.decision)
                 outcomes.willAlert(effect)
                 effects.release(effect, isRecorded: isRecorded, ledgerN: ledgerN)
             },
             noteWritten: { effects.ledgerWritten(through: $0) })
         outcomes.attach(ledgerLoop)
+        outcomes.attach(routing)
         access.attach(ledgerLoop)
         AcknowledgementHistory.read(
-            folder: folders.ledger, newest: ledger.writer.head.n, into: live)
+            folder: folders.ledger, newest: ledger.writer.head.n, into: live
+        ) { effects.remember($0) }
         effects.attach(
             Effects.Ledger(
                 folder: folders.ledger, newest: { ledgerLoop.newest },
@@ -169,13 +175,15 @@ struct Topology {
 
         // 8. Who looks at it: screens, metrics, the watchdog.
         let files = FileReadThread()
+        let operators = OperatorGate(configuration.api, logger: logger)
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
                 unsafeSettings: configuration.unsafeSettings,
-                listenerWarnings: { ingest.warnings() }, startedAt: EngineClock.wall(),
+                listenerWarnings: { ingest.warnings() + operators.warnings },
+                startedAt: EngineClock.wall(),
                 epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
                 staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
                 gate: gate, access: access, files: files,
@@ -184,7 +192,7 @@ struct Topology {
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
                 retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
-                keys: keys, board: ingest.board, own: own,
+                keys: keys, board: ingest.board, own: own, load: load,
                 ingest: {
                     let redelivered = live.counts.redelivered
                     return ingest.totals().counting(
@@ -194,13 +202,14 @@ struct Topology {
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
-                        + log.metrics()
+                        + log.metrics() + load.metrics(at: clock.now())
                 }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
-                files: files,
-                report: { reporter.report() }, metrics: { reporter.metrics() },
+                files: files, questions: engineLoop.questions,
+                report: { reporter.report() }, health: { reporter.health() },
+                metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
                 rejects: { ingest.rejects(limit: $0) },
                 deliveries: DeliveryDesk(delivery: delivery, ledger: ledgerLoop),
@@ -211,6 +220,7 @@ struct Topology {
                     }
                 }))
         effects.attach(reporter)
+        routing.attach(note: { ledgerLoop.note($0) }, modes: { reporter.modes() })
         effects.attach(desk)
         let housekeeper = Housekeeper(
             Housekeeper.Parts(
@@ -219,10 +229,11 @@ struct Topology {
                 standstills: standstills, journalMode: { journalLoop.mode },
                 everySecond: {
                     reporter.sample()
-                    effects.retry()
+                    effects.everySecond()
                 },
                 everySecondOnDisk: {
                     effects.catchUp()
+                    routing.keepPicture(through: ledgerLoop.newest)
                     retention.everySecond()
                     keys.everySecond()
                     sessions.everySecond()
@@ -252,11 +263,11 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
-                configuration.api, desk: desk, files: files, access: access,
+                configuration.api, desk: desk, gate: operators, files: files, access: access,
                 progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
             Reloader(
                 path: path, started: configuration, revisions: revisions, ring: ring, clock: clock,
-                ingest: ingest, logger: logger),
+                ingest: ingest, gate: operators, logger: logger),
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths, vitals: vitals,

@@ -44,6 +44,20 @@ import Testing
             isRecorded: true, body: Array(changed.utf8))
     }
 
+    /// A digest of twelve alarms, or a drill: what is about no single alarm of the plant.
+    static func special(_ name: String) throws -> Alert {
+        var text = try Self.golden("alert-\(name).data.json")
+        while text.last == "\n" { text.removeLast() }
+        let isDigest = name == "digest"
+        return Alert(
+            id: isDigest ? "digest_4_1" : "drill_4_1", alarmKey: 8,
+            alarmID: isDigest ? "digest" : "midwatch/gateway-1/drill:test", sequence: 9,
+            priority: isDigest ? .critical : .high,
+            type: isDigest ? "alarm.digest" : "alarm.raised",
+            occurredAt: WallInstant(nanoseconds: 1_795_230_245_123_456_789), ledgerN: 0,
+            isRecorded: true, body: Array(text.utf8))
+    }
+
     static func input(
         _ alert: Alert, url: String = "https://receiver.example/hook"
     ) throws -> AlertFormat.Input {
@@ -74,7 +88,16 @@ import Testing
 
     @Test(arguments: FormatTests.words, ["raised", "acknowledged", "returned"])
     func `each format writes what its golden file says`(word: String, phase: String) throws {
-        let request = try Self.format(word).request(try Self.input(try Self.alert(phase)))
+        try Self.hold(word, phase, to: try Self.alert(phase))
+    }
+
+    @Test(arguments: FormatTests.words, ["digest", "drill"])
+    func `each format makes sense of digests and drills`(word: String, name: String) throws {
+        try Self.hold(word, name, to: try Self.special(name))
+    }
+
+    private static func hold(_ word: String, _ phase: String, to alert: Alert) throws {
+        let request = try Self.format(word).request(try Self.input(alert))
         let text = String(decoding: request.body, as: UTF8.self)
         _ = try JSONValue(parsing: text)
         let name = "\(word)-\(phase).json"
@@ -162,7 +185,8 @@ import Testing
         let long = String(repeating: "ü€👩‍🚒", count: 2_000)
         let body = String(decoding: alert.body, as: UTF8.self)
         alert.body = Array(
-            body.replacing("CO west portal: 61.5", with: long).utf8)
+            body.replacing("HIGH: CO west portal: 61.5", with: long)
+                .replacing("CO west portal: 61.5", with: long).utf8)
         let input = try Self.input(alert)
         for word in Self.words {
             let request = try Self.format(word).request(input)

@@ -16,7 +16,7 @@ struct SchemaCheck {
         var faults: [String] = []
         for (word, rule) in words {
             switch word {
-            case "$schema", "$id", "$defs", "title", "description": break
+            case "$schema", "$id", "$defs", "$comment", "title", "description": break
             case "$ref":
                 let path = (rule.string ?? "").dropFirst(2).split(separator: "/")
                     .joined(separator: ".")
@@ -31,6 +31,12 @@ struct SchemaCheck {
                 }
             case "enum":
                 if rule.array?.contains(value) != true { faults.append("\(place): not in enum") }
+            case "const":
+                if value != rule { faults.append("\(place): not the constant") }
+            case "maxItems":
+                if let items = value.array, items.count > rule.integer ?? 0 {
+                    faults.append("\(place): too many items")
+                }
             case "required":
                 for name in rule.array ?? [] where value[name.string ?? ""] == nil {
                     faults.append("\(self.at(place, name.string ?? "")): missing")

@@ -112,7 +112,7 @@ extension IntegrationTests {
             #expect(page[#"midwatch_readings_total{outcome="received"}"#] == 3)
             #expect(page[#"midwatch_readings_total{outcome="accepted"}"#] == 3)
             #expect(page["midwatch_readings_stored_total"] == 3)
-            #expect(page["midwatch_readings_redelivered_total"] == 0)
+            #expect(page[#"midwatch_readings_total{outcome="redelivered"}"#] == 0)
             for queue in [
                 "ring", "journal", "effects", "ledger", "archive", "deliveryInbox", "delivery",
                 "outbox",

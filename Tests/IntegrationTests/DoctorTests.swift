@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import JSONText
+import OperatorConsole
 import Testing
 
 extension IntegrationTests {
@@ -52,6 +54,24 @@ extension IntegrationTests {
                 #expect(broken[line + 1].hasPrefix("         -> "))
             }
             #expect(try await site.stop() == 0)
+        }
+
+        @Test func `a bench counts every reading on both paths and leaves nothing behind`() throws {
+            let text = try ChildProcess.run(
+                [
+                    try Places.program("midwatch"), "bench", "--seconds", "1", "--udp-rate",
+                    "2000", "--mqtt-rate", "500", "--json",
+                ], within: 120, statuses: [0, 1])
+            let runs = try JSONValue(parsing: Array(text.utf8).span)["runs"]?.array ?? []
+            #expect(runs.count == 2)
+            for run in runs {
+                let sent = try #require(run["sent"]?.double)
+                #expect(sent > 100)
+                for name in ["received", "accepted", "stored"] {
+                    #expect(run[name]?.double == sent, "\(name): \(text)")
+                }
+                #expect(run["latencies"]?.array?.isEmpty == false)
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ extension IntegrationTests {
         private func expectSeen(_ site: Site) throws {
             let page = try ChildProcess.run([
                 try Places.tool("curl"), "-sS", "--fail", "--unix-socket", site.client.socketPath,
-                "http://localhost/v1/sensors?filter=public&limit=100",
+                "http://localhost/v1/sensors?q=public&limit=100",
             ])
             let items = try JSONValue(parsing: page)["items"]?.array ?? []
             #expect(items.count == Self.clients.count)

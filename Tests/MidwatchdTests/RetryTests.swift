@@ -75,21 +75,20 @@ import Testing
                 - {paths: ["tunnel/#"], endpoints: [log], priorities: [low]}
 
             """
-        let plant = try self.configuration(endpoints).alerts.routes
-        let room = AlertRouting(routes: plant, endpoint: "room")
-        #expect(room.takes(alarmID: "tunnel/co:high", priority: .high))
-        #expect(!room.takes(alarmID: "pump/flow:high", priority: .high))
-        #expect(room.takes(alarmID: "midwatch/n/ring/fill:high", priority: .high))
-        #expect(!room.takes(alarmID: "midwatch/n/ring/fill:high", priority: .low))
-        let named = try self.configuration(
-            endpoints + "    - {paths: [\"midwatch/#\"], endpoints: [log]}\n"
-        ).alerts.routes
+        func told(_ text: String, _ alarm: String, _ priority: AlarmPriority) throws -> [String] {
+            let alerts = try self.configuration(text).alerts
+            let table = RouteTable(alerts.policy, endpoints: alerts.endpoints.map(\.name))
+            return table.resolve(AlertSubject(alarmID: alarm, priority: priority)).routes
+                .flatMap { table.routes[$0].stages.flatMap(\.endpoints) }
+                .map { table.endpoints[$0] }
+        }
+        #expect(try told(endpoints, "tunnel/co:high", .high) == ["room"])
+        #expect(try told(endpoints, "pump/flow:high", .high) == [])
+        #expect(try told(endpoints, "midwatch/n/ring/fill:high", .high) == ["room"])
+        #expect(try told(endpoints, "midwatch/n/ring/fill:high", .low) == ["log"])
+        let named = endpoints + "    - {paths: [\"midwatch/#\"], endpoints: [log]}\n"
         #expect(
-            !AlertRouting(routes: named, endpoint: "room").takes(
-                alarmID: "midwatch/n/ring/fill:high", priority: .high), "the site has decided")
-        #expect(
-            AlertRouting(routes: named, endpoint: "log").takes(
-                alarmID: "midwatch/n/ring/fill:high", priority: .high))
+            try told(named, "midwatch/n/ring/fill:high", .high) == ["log"], "the site has decided")
     }
 
     @Test func `an endpoint without its secret is not usable until the file is there`() throws {

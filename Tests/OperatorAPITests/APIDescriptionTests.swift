@@ -12,9 +12,9 @@ import Testing
     @Test func `every operation answers in the shape and the type described`() async throws {
         try await withServer(FakeBackend(sensors: 3)) { server in
             server.backend.append(events: 2)
-            for operation in APIDescription.operations where operation.method == "get" {
+            for operation in APIOperation.all where operation.method == "get" {
                 let text = await server.curlUnix(
-                    "-m 1 -w '\\n%{http_code} %{content_type}'", operation.path)
+                    "-m 1 -w '\\n%{http_code} %{content_type}'", Self.address(of: operation) + operation.example)
                 let lines = text.split(separator: "\n")
                 let ending = try #require(lines.last { $0.contains("/") && $0.hasPrefix("200 ") })
                 switch operation.answer {
@@ -37,7 +37,7 @@ import Testing
 
     @Test func `items of a query that are described are taken, and no others`() async throws {
         try await withServer { server in
-            for operation in APIDescription.operations where operation.method == "get" {
+            for operation in APIOperation.all where operation.method == "get" {
                 guard operation.path.hasPrefix("/v1/"), !operation.query.isEmpty else { continue }
                 let code = "-m 1 -o /dev/null -w '%{http_code}'"
                 for item in operation.query {
@@ -46,6 +46,9 @@ import Testing
                         case "freshness": "stale"
                         case "order": operation.path == "/v1/alarms" ? "id" : "worst"
                         case "normal": "true"
+                        case "state": "unacknowledged,shelved"
+                        case "priority": "high,critical"
+                        case "alarm": "a:high"
                         default: "1"
                         }
                     let status = await server.curlUnix(
@@ -88,6 +91,12 @@ import Testing
         #expect(
             Self.faults(of: bare, as: "Health")
                 == ["Health.level: not a string", "Health.reasons: missing"])
+    }
+
+    /// An address of the operation at the fake backend.
+    private static func address(of operation: APIOperation) -> String {
+        operation.path.replacing("{alarmID}", with: "plant%2Farea%2F0001:stale")
+            .replacing("{area}", with: "west")
     }
 
     private static func hold(_ json: JSONValue, to shape: String) throws {

@@ -12,10 +12,10 @@ final class FakeBackend: OperatorBackend {
         var sensors: [SensorView] = []
         var alarms: [AlarmView] = []
         var events: [EventView] = []
-        var requests: [AckRequest] = []
         var orders: [DeliveryOrder] = []
-        var outcome = AckOutcome.acknowledged(
-            position: Position(epoch: 1, n: 9), recorded: true)
+        var commands: [AlarmCommand] = []
+        var modeCommands: [AreaCommand] = []
+        var refusal: Problem?
         var level = HealthLevel.healthy
         var pagesFetched = 0
         var isDiskHanging = false
@@ -74,11 +74,66 @@ final class FakeBackend: OperatorBackend {
         query.select(from: self.state.withLock { $0.alarms })
     }
 
-    func acknowledge(_ request: AckRequest) async -> AckOutcome {
-        self.state.withLock { state in
-            state.requests.append(request)
-            return state.outcome
+    func explain(path: String, alarm: String?) async throws(Problem) -> Explanation {
+        guard path != "nobody" else { throw Problem(.notFound, detail: "nobody there") }
+        let now = WallInstant(nanoseconds: 5_000_000_000)
+        var input = ExplainedInput(name: path)
+        input.value = 7
+        input.arrivalTime = now
+        input.result = .met
+        input.isRaised = true
+        let timer = ExplainedTimer(
+            kind: .onDelay, owner: "\(path):high", remainingNanoseconds: 3, endsAt: now,
+            effect: "raised")
+        var explained = ExplainedAlarm(
+            alarmID: "\(path):\(alarm ?? "high")", kind: "high", priority: .high)
+        explained.inputs = [input]
+        explained.timers = [timer]
+        explained.suppressions = [
+            ExplainedSuppression(kind: .shelved, isInForce: false, reason: "not shelved")
+        ]
+        var explanation = Explanation(path: path, time: now, sensor: input)
+        explanation.alarms = [explained]
+        explanation.timers = [timer]
+        return explanation
+    }
+
+    func alarm(id: String) async -> AlarmView? {
+        self.state.withLock { $0.alarms.first { $0.alarmID == id } }
+    }
+
+    func areas() async -> [AreaView] {
+        [AreaView(name: "west", mode: "day", modes: ["day", "night"], sensors: ["plant/#"])]
+    }
+
+    func perform(_ command: AlarmCommand) async throws(Problem) -> AlarmCommandView {
+        let refusal = self.state.withLock { state in
+            state.commands.append(command)
+            return state.refusal
         }
+        if let refusal { throw refusal }
+        return AlarmCommandView(
+            action: command.action.rawValue, alarmID: command.alarmID,
+            activation: command.activation, position: "1:9", recorded: true,
+            state: .acknowledged)
+    }
+
+    func setMode(_ command: AreaCommand) async throws(Problem) -> AreaCommandView {
+        let refusal = self.state.withLock { state in
+            state.modeCommands.append(command)
+            return state.refusal
+        }
+        if let refusal { throw refusal }
+        return AreaCommandView(
+            area: command.area, mode: command.mode, position: "1:9", recorded: true)
+    }
+
+    func rejects(limit: Int) async -> [RejectView] {
+        [
+            RejectView(
+                listener: "udp/plant", number: 1, time: WallInstant(nanoseconds: 0), source: "",
+                cause: "malformed", inputBytes: 3, excerpt: "x y")
+        ]
     }
 
     func events(after: UInt64, limit: Int) async throws(Problem) -> [EventView] {

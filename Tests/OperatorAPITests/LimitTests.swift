@@ -60,7 +60,7 @@ import Testing
                 poller.acknowledge(
                     alarmID: "plant/area/0001:stale", activation: "1:5.0", comment: "c"))
             #expect(await eventually { seen.add(poller.takeAnswers()).acknowledged == 1 })
-            server.backend.state.withLock { $0.outcome = .alreadyAcknowledged }
+            server.backend.state.withLock { $0.refusal = Problem(.alreadyAcknowledged, detail: "") }
             #expect(
                 poller.acknowledge(
                     alarmID: "plant/area/0001:stale", activation: "1:5.0", comment: "c"))

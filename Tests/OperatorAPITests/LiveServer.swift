@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import JSONText
 import Logging
 import MidwatchModel
 import OperatorAPI
 import OperatorConsole
+import OperatorViews
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -100,7 +102,7 @@ func temporaryFolder() -> String {
 
 /// Runs a server for the time of `body`, then stops it gracefully and waits for its end.
 func withServer(
-    _ backend: FakeBackend = FakeBackend(), token: String? = nil,
+    _ backend: FakeBackend = FakeBackend(), rights: FakeAccess = FakeAccess(),
     writeTimeoutSeconds: Int64 = OperatorAPILimits.writeTimeoutSeconds,
     _ body: @escaping @Sendable (LiveServer) async throws -> Void
 ) async throws {
@@ -110,12 +112,12 @@ func withServer(
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     var configuration = OperatorAPIConfiguration(
-        socketPath: path, loopback: .init(port: 0, token: token))
+        socketPath: path, loopback: .init(port: 0))
     configuration.writeTimeoutSeconds = writeTimeoutSeconds
     let accesses = SeenAccesses()
     let server = try OperatorAPIServer(
         configuration: configuration,
-        backend: backend, logger: logger, onListening: { report.yield($0) },
+        backend: backend, access: rights, logger: logger, onListening: { report.yield($0) },
         onAccess: { accesses.add($0) })
     let group = ServiceGroup(
         configuration: .init(services: [.init(service: server)], logger: logger))
@@ -148,4 +150,10 @@ func eventually(_ condition: @Sendable () async -> Bool) async -> Bool {
         try? await Task.sleep(for: .milliseconds(10))
     }
     return false
+}
+
+/// The problem that an answer is.
+func problem(in text: String) throws -> Problem {
+    let json = try JSONValue(parsing: text)
+    return try Problem(json: json)
 }

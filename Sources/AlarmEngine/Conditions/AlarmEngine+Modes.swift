@@ -44,15 +44,42 @@ extension AlarmEngine {
         }
     }
 
+    /// An operator puts an area into a mode.
+    ///
+    /// What a fresh sensor says is not overruled: its next reading would undo it. A sensor that is
+    /// silent leaves the choice to people until it speaks again.
+    mutating func applyMode(_ command: OperatorCommand, at time: MonotonicInstant) {
+        guard let number = self.rules.areas.firstIndex(where: { $0.name == command.path }) else {
+            return self.decide(Decision(.commandRefused, cause: .unknownArea, time: time))
+        }
+        let area = self.rules.areas[number]
+        guard let mode = area.modes.firstIndex(of: command.mode) else {
+            return self.decide(Decision(.commandRefused, cause: .unknownMode, time: time))
+        }
+        let sensor = area.sensor.flatMap { self.index(ofPath: $0) }
+        if let sensor, self.sensors[sensor].freshness == .fresh {
+            return self.decide(Decision(.commandRefused, cause: .modeFollowsSensor, time: time))
+        }
+        guard self.mode(of: area) != mode else {
+            return self.decide(Decision(.commandRefused, cause: .alreadyInMode, time: time))
+        }
+        self.enter(mode, area: number, sensor: nil, at: time)
+    }
+
+    /// `sensor` is the one that says so; nil for an operator.
     private mutating func enter(
-        _ mode: Int, area number: Int, sensor: Int, at time: MonotonicInstant
+        _ mode: Int, area number: Int, sensor: Int?, at time: MonotonicInstant
     ) {
         let area = self.rules.areas[number]
         guard self.mode(of: area) != mode else { return }
         self.areaModes[area.name] = UInt8(mode)
-        var decision = Decision(.areaModeChanged, cause: .readingArrived, time: time)
-        decision.sensor = SensorIndex(rawValue: UInt32(sensor))
-        decision.source = self.sensors[sensor].source
+        var decision = Decision(
+            .areaModeChanged, cause: sensor == nil ? .operatorCommand : .readingArrived,
+            time: time)
+        if let sensor {
+            decision.sensor = SensorIndex(rawValue: UInt32(sensor))
+            decision.source = self.sensors[sensor].source
+        }
         decision.name = self.nameNumber(area.name)
         decision.amount = Int64(mode)
         self.decide(decision)
@@ -61,9 +88,14 @@ extension AlarmEngine {
                 continue
             }
             self.rebind(index, at: time)
+            self.conditions.queueDependents(of: index)
         }
         self.rebuildLinks()
+        self.drainRules(at: time)
     }
+
+    /// The mode of every area of the rules in force, in their order.
+    package var areaModeNumbers: [Int] { self.rules.areas.map { self.mode(of: $0) } }
 
     /// Name of the mode that a decision is about.
     func modeName(of decision: Decision) -> String {

@@ -36,25 +36,32 @@ extension AlarmEngine {
         where !self.conditions.bounds[bound].isPassive {
             numbers.append(self.conditions.bounds[bound].rule)
         }
+        // Only of rules that come together for the first time.
         var extra: [AlarmRule] = []
-        for rule in numbers {
-            let declaration = self.conditions.set.rules[Int(rule)].declaration
-            var rule = AlarmRule(
-                declaration.condition.kind, declaration.priority, AlarmHandling())
-            rule.onDelayNanoseconds = declaration.onDelayNanoseconds
-            rule.offDelayNanoseconds = declaration.offDelayNanoseconds
-            rule.name = self.nameNumber(declaration.name)
-            extra.append(rule)
+        if !self.ruleTable.knows(number: number, mode: mode, rules: numbers) {
+            extra = numbers.map { self.alarmRule(of: $0) }
         }
         return self.ruleTable.run(
             of: effective, number: number, mode: mode, rules: numbers, extra: { extra })
     }
 
+    /// The alarm that a rule makes.
+    private mutating func alarmRule(of number: UInt32) -> AlarmRule {
+        let declaration = self.conditions.set.rules[Int(number)].declaration
+        var rule = AlarmRule(declaration.condition.kind, declaration.priority, AlarmHandling())
+        rule.onDelayNanoseconds = declaration.onDelayNanoseconds
+        rule.offDelayNanoseconds = declaration.offDelayNanoseconds
+        rule.name = self.nameNumber(declaration.name)
+        return rule
+    }
+
     /// Number of a name, given once.
     mutating func nameNumber(_ name: String) -> UInt32 {
-        if let known = self.alarmNames.firstIndex(of: name) { return UInt32(known) }
+        if let known = self.nameNumbers[name] { return known }
         self.alarmNames.append(name)
-        return UInt32(self.alarmNames.count - 1)
+        let number = UInt32(self.alarmNames.count - 1)
+        self.nameNumbers[name] = number
+        return number
     }
 
     /// Name of a decision's alarm, as in its id.
@@ -89,15 +96,6 @@ extension AlarmEngine {
 
     // MARK: - Evaluation
 
-    /// Evaluates every condition that looks at others: the rules have changed.
-    mutating func evaluateComposites(at time: MonotonicInstant) {
-        for bound in 0..<self.conditions.bounds.count
-        where self.conditions.bounds[bound].evaluator.isComposite {
-            self.conditions.push(bound)
-        }
-        self.drainRules(at: time)
-    }
-
     /// A live reading of sensor `index`: its conditions take it, those that look at it follow.
     mutating func evaluateRules(_ index: Int, _ slot: Slot, at time: MonotonicInstant) {
         if self.conditions.isAreaSensor(index) { self.followMode(index, at: time) }
@@ -110,6 +108,7 @@ extension AlarmEngine {
             } else {
                 let result = self.judge(bound, sample, offset: offset, at: time)
                 self.settle(bound: bound, result, at: time)
+                self.armCondition(bound)
             }
         }
         self.followRules(of: index, at: time)
@@ -140,35 +139,73 @@ extension AlarmEngine {
                 self.conditions.push(bound)
                 continue
             }
-            switch evaluator {
-            case .offNormal, .badQuality, .deviation:
-                let result = self.judge(bound, sample, offset: nil, at: time)
-                self.settle(bound: bound, result, at: time)
-            // They take readings, and one of these is not there.
-            case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .clockSkew, .sequence,
-                .vote, .discrepancy, .expression, .broken:
-                break
+            // The others take readings, and one of these is not there.
+            guard evaluator.restsOnLastValue else {
+                self.armCondition(bound)
+                continue
             }
+            let result = self.judge(bound, sample, offset: nil, at: time)
+            self.settle(bound: bound, result, at: time)
         }
         self.followRules(of: index, at: time)
     }
 
-    /// Evaluates what looks at sensor `index` or at its alarms, and what looks at that, in the order
-    /// in which they depend on each other.
-    mutating func followRules(of index: Int, at time: MonotonicInstant) {
+    /// A reading that may raise and nothing else: conditions on its value alone are met or nothing.
+    ///
+    /// What counts or averages readings leaves it out.
+    mutating func raiseRules(_ index: Int, _ slot: Slot, at time: MonotonicInstant) {
         guard !self.conditions.isEmpty else { return }
+        let isFresh = self.sensors[index].freshness == .fresh
+        let sample = self.sensors[index].isUnknown ? Sample.error : Sample(slot.number)
+        let offset = self.clockOffset(of: slot)
+        for bound in self.conditions.range(of: index) {
+            let evaluator = self.conditions.bounds[bound].evaluator
+            guard !evaluator.isComposite else {
+                self.conditions.push(bound)
+                continue
+            }
+            guard evaluator.restsOnLastValue || evaluator.restsOnClock else { continue }
+            let result = self.judge(bound, sample, offset: offset, at: time)
+            // On a sensor that is not fresh all is unknown already.
+            guard isFresh || result == .met else { continue }
+            self.settle(bound: bound, result, at: time, .raising)
+            // Met on a sensor that is not verified: raised without its on-delay.
+            if !isFresh { self.settle(bound: bound, .stale, at: time) }
+        }
         self.conditions.queueDependents(of: index)
-        self.drainRules(at: time)
+        self.drainRules(at: time, .raising)
     }
 
-    private mutating func drainRules(at time: MonotonicInstant) {
-        while let bound = self.conditions.pop() {
-            let before = self.conditions.memories[bound].result
-            let wasRaised = self.isRaised(bound: bound)
-            let result = self.judgeComposite(bound)
+    /// Sensor `index` is not verified for now: its conditions are unknown, those that look at it
+    /// follow.
+    ///
+    /// Delays that would raise go on, as those of limits do (RULES 20).
+    mutating func doubtRules(_ index: Int, at time: MonotonicInstant) {
+        guard !self.conditions.isEmpty else { return }
+        for bound in self.conditions.range(of: index) {
+            if self.conditions.bounds[bound].evaluator.isComposite {
+                self.conditions.push(bound)
+            } else {
+                self.settle(bound: bound, .stale, at: time, .doubting)
+            }
+        }
+        self.conditions.queueDependents(of: index)
+        self.drainRules(at: time, .doubting)
+    }
+
+    /// Judges what rests on the last value alone and was never judged: rules that are new.
+    ///
+    /// Conditions that count or average readings are unknown until they have theirs.
+    mutating func judgeNewRules(at time: MonotonicInstant) {
+        for bound in 0..<self.conditions.bounds.count {
+            let condition = self.conditions.bounds[bound]
+            guard condition.evaluator.restsOnLastValue,
+                self.conditions.memories[bound].result.isUnknown,
+                case .fresh = self.sensors[Int(condition.sensor)].freshness
+            else { continue }
+            let sample = self.sample(of: condition.sensor)
+            let result = self.judge(bound, sample, offset: nil, at: time)
             self.settle(bound: bound, result, at: time)
-            guard result != before || self.isRaised(bound: bound) != wasRaised else { continue }
-            self.conditions.queueDependents(of: Int(self.conditions.bounds[bound].sensor))
         }
     }
 
@@ -272,96 +309,6 @@ extension AlarmEngine {
         return result
     }
 
-    /// A condition that looks at other sensors or conditions.
-    private mutating func judgeComposite(_ bound: Int) -> ConditionResult {
-        let condition = self.conditions.bounds[bound]
-        let isActive = self.conditions.memories[bound].isActive
-        switch condition.evaluator {
-        case .deviation(let deviation, _, _):
-            let own = self.sample(of: condition.sensor)
-            let reference = self.sample(
-                of: self.conditions.operands[Int(condition.firstOperand)].sensor)
-            if case .known(let value) = own, case .known(let base) = reference {
-                self.conditions.memories[bound].measured = value - base
-            }
-            return deviation.judge(own, reference: reference, isActive: isActive)
-        case .vote(let vote):
-            return vote.judge(self.members(of: condition).samples, isActive: isActive)
-        case .discrepancy(let discrepancy):
-            let members = self.members(of: condition)
-            let verdict = discrepancy.judge(members.samples, isActive: isActive)
-            self.conditions.memories[bound].measured = verdict.distance
-            self.conditions.memories[bound].oddOne =
-                verdict.oddOne < 0
-                ? ConditionTable.none : members.sensors[verdict.oddOne]
-            return verdict.result
-        case .expression(let first, let count):
-            return ExpressionMachine.run(
-                self.conditions.steps, Int(first)..<Int(first) + Int(count),
-                inputs: self.inputs(of: condition))
-        case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .sequence, .offNormal,
-            .badQuality, .clockSkew, .broken:
-            return .error
-        }
-    }
-
-    private func members(of condition: BoundCondition) -> (
-        samples: MemberSamples, sensors: [8 of UInt32]
-    ) {
-        var samples = MemberSamples()
-        var sensors: [8 of UInt32] = .init(repeating: ConditionTable.none)
-        for place in 0..<min(Int(condition.operandCount), MemberSamples.countMax) {
-            let operand = self.conditions.operands[Int(condition.firstOperand) + place]
-            samples.append(operand.kind == .unknown ? .error : self.sample(of: operand.sensor))
-            sensors[place] = operand.sensor
-        }
-        return (samples, sensors)
-    }
-
-    private func inputs(of condition: BoundCondition) -> ExpressionInputs {
-        var inputs = ExpressionInputs()
-        for place in 0..<Int(condition.operandCount) {
-            inputs[place] = self.input(
-                self.conditions.operands[Int(condition.firstOperand) + place])
-        }
-        return inputs
-    }
-
-    private func input(_ operand: BoundOperand) -> ExpressionInput {
-        var input = ExpressionInput()
-        guard operand.kind != .unknown else {
-            input.sample = .error
-            input.result = .error
-            return input
-        }
-        guard operand.sensor != ConditionTable.none else { return input }
-        switch operand.kind {
-        case .sensor:
-            let sensor = self.sensors[Int(operand.sensor)]
-            input.sample = self.sample(of: operand.sensor)
-            input.isFresh = sensor.freshness == .fresh
-            input.quality = sensor.quality
-        case .alarm:
-            guard let kind = AlarmKind(rawValue: UInt8(truncatingIfNeeded: operand.number)),
-                let alarm = self.alarm(kind, of: Int(operand.sensor))
-            else {
-                input.result = .error
-                return input
-            }
-            input.result = self.alarms[alarm].result
-            input.isRaised = self.alarms[alarm].isRaised
-        case .rule:
-            guard let bound = self.conditions.bound(of: operand.number, on: operand.sensor) else {
-                input.result = .error
-                return input
-            }
-            input.result = self.conditions.memories[bound].result
-            input.isRaised = self.isRaised(bound: bound)
-        case .unknown: break
-        }
-        return input
-    }
-
     // MARK: - Alarms
 
     /// The alarm of a condition; nil for one on trial.
@@ -374,14 +321,33 @@ extension AlarmEngine {
             + Int(condition.alarmOffset)
     }
 
-    private func isRaised(bound: Int) -> Bool {
+    /// The most urgent alarm of rules that rest on sensor `index`, its own and others'.
+    func blindedPriority(of index: Int) -> AlarmPriority {
+        var highest = AlarmPriority.low
+        for bound in self.conditions.range(of: index)
+        where !self.conditions.bounds[bound].isPassive {
+            highest = max(highest, self.conditions.bounds[bound].priority)
+        }
+        var edge = self.conditions.firstEdge(of: index)
+        while let (bound, next) = self.conditions.dependent(edge) {
+            if !self.conditions.bounds[bound].isPassive {
+                highest = max(highest, self.conditions.bounds[bound].priority)
+            }
+            edge = next
+        }
+        return highest
+    }
+
+    func isRaised(bound: Int) -> Bool {
         self.alarmRow(of: bound).map { self.alarms[$0].isRaised } ?? false
     }
 
     /// Remembers the result of a condition and gives it to its alarm.
-    private mutating func settle(
-        bound: Int, _ result: ConditionResult, at time: MonotonicInstant
+    mutating func settle(
+        bound: Int, _ result: ConditionResult, at time: MonotonicInstant,
+        _ weight: ResultWeight = .full
     ) {
+        if case .raising = weight, case .notMet = result { return }
         let wasActive = self.conditions.memories[bound].isActive
         self.conditions.memories[bound].result = result
         if !result.isUnknown { self.conditions.memories[bound].isActive = result == .met }
@@ -394,6 +360,13 @@ extension AlarmEngine {
         {
             return
         }
+        // Limits know nothing of rules: what was at rest of them stays so.
+        let host = Int(self.alarms[alarm].sensor)
+        let quiet = self.sensors[host].quiet
+        defer { self.sensors[host].quiet = quiet }
+        if case .doubting = weight, result.isUnknown {
+            return self.doubt(alarm, result, at: time)
+        }
         let cause: Decision.Cause =
             switch result {
             case .met: .conditionMet
@@ -402,4 +375,14 @@ extension AlarmEngine {
             }
         self.settle(alarm, result, at: time, cause: cause)
     }
+}
+
+/// What a result may do to its alarm.
+enum ResultWeight {
+    /// Everything.
+    case full
+    /// It rests on a reading that may raise and clears nothing (RULES 19).
+    case raising
+    /// Its input is not verified for now, which is neither silent nor bad: an on-delay goes on.
+    case doubting
 }

@@ -27,6 +27,8 @@ package struct ExpressionStep: BitwiseCopyable, Sendable, Equatable {
 package struct ExpressionInput: BitwiseCopyable, Sendable {
     package var sample = Sample.stale
     package var isFresh = false
+    /// Neither fresh nor silent for a deadline: nobody knows yet which of both it is.
+    package var isUnverified = false
     package var quality = Quality.good
     /// Of a condition: its last result.
     package var result = ConditionResult.stale
@@ -139,8 +141,10 @@ enum ExpressionMachine {
             case .stale: cell.result = .stale
             case .error: cell.result = .error
             }
-        case .fresh: cell.result = inputs[operand].isFresh ? .met : .notMet
-        case .stale: cell.result = inputs[operand].isFresh ? .notMet : .met
+        case .fresh, .stale:
+            let isFresh = inputs[operand].isFresh
+            let isMet = step.operation == .fresh ? isFresh : !isFresh
+            cell.result = inputs[operand].isUnverified ? .stale : isMet ? .met : .notMet
         case .good: cell.result = self.quality(inputs[operand], isBad: false)
         case .bad: cell.result = self.quality(inputs[operand], isBad: true)
         case .condition: cell.result = inputs[operand].result

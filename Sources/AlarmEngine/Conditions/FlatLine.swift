@@ -4,8 +4,9 @@ internal import MidwatchModel
 
 /// No change beyond a band for a time: a frozen transmitter keeps sending its last value.
 ///
-/// Judged at readings only: without readings the sensor is stale, and that is another alarm. Only
-/// for sensors that report regularly; one that reports on change is flat by nature.
+/// Judged at readings and, once a second reading said the same, when the time is up: until its
+/// deadline the sensor counts as it was. Only for sensors that report regularly; one that reports on
+/// change is flat by nature.
 struct FlatLine: BitwiseCopyable, Sendable {
     /// Change that counts: more than this, in the unit of the sensor; 0 or more.
     var epsilon: Double
@@ -46,6 +47,22 @@ struct FlatLine: BitwiseCopyable, Sendable {
             return .notMet
         }
         if time.nanosecondsSince(self.since) >= self.durationNanoseconds { return .met }
+        return self.hasChanged ? .notMet : .stale
+    }
+
+    /// When the value will have stood still for long enough if no reading comes; nil if it has, or if
+    /// nobody confirmed it yet.
+    func nextChange(from result: ConditionResult) -> MonotonicInstant? {
+        guard self.hasAnchor, self.last > self.since else { return nil }
+        if case .met = result { return nil }
+        return self.since.advanced(byNanoseconds: self.durationNanoseconds)
+    }
+
+    /// The condition at `time` without a new reading.
+    @_noLocks
+    func judge(at time: MonotonicInstant) -> ConditionResult {
+        let isLong = time.nanosecondsSince(self.since) >= self.durationNanoseconds
+        if isLong, self.hasAnchor, self.last > self.since { return .met }
         return self.hasChanged ? .notMet : .stale
     }
 

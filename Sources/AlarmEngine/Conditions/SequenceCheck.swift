@@ -83,10 +83,20 @@ struct SequenceCheck: BitwiseCopyable, Sendable {
         return sum >= self.limit ? .met : .notMet
     }
 
-    /// When the pane under way ends: nothing changes by time alone before.
-    var nextChange: MonotonicInstant {
-        MonotonicInstant(
-            nanoseconds: (self.paneNumber &+ 1) &* (self.windowNanoseconds / Self.partCount))
+    /// The end of the first pane at which faults that left the window end the condition; the end of
+    /// a pane after `limit` that may be sooner; nil if time alone ends nothing.
+    func nextChange(from result: ConditionResult, upTo limit: MonotonicInstant)
+        -> MonotonicInstant?
+    {
+        guard case .met = result else { return nil }
+        var ahead = self
+        for _ in 0..<Self.paneCount {
+            let end = MonotonicInstant(
+                nanoseconds: (ahead.paneNumber &+ 1)
+                    &* (self.windowNanoseconds / Self.partCount))
+            guard end <= limit, case .met = ahead.judge(at: end) else { return end }
+        }
+        return nil
     }
 
     /// What the next number says.

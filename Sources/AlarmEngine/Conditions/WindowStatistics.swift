@@ -100,9 +100,34 @@ struct WindowStatistics: BitwiseCopyable, Sendable {
         }
     }
 
-    /// When the pane under way ends: nothing changes by time alone before.
-    var nextChange: MonotonicInstant {
+    /// When the pane under way ends.
+    private var paneEnd: MonotonicInstant {
         MonotonicInstant(nanoseconds: (self.paneNumber &+ 1) &* self.paneNanoseconds)
+    }
+
+    /// The end of the first pane at which the result is not `result` any more if no reading comes;
+    /// the end of a pane after `limit` that may be sooner; nil if it stays as it is.
+    func nextChange(
+        from result: ConditionResult, isActive: Bool, upTo limit: MonotonicInstant
+    ) -> MonotonicInstant? {
+        var ahead = self
+        for _ in 0..<2 {
+            for _ in 0..<Self.paneCount {
+                let end = ahead.paneEnd
+                guard end <= limit, ahead.judge(at: end, isActive: isActive) == result else {
+                    return end
+                }
+            }
+            guard ahead.coverEnd > ahead.accounted else { return nil }
+            // Empty panes that one reading still covers: nothing changes until it covers no more.
+            let last = ahead.coverEnd.nanoseconds / self.paneNanoseconds
+            let end = max(
+                ahead.paneEnd, MonotonicInstant(nanoseconds: last &* self.paneNanoseconds))
+            guard end <= limit, ahead.judge(at: end, isActive: isActive) == result else {
+                return end
+            }
+        }
+        return nil
     }
 
     /// Moves on: what was covered is credited, panes that leave the window are emptied.

@@ -69,7 +69,10 @@ struct AlertFacts: Sendable {
     var sensor: String {
         let sensor = self.text("sensor")
         guard sensor.isEmpty else { return sensor }
-        guard let colon = self.alert.alarmID.lastIndex(of: ":") else { return self.alert.alarmID }
+        guard let colon = self.alert.alarmID.lastIndex(of: ":") else {
+            // A digest is about no sensor, and its own name is none.
+            return self.phase == .notice ? "" : self.alert.alarmID
+        }
         return String(self.alert.alarmID[..<colon])
     }
 
@@ -86,21 +89,40 @@ struct AlertFacts: Sendable {
         self.sensor.split(separator: "/").dropLast().joined(separator: "/")
     }
 
-    var site: String { self.text("monitor.site") }
-    var node: String { self.text("monitor.node") }
+    /// A digest says who says so at its top.
+    var site: String { self.first("monitor.site", "site") }
+    var node: String { self.first("monitor.node", "node") }
 
-    /// One sentence; of an alert without one its type and alarm.
-    var message: String {
-        let message = self.text("message")
-        return message.isEmpty ? "\(self.alert.type) \(self.alert.alarmID)" : message
+    private func first(_ paths: String...) -> String {
+        paths.lazy.map(self.text).first { !$0.isEmpty } ?? ""
     }
 
     /// Priority as labels know it: a change of the configuration does not make another alarm of it.
     var priority: AlarmPriority { self.knownPriority ?? self.alert.priority }
 
+    /// Address of the runbook; empty if it has none.
     var runbook: String {
         let runbook = self.text("runbook")
-        return Self.isLink(runbook) ? runbook : ""
+        return Self.isLink(runbook) ? runbook : self.link("runbook")
+    }
+
+    /// Places to go that an address leads to, in the order of the alert.
+    var links: [(rel: String, href: String, text: String)] {
+        let links = (self.envelope.value(atPath: "data.links")?.array ?? []).compactMap { link in
+            link["href"]?.string.map {
+                (rel: link["rel"]?.string ?? "", href: $0, text: link["text"]?.string ?? "")
+            }
+        }.filter { Self.isLink($0.href) }
+        let runbook = self.text("runbook")
+        guard Self.isLink(runbook), !links.contains(where: { $0.href == runbook }) else {
+            return links
+        }
+        return links + [(rel: "runbook", href: runbook, text: "Runbook")]
+    }
+
+    /// The first address of a kind; empty if there is none.
+    func link(_ rel: String) -> String {
+        self.links.first { $0.rel == rel }?.href ?? ""
     }
 
     static func isLink(_ text: String) -> Bool {

@@ -25,15 +25,28 @@ extension AlertTemplate {
         return json.bytes
     }
 
+    /// `data` with a sentence: templates ask for it, and a digest is written without one.
+    private static func saying(
+        _ member: (name: String, value: JSONValue), _ facts: AlertFacts
+    ) -> JSONValue {
+        guard member.name == "data", case .object(let data) = member.value,
+            facts.text("message").isEmpty
+        else { return member.value }
+        return .object(data + [(name: "message", value: .string(facts.message))])
+    }
+
     private static func root(_ facts: AlertFacts) -> JSONValue {
         var members: [(String, JSONValue)] = [
             ("id", .string(facts.alert.id)), ("phase", .string(facts.phase.rawValue)),
             ("priority", .string(facts.alert.priority.word)),
             ("alarmID", .string(facts.alert.alarmID)), ("endpoint", .string(facts.endpoint)),
+            ("message", .string(facts.message)), ("headline", .string(facts.headline)),
+            ("drill", .bool(facts.isDrill)), ("node", .string(facts.node)),
+            ("site", .string(facts.site)),
             (facts.phase.rawValue, .bool(true)), (facts.alert.priority.word, .bool(true)),
         ]
         if case .object(let envelope) = facts.envelope {
-            members += envelope.map { ($0.0, $0.1) }
+            members += envelope.map { ($0.name, self.saying($0, facts)) }
         }
         return .object(members)
     }

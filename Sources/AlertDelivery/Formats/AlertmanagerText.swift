@@ -30,7 +30,10 @@ enum AlertmanagerText {
     /// Sorted by name; an empty label is no label.
     static func labels(_ facts: AlertFacts) -> [(name: String, value: String)] {
         [
-            ("alertname", facts.rule), ("area", facts.area), ("node", facts.node),
+            ("alertname", facts.rule), ("area", facts.area),
+            ("drill", facts.isDrill ? "true" : ""), ("node", facts.node),
+            // Digests are one alert each: the second would else be taken for news of the first.
+            ("notice", facts.phase == .notice ? facts.alert.id : ""),
             ("rule", facts.rule), ("sensor", facts.sensor),
             ("severity", facts.priority.word), ("site", facts.site),
         ].compactMap { name, value in
@@ -40,16 +43,21 @@ enum AlertmanagerText {
 
     static func annotations(_ facts: AlertFacts) -> [(name: String, value: String)] {
         [
+            ("acknowledge_url", facts.link("acknowledge")),
             ("acknowledged", facts.phase == .acknowledged ? "true" : ""),
             ("activation", facts.text("activation")),
+            ("affected", facts.text("answers.affected")),
             ("alert_id", facts.alert.id),
             ("check_first", facts.texts("checkFirst").joined(separator: "\n")),
             ("consequence", facts.text("consequence")),
+            ("description", facts.message),
+            ("equipment", facts.text("place.equipment")),
             ("operator_action", facts.text("operatorAction")),
             ("recorded", facts.alert.isRecorded ? "true" : "false"),
+            ("rule_text", facts.text("rule.text")),
             ("runbook_url", facts.runbook),
             ("setpoint", facts.text("setpoint")),
-            ("summary", facts.message),
+            ("summary", facts.headline),
             ("time_to_respond_seconds", facts.text("timeToRespondSeconds")),
             ("title", facts.text("title")),
             ("unit", facts.text("unit")),

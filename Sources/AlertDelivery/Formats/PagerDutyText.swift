@@ -9,6 +9,7 @@ enum PagerDutyText {
     static let keyCharactersMax = 255
     /// No bound is published; longer ones are of no use on a screen.
     static let fieldCharactersMax = 255
+    static let linkTextCharactersMax = 100
 
     /// One event; a standing alarm keeps its `dedup_key` over activations.
     static func event(_ facts: AlertFacts, routingKey: String) -> [UInt8] {
@@ -22,10 +23,11 @@ enum PagerDutyText {
             json.objectField("payload") { self.writePayload(facts, to: &$0) }
             json.field("client", "Midwatch \(facts.node)")
             json.arrayField("links") { json in
-                guard !facts.runbook.isEmpty else { return }
-                json.object { json in
-                    json.field("href", facts.runbook)
-                    json.field("text", "Runbook")
+                for link in facts.links {
+                    json.object { json in
+                        json.field("href", link.href)
+                        json.field("text", TextLimit.cut(link.text, self.linkTextCharactersMax))
+                    }
                 }
             }
         }
@@ -33,13 +35,13 @@ enum PagerDutyText {
     }
 
     private static func writePayload(_ facts: AlertFacts, to json: inout JSONWriter) {
-        json.field("summary", TextLimit.cut(facts.message, self.summaryCharactersMax))
+        json.field("summary", TextLimit.cut(facts.headline, self.summaryCharactersMax))
         let source = facts.sensor.isEmpty ? facts.node : facts.sensor
         json.field("source", TextLimit.cut(source, self.fieldCharactersMax))
         json.field("severity", self.severity(facts.alert.priority))
         json.field("timestamp", facts.alert.occurredAt.rfc3339)
         for (name, text) in [
-            ("component", facts.text("title")), ("group", facts.area), ("class", facts.rule),
+            ("component", facts.component), ("group", facts.group), ("class", facts.rule),
         ] where !text.isEmpty {
             json.field(name, TextLimit.cut(text, self.fieldCharactersMax))
         }

@@ -14,15 +14,14 @@ struct EndpointError: Error, CustomStringConvertible {
     var description: String { "alerts.endpoints \"\(self.endpoint)\": \(self.reason)" }
 }
 
-/// From the configuration's endpoints and routes to delivery.
+/// From the configuration's endpoints to delivery; routes are `RoutingDesk`'s.
 enum AlertWiring {
     static func delivery(
         _ configuration: MidwatchConfiguration, keys: EndpointKeys, outboxPath: String,
         clock: EngineClock, progress: StageProgress, logger: Logger, outcomes: OutcomeLog
     ) throws -> AlertDelivery {
-        let routes = configuration.alerts.routes
         let endpoints = try configuration.alerts.endpoints.map {
-            try Self.endpoint($0, routes, keys, logger)
+            try Self.endpoint($0, keys, logger)
         }
         return AlertDelivery(
             configuration: DeliveryConfiguration(
@@ -33,9 +32,33 @@ enum AlertWiring {
             progress: progress, logger: logger, outcomes: { outcomes.note($0) })
     }
 
+    /// The router's shell, with the secret of its links if links are wanted.
+    static func routing(
+        _ configuration: MidwatchConfiguration, builder: AlertBuilder, live: LiveState,
+        folders: Folders, clock: EngineClock, logger: Logger
+    ) -> RoutingDesk {
+        let settings = configuration.alerts.policy.links
+        var links: AcknowledgeLinks?
+        if !settings.baseURL.isEmpty {
+            do {
+                links = AcknowledgeLinks(
+                    secret: try LinkSecret.load(folders.linkSecret), baseURL: settings.baseURL,
+                    validNanoseconds: settings.validNanoseconds)
+            } catch {
+                logger.critical(
+                    "alerts carry no links to acknowledge", metadata: ["error": "\(error)"])
+            }
+        }
+        return RoutingDesk(
+            RoutingDesk.Parts(
+                policy: configuration.alerts.policy,
+                endpoints: configuration.alerts.endpoints.map(\.name), builder: builder,
+                live: live, clock: clock, picturePath: folders.routing, links: links),
+            logger: logger)
+    }
+
     private static func endpoint(
-        _ endpoint: AlertEndpointConfiguration, _ routes: [AlertRouteConfiguration],
-        _ keys: EndpointKeys, _ logger: Logger
+        _ endpoint: AlertEndpointConfiguration, _ keys: EndpointKeys, _ logger: Logger
     ) throws -> EndpointConfiguration {
         let address: EndpointAddress
         do throws(EndpointAddress.Refusal) {
@@ -53,8 +76,6 @@ enum AlertWiring {
         result.authorityFile = endpoint.caFile
         result.clientCertificate = endpoint.clientCertificate.map { ($0.chainFile, $0.keyFile) }
         result.allowed = endpoint.allowed.compactMap { AddressBlock($0) }
-        let routing = AlertRouting(routes: routes, endpoint: name)
-        result.accepts = { routing.takes(alarmID: $0.alarmID, priority: $0.priority) }
         return result
     }
 
@@ -99,34 +120,5 @@ enum AlertWiring {
                 "template.reason": "\(reason)",
             ])
         return .fallback
-    }
-}
-
-/// Which alerts go to one endpoint.
-struct AlertRouting: Sendable {
-    private let routes: [AlertRouteConfiguration]
-    private let mine: [AlertRouteConfiguration]
-
-    init(routes: [AlertRouteConfiguration], endpoint: String) {
-        self.routes = routes
-        self.mine = routes.filter { $0.endpoints.contains(endpoint) }
-    }
-
-    /// Whether the alert goes here: a route to this endpoint fits it.
-    ///
-    /// A site that routes by the paths of its plant names no path of Midwatch's own. So that nobody
-    /// is left untold that the monitor is ill, an alert about Midwatch itself that no route's paths
-    /// fit goes to every endpoint of a route for its priority.
-    func takes(alarmID: String, priority: AlarmPriority) -> Bool {
-        guard let colon = alarmID.lastIndex(of: ":") else { return true }
-        let path = String(alarmID[..<colon])
-        if self.mine.contains(where: { $0.matches(path: path, priority: priority) }) {
-            return true
-        }
-        guard OwnPath.isOwn(path) else { return false }
-        let isNamed = self.routes.contains { route in
-            route.paths.contains { PathTemplate.matches($0, path) }
-        }
-        return !isNamed && self.mine.contains { $0.priorities.contains(priority) }
     }
 }

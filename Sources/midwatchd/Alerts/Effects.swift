@@ -58,25 +58,42 @@ final class Effects: Sendable {
         var supersededCount: UInt64 = 0
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
+        /// Effects that left before routing had read the ledger, in order.
+        var early: [Early] = []
+    }
+
+    private struct Early {
+        var effect: PendingEffect
+        var isRecorded: Bool
+        var ledgerN: UInt64
     }
 
     private struct CatchUp {
         var reader: LedgerReader?
-        /// An alert that was read and found no room.
-        var pending: Alert?
+        /// Alerts that were read and found no room.
+        var pending: [Alert] = []
     }
 
     private let builder: AlertBuilder
     private let live: LiveState
+    private let activity = AlarmActivity()
+    private let surroundings: AlertSurroundings
     private let delivery: any AlertTaker
     private let logger: Logger
+    /// Who is told; nil: everybody of everything.
+    private let routing: RoutingDesk?
     private let attached = Mutex(Attached())
     private let catchingUp = Mutex(CatchUp())
 
-    init(builder: AlertBuilder, live: LiveState, delivery: any AlertTaker, logger: Logger) {
+    init(
+        builder: AlertBuilder, live: LiveState, delivery: any AlertTaker,
+        routing: RoutingDesk? = nil, logger: Logger
+    ) {
         self.builder = builder
         self.live = live
+        self.surroundings = AlertSurroundings(live: live)
         self.delivery = delivery
+        self.routing = routing
         self.logger = logger
     }
 
@@ -96,17 +113,98 @@ final class Effects: Sendable {
     ///
     /// Ledger and gate threads.
     func release(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
-        let (desk, reporter, isHeld) = self.attached.withLock {
-            ($0.desk, $0.reporter, $0.isCursorHeld)
+        self.attached.withLock { $0.desk }?.answer(effect.decision, isRecorded: isRecorded)
+        let isKept =
+            self.routing != nil
+            && self.attached.withLock { attached in
+                guard !attached.isStarted else { return false }
+                if attached.leftThrough == nil, attached.early.count < Self.waitingMax {
+                    attached.early.append(
+                        Early(effect: effect, isRecorded: isRecorded, ledgerN: ledgerN))
+                } else {
+                    attached.leftThrough = effect.sequence + 1
+                    attached.leftCount += 1
+                }
+                return true
+            }
+        if !isKept { self.leave(effect, isRecorded: isRecorded, ledgerN: ledgerN) }
+    }
+
+    private func leave(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
+        let (reporter, isHeld) = self.attached.withLock { ($0.reporter, $0.isCursorHeld) }
+        if effect.decision.kind == .configurationApplied { self.forgetRetired() }
+        let alert = AlertRecord(effect.body).flatMap { record -> Alert? in
+            let rules = self.live.ruleBook
+            // Also what nobody is told: it was raised, and it is active or not.
+            let picture = self.activity.follow(record, groups: self.builder.groups(record, rules))
+            guard record.messageType != nil else { return nil }
+            let context = AlertContext(
+                isOfTheMoment: true, picture: picture, history: effect.history,
+                redundant: self.surroundings.redundant(
+                    to: record.path, rules: rules, now: effect.queuedAt),
+                modes: reporter?.modes() ?? [],
+                detectionNanoseconds: effect.queuedAt.nanosecondsSince(effect.decision.time))
+            return self.builder.alert(
+                of: record, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded, rules: rules,
+                context: context)
         }
-        desk?.answer(effect.decision, isRecorded: isRecorded)
-        let alert = self.builder.alert(
-            of: effect.body, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded,
-            rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
-            modes: reporter?.modes() ?? [])
-        if let alert {
-            self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        guard let routing = self.routing else {
+            if let alert {
+                self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+            }
+            return
         }
+        routing.take(effect.body, made: alert) {
+            self.offer($0, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
+        }
+    }
+
+    /// Lets time pass for whoever waits for an answer, and offers again what found no room.
+    ///
+    /// Housekeeping, every second.
+    func everySecond() {
+        if self.attached.withLock({ $0.isStarted }) {
+            self.routing?.tick { alert in self.offerNow(alert) }
+        }
+        self.retry()
+    }
+
+    /// An alert that no decision waits for; it stands in the ledger with its alarm.
+    ///
+    /// Any thread.
+    func offerNow(_ alert: Alert) {
+        self.attached.withLock { attached in
+            if attached.waiting.isEmpty, self.delivery.offer(alert) != .inboxFull { return }
+            // Twice the room, so that what is due does not depend on what happens.
+            guard attached.waiting.count < 2 * Self.waitingMax else {
+                attached.leftCount += 1
+                return
+            }
+            attached.waiting.append(alert)
+        }
+    }
+
+    /// Takes what the ledger says of alarms before this run.
+    ///
+    /// Any thread.
+    func remember(_ body: [UInt8]) {
+        guard let record = AlertRecord(body) else { return }
+        self.activity.remember(record, groups: self.builder.groups(record, self.live.ruleBook))
+    }
+
+    /// A new configuration may have removed rules, and with them alarms that never return.
+    private func forgetRetired() {
+        let paths = self.live.paths
+        let rules = self.live.ruleBook
+        var active: Set<String> = []
+        for index in 0..<self.live.alarms.count where active.count < AlarmActivity.alarmCountMax {
+            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
+                Int(alarm.sensor.rawValue) < paths.count
+            else { continue }
+            let name = rules.alarmName(alarm.kind, rule: alarm.rule)
+            active.insert("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
+        }
+        self.activity.reset(active: active)
     }
 
     /// Every ledger record up to `n` is durable.
@@ -139,16 +237,45 @@ final class Effects: Sendable {
         let from = cursor.flatMap { $0 == 0 ? nil : $0 } ?? recent
         // On a thread of its own: a disk that hangs must not hold the tasks of the pool.
         let isRead = await LoopThread.value("alerts-read") {
-            let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
-            for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+            guard let routing = self.routing else {
+                let isRead = self.offerLedger(ledgerFolder, from: from, through: newest)
+                for entry in waiting { self.offer(entry.body, ledgerN: 0, isRecorded: false) }
+                return isRead
+            }
+            let isRead = routing.restore(ledgerFolder, owedFrom: from, through: newest) {
+                self.tell($0)
+            }
+            for entry in waiting { routing.restore(entry.body, isOwed: true) }
+            for alert in routing.resume() { self.offerWaiting(alert) }
             return isRead
         }
         self.attached.withLock { attached in
-            attached.isStarted = true
             attached.takenThrough = newest
             attached.isCursorHeld = !isRead
         }
+        self.takeEarly()
         self.retry()
+    }
+
+    /// What left meanwhile goes its way, in order, before anything new does.
+    private func takeEarly() {
+        while true {
+            let early = self.attached.withLock { attached -> [Early] in
+                if attached.early.isEmpty { attached.isStarted = true }
+                let early = attached.early
+                attached.early = []
+                return early
+            }
+            guard !early.isEmpty else { return }
+            for one in early {
+                self.leave(one.effect, isRecorded: one.isRecorded, ledgerN: one.ledgerN)
+            }
+        }
+    }
+
+    private func offerWaiting(_ alert: Alert) {
+        let pause = WakeWord()
+        while self.delivery.offer(alert) == .inboxFull { pause.sleep(nanoseconds: 10_000_000) }
     }
 
     /// Offers the alerts of the ledger behind `from`; false if the disk did not give them all.
@@ -173,17 +300,17 @@ final class Effects: Sendable {
 
     /// Before anything new: alerts of one alarm keep their order.
     private func offer(_ body: [UInt8], ledgerN: UInt64, isRecorded: Bool) {
-        let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded)
-        let pause = WakeWord()
-        while let alert, self.delivery.offer(alert) == .inboxFull {
-            pause.sleep(nanoseconds: 10_000_000)
+        if let alert = self.alert(of: body, ledgerN: ledgerN, isRecorded: isRecorded) {
+            self.offerWaiting(alert)
         }
     }
 
     private func alert(of body: [UInt8], ledgerN: UInt64, isRecorded: Bool) -> Alert? {
-        self.builder.alert(
-            of: body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
-            related: [], modes: [])
+        AlertRecord(body).flatMap { record in
+            self.builder.alert(
+                of: record, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
+                context: .none)
+        }
     }
 
     private func tell(_ gap: LedgerGap) {
@@ -294,16 +421,20 @@ final class Effects: Sendable {
         let reader = catching.reader ?? LedgerReader(directory: folder, fromLine: from + 1)
         catching.reader = reader
         while true {
-            if let alert = catching.pending {
+            while let alert = catching.pending.first {
                 guard self.offerOrphan(before: alert), self.delivery.offer(alert) != .inboxFull
                 else { return false }
-                catching.pending = nil
+                catching.pending.removeFirst()
             }
             do {
                 switch try reader.step(through: newest) {
                 case .line(let line):
-                    catching.pending = self.alert(
-                        of: line.body, ledgerN: line.n, isRecorded: true)
+                    let alert = self.alert(of: line.body, ledgerN: line.n, isRecorded: true)
+                    if let routing = self.routing {
+                        routing.take(line.body, made: alert) { catching.pending.append($0) }
+                    } else if let alert {
+                        catching.pending.append(alert)
+                    }
                 case .gap(let gap): self.tell(gap)
                 case .end: return true
                 }
@@ -312,21 +443,5 @@ final class Effects: Sendable {
                 return false
             }
         }
-    }
-
-    private func relatedAlarms(than decision: Decision) -> [String] {
-        guard decision.kind == .alarmRaised else { return [] }
-        let paths = self.live.paths
-        let rules = self.live.ruleBook
-        var related: [String] = []
-        for index in 0..<min(self.live.alarms.count, 65_536) where related.count < 64 {
-            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
-                alarm.activation != decision.activation,
-                Int(alarm.sensor.rawValue) < paths.count
-            else { continue }
-            let name = rules.alarmName(alarm.kind, rule: alarm.rule)
-            related.append("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
-        }
-        return related
     }
 }

@@ -18,6 +18,7 @@ final class OutcomeLog: Sendable {
     private let latency: LatencyHistogram
     private let logger: Logger
     private let ledger = Mutex<LedgerLoop?>(nil)
+    private let routing = Mutex<RoutingDesk?>(nil)
     /// When decisions were made whose alerts are on their way, by alert; oldest first.
     private let decided = Mutex<(order: [String], at: [String: MonotonicInstant])>(([], [:]))
 
@@ -30,9 +31,12 @@ final class OutcomeLog: Sendable {
 
     func attach(_ ledger: LedgerLoop) { self.ledger.withLock { $0 = ledger } }
 
+    func attach(_ routing: RoutingDesk) { self.routing.withLock { $0 = routing } }
+
     /// Takes an outcome; called on the dispatcher, returns at once.
     func note(_ outcome: DeliveryOutcome) {
         let ledger = self.ledger.withLock { $0 }
+        self.routing.withLock { $0 }?.take(outcome)
         switch outcome {
         case .delivered(let report, let superseded):
             if let at = self.decided.withLock({ $0.at[report.alertID] }) {

@@ -62,14 +62,7 @@ final class EventReader: Sendable {
 
     /// `missing` is empty if only a link between two lines is broken.
     private static func gap(_ missing: Range<UInt64>, _ reason: String) -> EventView {
-        let last = missing.upperBound - 1
-        return EventView(
-            n: last, written: EngineClock.wall(),
-            body: .object([
-                ("kind", .string("ledgerGap")),
-                ("from", .integer(Int64(clamping: missing.lowerBound))),
-                ("through", .integer(Int64(clamping: last))),
-                ("reason", .string(reason)),
-            ]))
+        EventView.gap(
+            missing, n: missing.upperBound - 1, written: EngineClock.wall(), reason: reason)
     }
 }

@@ -13,18 +13,15 @@ import Synchronization
 /// Reads hold up nobody. A command goes through the ring like every input and is answered when the
 /// engine's decision about it leaves.
 final class OperatorDesk: OperatorBackend {
-    /// How long an operator waits for an answer.
-    private static let answerNanosecondsMax: UInt64 = 5_000_000_000
-    /// Commands that may wait for their answers at once.
-    private static let waitingMax = 256
-
     struct Parts: Sendable {
         var ring: ReadingRing
         var live: LiveState
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
+        var questions: EngineQuestions
         var report: @Sendable () -> StatusView
+        var health: @Sendable () -> HealthView
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
         var rejects: @Sendable (_ limit: Int) -> [RejectView]
@@ -33,14 +30,15 @@ final class OperatorDesk: OperatorBackend {
         var isStarted: @Sendable () -> Bool
     }
 
-    private let parts: Parts
+    let parts: Parts
     private let signal = EventSignal()
-    private let waiting = Mutex<[UInt64: CheckedContinuation<AckOutcome, Never>]>([:])
-
+    let pending = PendingCommands()
+    let directory: SensorDirectory
     private let accounts: AccountNames
 
     init(_ parts: Parts) {
         self.parts = parts
+        self.directory = SensorDirectory(parts.live)
         self.accounts = AccountNames(parts.files.reads)
     }
 
@@ -51,8 +49,7 @@ final class OperatorDesk: OperatorBackend {
     /// Any thread.
     func answer(_ decision: Decision, isRecorded: Bool) {
         guard decision.isAnswer else { return }
-        let waiter = self.waiting.withLock { $0.removeValue(forKey: decision.id.position.n) }
-        waiter?.resume(returning: Self.outcome(of: decision, isRecorded: isRecorded))
+        self.pending.answer(decision, isRecorded: isRecorded)
     }
 
     /// Ledger records up to `n` are durable.
@@ -60,80 +57,29 @@ final class OperatorDesk: OperatorBackend {
     /// Any thread.
     func eventsWritten(through n: UInt64) { self.signal.advance(to: n) }
 
-    private static func outcome(of decision: Decision, isRecorded: Bool) -> AckOutcome {
-        if decision.kind != .commandRefused {
-            return .acknowledged(position: decision.id.position, recorded: isRecorded)
-        }
-        switch decision.cause {
-        case .unknownAlarm: return .unknownAlarm
-        case .otherActivation:
-            return .unknownActivation(
-                current: decision.activation == .none ? nil : decision.activation.description)
-        case .nothingToAcknowledge:
-            return decision.stateFrom == .normal ? .notActive : .alreadyAcknowledged
-        default: return .refused(reason: decision.cause.word)
-        }
-    }
-
     // MARK: OperatorBackend
 
     func status() async -> StatusView { self.parts.report() }
 
-    func sensors(matching query: SensorQuery) async -> [SensorView] {
-        let viewer = Viewer(self.parts)
-        return query.select(from: viewer.paths.indices.lazy.compactMap { viewer.sensor($0) })
-    }
-
-    func alarms(matching query: AlarmQuery) async -> [AlarmView] {
-        let viewer = Viewer(self.parts)
-        return query.select(
-            from: (0..<self.parts.live.alarms.count).lazy.compactMap { viewer.alarm($0) })
-    }
-
-    func acknowledge(_ request: AckRequest) async -> AckOutcome {
-        guard let colon = request.alarmID.lastIndex(of: ":"),
-            colon < request.alarmID.indices.last ?? colon
-        else { return .unknownAlarm }
-        let name = String(request.alarmID[request.alarmID.index(after: colon)...])
-        guard let activation = DecisionID(request.activation) else {
-            return .refused(reason: "the activation is not of the form epoch:n.k")
-        }
-        var command = OperatorCommand(
-            verb: .acknowledge, path: String(request.alarmID[..<colon]),
-            alarm: AlarmKind(word: name) ?? .expression,
-            activation: activation, user: request.user, origin: request.origin,
-            comment: request.comment)
-        if AlarmKind(word: name) == nil { command.rule = name }
-        let payload = command.payload
-        guard payload.count <= SystemLimits.controlPayloadBytesMax else {
-            return .refused(reason: "the comment is too long")
-        }
-        return await withCheckedContinuation { continuation in
-            self.submit(payload, continuation)
+    func areas() async -> [AreaView] {
+        let modes = self.parts.live.areaModes
+        return self.parts.live.ruleBook.areas.map { area in
+            let state = modes[area.name]
+            let number = state?.mode ?? 0
+            var view = AreaView(
+                name: area.name, mode: number < area.modes.count ? area.modes[number] : "",
+                modes: area.modes, sensors: area.sensors)
+            view.modeSensor = area.sensor
+            view.changedBy = state?.changedBy ?? ""
+            view.changedAt = state?.changedAt
+            return view
         }
     }
 
-    private func submit(
-        _ payload: [UInt8], _ continuation: CheckedContinuation<AckOutcome, Never>
-    ) {
-        let slots = ControlRecord.slots(
-            head: Slot(kind: .command, arrival: self.parts.clock.now()), payload: payload)
-        // The waiter is entered before anyone can answer: the lock is held over the offer.
-        let refusal = self.waiting.withLock { waiting -> AckOutcome? in
-            guard waiting.count < Self.waitingMax else {
-                return .refused(reason: "too many commands wait for an answer")
-            }
-            guard case .accepted(let first) = self.parts.ring.offer(slots.span, criticality: .own)
-            else { return .refused(reason: "the ring is full") }
-            waiting[first] = continuation
-            Task {
-                try? await Task.sleep(nanoseconds: Self.answerNanosecondsMax)
-                self.waiting.withLock { $0.removeValue(forKey: first) }?
-                    .resume(returning: .timedOut)
-            }
-            return nil
-        }
-        if let refusal { continuation.resume(returning: refusal) }
+    func area(named name: String) async -> AreaFilter {
+        var area: AreaFilter? = AreaFilter(name)
+        self.resolve(&area)
+        return area ?? AreaFilter(name)
     }
 
     func events(after: UInt64, limit: Int) async throws(Problem) -> [EventView] {
@@ -151,8 +97,7 @@ final class OperatorDesk: OperatorBackend {
     func waitForEvents(after: UInt64) async { await self.signal.wait(after: after) }
 
     func health() async -> HealthView {
-        let status = self.parts.report()
-        return HealthView(level: status.health, reasons: status.modes)
+        self.parts.health()
     }
 
     /// Not ready while a start is under way, and while storage has failed.

@@ -24,6 +24,7 @@ struct Reloader: Service {
     let ring: ReadingRing
     let clock: EngineClock
     let ingest: SensorIngest
+    let gate: OperatorGate
     let logger: Logger
 
     func run() async throws {
@@ -36,6 +37,7 @@ struct Reloader: Service {
         for problem in self.ingest.reloadSecurity() {
             self.logger.error("not reloaded", metadata: ["listener.problem": "\(problem)"])
         }
+        self.gate.reload()
         let result = MidwatchConfiguration.load(path: self.path)
         guard let configuration = result.configuration, result.errors.isEmpty else {
             for line in result.report { self.logger.error("\(line)") }
@@ -60,7 +62,10 @@ struct Reloader: Service {
         } catch {
             return self.logger.error("configuration not reloaded", metadata: ["error": "\(error)"])
         }
+        self.gate.load(configuration.api)
         var comparable = configuration
+        comparable.api.roles = self.started.api.roles
+        comparable.api.tokenFile = self.started.api.tokenFile
         comparable.sensors = self.started.sensors
         if comparable != self.started {
             self.logger.warning("settings other than sensors changed: restart to apply them")

@@ -37,7 +37,9 @@ extension StatusReporter {
     }
 
     func metrics() -> [MetricSample] {
-        let status = self.report()
+        // Once for the whole page: each of them walks over every alarm, endpoint and stage.
+        let delivery = self.parts.delivery.status()
+        let status = self.report(delivery)
         var page = Page()
         page.gauge(
             "build_info", "The program; the value is 1.", 1,
@@ -50,7 +52,7 @@ extension StatusReporter {
         page.gauge("modes_active", "What the monitor cannot do now.", Double(status.modes.count))
         self.readings(&page)
         self.engine(&page)
-        self.queues(&page, status)
+        self.queues(&page, status, delivery)
         self.losses(&page)
         self.present(&page, status)
         page.samples += self.parts.latencies.metrics()
@@ -71,9 +73,6 @@ extension StatusReporter {
         ] {
             page.counter("readings_total", help, value, [("outcome", outcome)])
         }
-        page.counter(
-            "readings_redelivered_total", "Readings that came again and count once.",
-            totals.redelivered)
         page.counter(
             "readings_stored_total", "Readings stored in the archive since the start.",
             self.parts.historian.counters[.stored])
@@ -106,12 +105,13 @@ extension StatusReporter {
             self.parts.engine.tickSlipCount)
     }
 
-    private func queues(_ page: inout Page, _ status: StatusView) {
+    private func queues(
+        _ page: inout Page, _ status: StatusView, _ delivery: DeliveryStatus
+    ) {
         page.gauge("ring_fill_ratio", "Share of the ring in use.", status.queues.ringFill)
         page.gauge(
             "journal_staged_bytes", "Bytes that wait for a commit.",
             Double(status.queues.journalStagedBytes))
-        let delivery = self.parts.delivery.status()
         let depths: [(String, Int)] = [
             ("ring", Int(status.queues.ringFill * Double(self.parts.ring.capacity))),
             ("journal", self.parts.staging.status.stagedCount),
@@ -172,11 +172,16 @@ extension StatusReporter {
             ("unacknowledged", status.alarms.unacknowledged),
             ("acknowledged", status.alarms.acknowledged),
             ("returnedUnacknowledged", status.alarms.returnedUnacknowledged),
+            ("latchedUnacknowledged", status.alarms.latchedUnacknowledged),
+            ("latchedAcknowledged", status.alarms.latchedAcknowledged),
         ] {
             page.gauge(
                 "alarms_by_state", "Alarms that are not normal, by state.", Double(value),
                 [("state", word)])
         }
+        page.gauge(
+            "alarms_suppressed", "Alarms that are kept from being annunciated.",
+            Double(status.alarms.suppressed))
         for stage in status.stages {
             page.gauge(
                 "stage_beat_age_seconds", "Since the loop of a stage turned.",

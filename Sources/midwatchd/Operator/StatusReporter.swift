@@ -44,6 +44,7 @@ final class StatusReporter: Sendable {
         var keys: EndpointKeys
         var board: ListenerBoard
         var own: OwnCounters
+        var load: AlarmLoad
         /// Readings received, accepted, rejected and shed since the start, by all listeners.
         var ingest: @Sendable () -> IngestTotals
         /// What the sockets received and refused since the start.
@@ -196,7 +197,9 @@ final class StatusReporter: Sendable {
     }
 
     /// What the monitor cannot do at the moment, in words.
-    func modes() -> [String] {
+    func modes() -> [String] { self.modes(self.parts.delivery.status()) }
+
+    private func modes(_ delivery: DeliveryStatus) -> [String] {
         var modes: [String] = []
         switch self.parts.journal.mode {
         case .normal: break
@@ -226,7 +229,7 @@ final class StatusReporter: Sendable {
         case .stopped(let condition): modes.append("archive stopped: \(condition.word)")
         default: modes.append("archive unreachable")
         }
-        modes += self.unusableParts()
+        modes += self.unusableParts(delivery)
         if !self.isWatched { modes.append("watchdog not running") }
         if self.parts.ring.fill > 0.5 { modes.append("overload: ring above half") }
         if let mode = self.parts.standstills.mode(now: self.parts.clock.now()) {
@@ -264,23 +267,35 @@ final class StatusReporter: Sendable {
         return now.nanosecondsSince(last) < 10_000_000_000
     }
 
-    func report() -> StatusView {
-        let now = self.parts.clock.now()
-        let modes = self.modes()
+    /// Whether the process does its work, and what it cannot do.
+    func health() -> HealthView { self.health(self.parts.delivery.status()) }
+
+    private func health(_ delivery: DeliveryStatus) -> HealthView {
+        let modes = self.modes(delivery)
         let isFailed = self.parts.journal.mode == .storageFailed || self.isBlind
+        return HealthView(
+            level: isFailed ? .failed : modes.isEmpty ? .healthy : .degraded, reasons: modes)
+    }
+
+    func report() -> StatusView { self.report(self.parts.delivery.status()) }
+
+    func report(_ delivery: DeliveryStatus) -> StatusView {
+        let now = self.parts.clock.now()
+        let health = self.health(delivery)
         var view = StatusView(
             node: self.parts.node, version: Build.version,
-            health: isFailed ? .failed : modes.isEmpty ? .healthy : .degraded,
+            health: health.level,
             startedAt: self.parts.startedAt, time: EngineClock.wall())
         view.site = self.parts.site
         view.configurationRevision = self.parts.live.ruleBook.revision
-        view.modes = modes
+        view.modes = health.reasons
         view.engineTimeNanoseconds = now.nanoseconds
         view.epoch = self.parts.epoch
         let next = self.parts.ring.position(of: .engine)
         view.position = Position(epoch: self.parts.epoch, n: next > 0 ? next - 1 : 0).description
         self.count(into: &view)
-        self.queues(into: &view)
+        self.queues(delivery, into: &view)
+        view.load = self.parts.load.view(at: now)
         view.latencies = self.latencies()
         self.state.withLock { state in
             view.rates = state.rates
@@ -319,11 +334,11 @@ final class StatusReporter: Sendable {
             }
         }
         for index in 0..<self.parts.live.alarms.count {
-            guard let alarm = self.parts.live.alarms.read(index), alarm.state != .normal,
-                !alarm.isRetired
-            else {
+            guard let alarm = self.parts.live.alarms.read(index), !alarm.isRetired else {
                 continue
             }
+            if !alarm.suppression.isEmpty { view.alarms.suppressed += 1 }
+            guard alarm.state != .normal else { continue }
             switch alarm.state {
             case .unacknowledged: view.alarms.unacknowledged += 1
             case .acknowledged: view.alarms.acknowledged += 1
@@ -341,8 +356,7 @@ final class StatusReporter: Sendable {
         }
     }
 
-    private func queues(into view: inout StatusView) {
-        let delivery = self.parts.delivery.status()
+    private func queues(_ delivery: DeliveryStatus, into view: inout StatusView) {
         let now = self.parts.clock.now()
         view.queues.ringFill = self.parts.ring.fill
         view.queues.journalStagedBytes = UInt64(self.parts.staging.status.stagedBytes)

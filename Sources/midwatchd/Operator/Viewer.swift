@@ -82,14 +82,7 @@ struct Viewer {
         view.raisedAt = wasRaised ? live.raisedAt : nil
         view.lastTransitionAt = wasRaised ? live.lastTransition : nil
         view.heldSince = live.heldSince.nanoseconds == 0 ? nil : live.heldSince
-        if let answer = self.live.acknowledgement(
-            of: index, alarmID: view.alarmID, activation: live.activation)
-        {
-            view.ackBy = answer.user
-            view.ackOrigin = answer.origin
-            view.ackAt = answer.at
-            view.ackComment = answer.comment
-        }
+        self.mark(&view, live)
         let trigger = Self.number(live.triggerBits, state.valueKind)
         let current = Self.number(state.valueBits, state.valueKind)
         switch live.kind {
@@ -114,6 +107,35 @@ struct Viewer {
         view.runbook = texts.runbook
         view.activationCount = live.activationCount
         return view
+    }
+
+    /// What people did with the alarm, as far as it still holds.
+    private func mark(_ view: inout AlarmView, _ live: LiveAlarm) {
+        let marks = self.live.marks(of: view.alarmID)
+        if let mark = marks.acknowledged, mark.activation == live.activation {
+            view.ackBy = mark.user
+            view.ackOrigin = mark.origin
+            view.ackAt = mark.at
+            view.ackComment = mark.comment
+        }
+        view.suppression = live.suppression
+        if live.suppression.contains(.shelved) {
+            view.shelvedUntil = live.shelvedUntil.nanoseconds == 0 ? nil : live.shelvedUntil
+            view.shelved = marks.shelved.map { Self.mark($0) }
+        }
+        if live.suppression.contains(.outOfService) {
+            view.outOfService = marks.outOfService.map { Self.mark($0) }
+        }
+        if let mark = marks.commented, mark.activation == live.activation {
+            view.comment = Self.mark(mark)
+        }
+        view.shelvingMaxSeconds = live.shelvingMaxNanoseconds / 1_000_000_000
+        let cause = Int(live.causeSensor.rawValue)
+        if live.causeSensor != .none, cause < self.paths.count { view.causedBy = self.paths[cause] }
+    }
+
+    private static func mark(_ mark: LiveState.Mark) -> OperatorMark {
+        OperatorMark(by: mark.user, origin: mark.origin, at: mark.at, comment: mark.comment)
     }
 
     /// Age of the last reading: engine time, or the calendar where that says more.

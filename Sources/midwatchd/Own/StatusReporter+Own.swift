@@ -186,9 +186,8 @@ extension StatusReporter {
     }
 
     /// What cannot be opened, sent to or written, in words.
-    func unusableParts() -> [String] {
+    func unusableParts(_ delivery: DeliveryStatus) -> [String] {
         var words = self.parts.board.down.map { "listener \($0.name) down: \($0.reason)" }
-        let delivery = self.parts.delivery.status()
         let unusable = self.parts.keys.unusable
         words += unusable.map { "endpoint \($0.name) not usable: \($0.reason)" }
         for endpoint in delivery.endpoints

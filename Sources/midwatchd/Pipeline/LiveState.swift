@@ -8,13 +8,40 @@ import Synchronization
 ///
 /// The engine thread writes; any thread reads without holding it up.
 final class LiveState: Sendable {
-    /// Who acknowledged an activation, for screens.
-    struct Acknowledgement: Sendable {
+    /// Who did something with an alarm, for screens.
+    struct Mark: Sendable {
         var activation: DecisionID
         var user: String
         var origin: String
         var comment: String
         var at: WallInstant
+    }
+
+    /// What operators did last with an alarm; whether it still holds says the alarm itself.
+    struct Marks: Sendable {
+        var acknowledged: Mark?
+        var shelved: Mark?
+        var outOfService: Mark?
+        var commented: Mark?
+
+        /// Takes a mark by the kind of the decision that made it; others make none.
+        mutating func set(_ mark: Mark, _ kind: Decision.Kind) {
+            switch kind {
+            case .alarmAcknowledged: self.acknowledged = mark
+            case .alarmShelved: self.shelved = mark
+            case .alarmOutOfService: self.outOfService = mark
+            case .alarmCommented: self.commented = mark
+            default: break
+            }
+        }
+    }
+
+    /// The mode of an area, and what put it there in this run.
+    struct AreaMode: Sendable {
+        var mode: Int
+        /// A user, or `sensor`; empty if nothing did.
+        var changedBy = ""
+        var changedAt: WallInstant?
     }
 
     let sensors = LiveTable<LiveSensor>()
@@ -26,9 +53,9 @@ final class LiveState: Sendable {
     private let anchor = Mutex<(engine: MonotonicInstant, wall: Int64)>((.zero, 0))
     private let canary = Atomic<UInt64>(0)
     private let rules: Mutex<RuleBook>
-    private let acknowledgements = Mutex<[Int: Acknowledgement]>([:])
-    /// Those of runs before this one, by alarm id.
-    private let remembered = Mutex<[String: Acknowledgement]>([:])
+    /// By alarm id; also those of runs before this one, once they were read.
+    private let marks = Mutex<[String: Marks]>([:])
+    private let areas = Mutex<[String: AreaMode]>([:])
 
     init(rules: RuleBook) { self.rules = Mutex(rules) }
 
@@ -50,6 +77,9 @@ final class LiveState: Sendable {
     var canaryNonce: UInt64 { self.canary.load(ordering: .acquiring) }
     var ruleBook: RuleBook { self.rules.withLock { $0 } }
 
+    /// The modes of the areas, by name.
+    var areaModes: [String: AreaMode] { self.areas.withLock { $0 } }
+
     /// Wall time of an engine instant by the engine's last anchor; 0 before the first one.
     func wall(of instant: MonotonicInstant) -> WallInstant {
         let anchor = self.anchor.withLock { $0 }
@@ -58,19 +88,20 @@ final class LiveState: Sendable {
         return WallInstant(nanoseconds: anchor.wall &+ delta)
     }
 
-    /// Who acknowledged the current activation of alarm `index`; nil if nobody did.
-    func acknowledgement(
-        of index: Int, alarmID: String, activation: DecisionID
-    ) -> Acknowledgement? {
-        let known = self.acknowledgements.withLock { $0[index] }
-        if let known, known.activation == activation { return known }
-        let remembered = self.remembered.withLock { $0[alarmID] }
-        return remembered.flatMap { $0.activation == activation ? $0 : nil }
-    }
+    /// What operators did last with an alarm.
+    func marks(of alarmID: String) -> Marks { self.marks.withLock { $0[alarmID] } ?? Marks() }
 
-    /// Takes what the ledger knows of earlier runs.
-    func remember(_ acknowledgements: [String: Acknowledgement]) {
-        self.remembered.withLock { $0 = acknowledgements }
+    /// Takes what the ledger knows of earlier runs; what this run knows is newer.
+    func remember(_ earlier: [String: Marks]) {
+        self.marks.withLock { marks in
+            marks.merge(earlier) { new, old in
+                Marks(
+                    acknowledged: new.acknowledged ?? old.acknowledged,
+                    shelved: new.shelved ?? old.shelved,
+                    outOfService: new.outOfService ?? old.outOfService,
+                    commented: new.commented ?? old.commented)
+            }
+        }
     }
 
     // MARK: Engine thread
@@ -94,14 +125,35 @@ final class LiveState: Sendable {
 
     func publishRules(_ rules: RuleBook) { self.rules.withLock { $0 = rules } }
 
-    func note(
-        _ command: OperatorCommand, acknowledged index: Int, activation: DecisionID,
-        at: WallInstant
-    ) {
-        self.acknowledgements.withLock {
-            $0[index] = Acknowledgement(
-                activation: activation, user: command.user, origin: command.origin,
-                comment: command.comment, at: at)
+    /// `change` is the decision that changed a mode, if one did.
+    func publishAreas(_ engine: borrowing AlarmEngine, change: Decision? = nil) {
+        let modes = zip(engine.ruleBook.areas, engine.areaModeNumbers)
+        var changed: String?
+        if let change { changed = engine.alarmName(of: change) }
+        let user = change?.isAnswer == true ? engine.lastCommand?.user ?? "" : "sensor"
+        self.areas.withLock { [changed] areas in
+            let before = areas
+            areas = [:]
+            for (area, mode) in modes {
+                var state = before[area.name] ?? AreaMode(mode: mode)
+                state.mode = mode
+                if area.name == changed {
+                    state.changedBy = user
+                    state.changedAt = change?.wall
+                }
+                areas[area.name] = state
+            }
+        }
+    }
+
+    /// An operator's command was done: `decision` answers it.
+    func note(_ command: OperatorCommand, _ decision: Decision) {
+        let mark = Mark(
+            activation: decision.activation, user: command.user, origin: command.origin,
+            comment: command.comment, at: decision.wall)
+        self.marks.withLock { marks in
+            marks["\(command.path):\(command.alarmName)", default: Marks()]
+                .set(mark, decision.kind)
         }
     }
 }

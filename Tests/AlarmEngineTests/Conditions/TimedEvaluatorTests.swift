@@ -260,7 +260,9 @@ import Testing
         var window = self.window(.mean)
         for second in 0..<20 { window.take(20, at: instant(Double(second))) }
         #expect(window.judge(at: instant(500), isActive: true) == .stale)
-        #expect(window.nextChange == instant(501))
+        #expect(window.nextChange(from: .stale, isActive: true, upTo: instant(600)) == nil)
+        let next = window.nextChange(from: .stale, isActive: true, upTo: instant(500))
+        #expect(next == instant(501))
     }
 
     @Test func `cutting time into pieces makes no difference`() {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import MidwatchModel
-
 extension WallInstant {
     /// Parses an RFC 3339 time in UTC, `2026-11-21T03:04:05.123456Z`; nil if it is not one.
     ///

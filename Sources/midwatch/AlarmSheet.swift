@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+internal import OperatorConsole
+internal import OperatorViews
+
+/// Everything about one alarm, as lines for people.
+enum AlarmSheet {
+    /// The lines; `time` is the daemon's wall clock, from which ages are counted.
+    static func text(_ alarm: AlarmView, time: WallInstant) -> String {
+        var lines: [String] = [AlarmTable.oneLine(alarm)]
+        func add(_ name: String, _ text: String) {
+            guard !text.isEmpty else { return }
+            lines.append(TerminalText.padded(name, to: 14) + text)
+        }
+        func when(_ instant: WallInstant?) -> String {
+            guard let instant else { return "" }
+            let age = UInt64(clamping: time.nanoseconds - instant.nanoseconds)
+            return "\(Words.dateAndTime(instant)), \(Words.duration(nanoseconds: age)) ago"
+        }
+        func value(_ value: Double?) -> String {
+            value.map { Words.value($0) + (alarm.unit.isEmpty ? "" : " \(alarm.unit)") } ?? ""
+        }
+        add("title", alarm.title)
+        add("raised", when(alarm.raisedAt))
+        add("last change", when(alarm.lastTransitionAt))
+        add("condition", alarm.conditionResult.word)
+        if alarm.heldSince != nil { add("held", "not verified since \(when(alarm.heldSince))") }
+        add("activations", "\(alarm.activationCount)")
+        add("setpoint", value(alarm.setpoint))
+        add("triggered by", value(alarm.triggerValue))
+        add("worst", value(alarm.worstValue))
+        add("now", value(alarm.currentValue))
+        add("out of view", Words.suppression(alarm.suppression))
+        if !alarm.ackBy.isEmpty {
+            add("acknowledged", "\(when(alarm.ackAt)) by \(alarm.ackBy), \(alarm.ackOrigin)")
+            add("", alarm.ackComment)
+        }
+        func mark(_ name: String, _ mark: OperatorMark?) {
+            guard let mark else { return }
+            add(name, "\(when(mark.at)) by \(mark.by), \(mark.origin)")
+            add("", mark.comment)
+        }
+        mark("shelved", alarm.shelved)
+        if let until = alarm.shelvedUntil { add("until", Words.dateAndTime(until)) }
+        mark("out of service", alarm.outOfService)
+        mark("comment", alarm.comment)
+        add("caused by", alarm.causedBy)
+        add("consequence", alarm.consequence)
+        add("what to do", alarm.operatorAction)
+        for check in alarm.firstChecks { add("check", check) }
+        if alarm.timeToRespondSeconds > 0 {
+            add(
+                "respond in",
+                Words.duration(nanoseconds: UInt64(alarm.timeToRespondSeconds) * 1_000_000_000))
+        }
+        add("runbook", alarm.runbook)
+        return lines.map { TerminalText.clean($0) + "\n" }.joined()
+    }
+}
