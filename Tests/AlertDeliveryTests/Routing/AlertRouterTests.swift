@@ -61,9 +61,11 @@ import Testing
         #expect(world.takeSent() == ["\(other) > a", "\(other)_r1s1 > b"])
     }
 
-    @Test(arguments: [
-        (AlarmPriority.critical, 900.0 as Double?), (.high, 3_600.0), (.medium, nil), (.low, nil),
-    ])
+    @Test(
+        arguments: [
+            (AlarmPriority.critical, 900.0 as Double?), (.high, 3_600.0), (.medium, nil),
+            (.low, nil),
+        ] as [(AlarmPriority, Double?)])
     func `nobody answers, and the next level is told after the delay of the priority`(
         priority: AlarmPriority, seconds: Double?
     ) {
