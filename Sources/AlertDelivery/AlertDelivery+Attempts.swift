@@ -22,9 +22,10 @@ extension AlertDelivery {
         self.progress.attempt()
         let endpoint = self.configuration.endpoints[index]
         let key = CallKey(endpoint: index, order: attempt.item.order)
+        let known = self.boards[index]?.priority(of: attempt.item.alert.alarmKey)
         self.calls[key] = Task { [weak self, transport, clock] in
             let begin = clock.monotonic()
-            let reply = await Self.call(attempt, endpoint, transport, clock)
+            let reply = await Self.call(attempt, endpoint, known, transport, clock)
             let latency = clock.monotonic().nanosecondsSince(begin)
             await self?.ended(key, reply: reply, latencyNanoseconds: latency)
         }
@@ -34,20 +35,21 @@ extension AlertDelivery {
     @concurrent
     private static func call(
         _ attempt: EndpointQueueMachine.Attempt, _ endpoint: EndpointConfiguration,
-        _ transport: any WebhookTransport, _ clock: DeliveryClock
+        _ knownPriority: AlarmPriority?, _ transport: any WebhookTransport, _ clock: DeliveryClock
     ) async -> WebhookReply {
-        guard let signer = endpoint.signer() else {
-            return .failure(.secret, detail: "there is no secret to sign with")
+        guard let credentials = endpoint.credentials() else {
+            return .failure(.secret, detail: "a secret of the endpoint is not there")
         }
         let wall = clock.wall()
-        let timestamp = wall.nanoseconds.flooredQuotientAndRemainder(1_000_000_000).0
-        let id = attempt.item.alert.id
-        let body = AlertEnvelope.body(of: attempt.item, number: attempt.number, now: wall)
+        var input = AlertFormat.Input(
+            item: attempt.item, number: attempt.number, now: wall, endpoint: endpoint.name,
+            address: endpoint.address, credentials: credentials)
+        input.knownPriority = knownPriority
         return await transport.post(
             WebhookRequest(
-                endpoint: endpoint, id: id, timestamp: timestamp,
-                signature: signer.signature(id: id, timestamp: timestamp, body: body),
-                body: body, timeoutNanoseconds: attempt.timeoutNanoseconds))
+                endpoint: endpoint, id: attempt.item.alert.id,
+                content: endpoint.format.request(input), signer: credentials.signer, at: wall,
+                timeoutNanoseconds: attempt.timeoutNanoseconds))
     }
 
     private func ended(_ key: CallKey, reply: WebhookReply, latencyNanoseconds: UInt64) {
@@ -57,7 +59,9 @@ extension AlertDelivery {
         let now = self.clock.monotonic()
         let wall = self.clock.wall()
         let settlement = self.machines[key.endpoint].ended(
-            order: key.order, answer: Self.answer(reply, now: wall),
+            order: key.order,
+            answer: Self.answer(
+                reply, self.configuration.endpoints[key.endpoint].format, now: wall),
             latencyNanoseconds: latencyNanoseconds, now: now)
         guard let settlement else { return self.counters.add(.outcomesOfUnknown) }
         self.settle(
@@ -67,11 +71,13 @@ extension AlertDelivery {
         self.afterwards()
     }
 
-    private static func answer(_ reply: WebhookReply, now: WallInstant) -> AttemptAnswer {
+    private static func answer(
+        _ reply: WebhookReply, _ format: AlertFormat, now: WallInstant
+    ) -> AttemptAnswer {
         switch reply {
-        case .response(let status, let retryAfter, _):
-            .status(
-                status,
+        case .response(let status, let retryAfter, let body):
+            .judged(
+                format.verdict(status: status, answer: body),
                 retryAfterNanoseconds: retryAfter.flatMap { RetryAfter.nanoseconds($0, now: now) })
         case .failure: .failure
         }
@@ -89,7 +95,7 @@ extension AlertDelivery {
             answer: report.answer)
         switch settlement.outcome {
         case .delivered:
-            self.write(.delivered(mark))
+            self.write(.delivered(mark, self.standingChange(by: item, at: index)))
             self.figures[index].deliveredCount += 1
             self.note(told: item.order)
             self.report(.delivered(report, supersededIDs: item.supersededIDs))
@@ -101,6 +107,7 @@ extension AlertDelivery {
             self.report(.attemptFailed(report, retryAt: retryAt))
         case .dead(let reason):
             self.figures[index].failedAttemptCount += 1
+            self.report(.attemptFailed(report, retryAt: nil))
             self.bury(mark, at: index, reason: reason)
         }
         if let breaker = settlement.breaker {
@@ -161,6 +168,7 @@ extension AlertDelivery {
 
     private func bury(_ mark: DeliveryMark, at index: Int, reason: DeadLetterReason) {
         self.write(.dead(mark, reason))
+        self.ended(unheard: mark.item, at: index)
         self.figures[index].deadLetterCount += 1
         self.deadLetterCount += 1
         self.report(

@@ -79,6 +79,11 @@ extension AlertDelivery {
             self.note(untold: order, takenAt: Self.instant(of: takenAt, now: now, wall: wall))
         }
         self.deadLetterCount += knowledge.deadLetterCount
+        for (index, endpoint) in self.configuration.endpoints.enumerated() {
+            for (alert, labelled) in knowledge.standing[endpoint.name] ?? [] {
+                self.boards[index]?.recall(alert, labelled: labelled)
+            }
+        }
         self.knowsStore = true
         for letter in knowledge.buried { self.report(.deadLettered(letter)) }
         if self.pump != nil { self.timerFired() }
@@ -188,12 +193,17 @@ extension AlertDelivery {
 
     /// Dead letters, the newest first.
     ///
-    /// - Parameter limit: 1 ... `DeliveryLimits.deadLetterCountMax`.
+    /// - Parameters:
+    ///   - limit: 1 ... `DeliveryLimits.deadLetterCountMax`.
+    ///   - alertID: Only those of this alert.
+    ///   - endpoint: Only those at this endpoint.
     /// - Returns: nil if the store does not answer now.
-    package func deadLetters(limit: Int) async -> [DeadLetter]? {
+    package func deadLetters(
+        limit: Int, alertID: String? = nil, endpoint: String? = nil
+    ) async -> [DeadLetter]? {
         let limit = min(max(limit, 1), DeliveryLimits.deadLetterCountMax)
         return try? await self.store.ask { file throws(SQLiteError) in
-            try file.deadLetters(limit: limit)
+            try file.deadLetters(limit: limit, alert: alertID, endpoint: endpoint)
         }
     }
 

@@ -49,6 +49,8 @@ package actor AlertDelivery {
 
     var machines: [EndpointQueueMachine]
     var figures: [EndpointStatus]
+    /// What Alertmanagers are reminded of, endpoint by endpoint; nil for other formats.
+    var boards: [StandingBoard?]
     var recent = RecentIDs(countMax: DeliveryLimits.recentIDCountMax)
     var nextOrder: UInt64 = 1
     var calls: [CallKey: Task<Void, Never>] = [:]
@@ -95,7 +97,13 @@ package actor AlertDelivery {
         self.machines = configuration.endpoints.map { endpoint in
             EndpointQueueMachine(
                 concurrency: endpoint.concurrency, queueCountMax: configuration.queueCountMax,
-                queueBytesMax: configuration.queueBytesMax, seed: seeds.next())
+                queueBytesMax: configuration.queueBytesMax,
+                callsPerSecondMax: endpoint.callsPerSecondMax,
+                timeoutNanoseconds: endpoint.timeoutNanoseconds, seed: seeds.next())
+        }
+        self.boards = configuration.endpoints.map { endpoint in
+            guard case .alertmanagerAPI(let options) = endpoint.format else { return nil }
+            return StandingBoard(options)
         }
         self.figures = configuration.endpoints.map { EndpointStatus(endpoint: $0.name) }
         self.wakes = configuration.endpoints.map { _ in nil }
@@ -290,7 +298,10 @@ package actor AlertDelivery {
         self.timerAt = .distantFuture
         self.payOwed()
         self.learnIfUnknown()
-        for index in self.machines.indices { self.advance(index) }
+        for index in self.machines.indices {
+            self.advance(index)
+            self.remind(index)
+        }
         self.afterwards()
     }
 

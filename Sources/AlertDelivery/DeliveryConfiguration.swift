@@ -14,11 +14,14 @@ package struct EndpointAddress: Sendable, Equatable {
         case fragment = "an address of an endpoint has no fragment"
     }
 
+    /// As written, scheme and host in lower case.
     package let url: String
     package let isSecure: Bool
     /// Lower case; an IPv6 address without its brackets.
     package let host: String
     package let port: UInt16
+    /// Whether something follows the host.
+    package let hasPath: Bool
 
     package init(_ url: String) throws(Refusal) {
         guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }) else {
@@ -58,7 +61,23 @@ package struct EndpointAddress: Sendable, Equatable {
             self.port = self.isSecure ? 443 : 80
         }
         self.host = host.lowercased()
-        self.url = url
+        guard NetworkAddress(self.host) != nil || Self.isName(self.host) else { throw .host }
+        let path = rest.dropFirst(authority.count)
+        self.hasPath = !path.isEmpty && path != "/"
+        // One spelling, so that what is checked and what is connected to are the same host.
+        self.url = (self.isSecure ? "https://" : "http://") + authority.lowercased() + path
+    }
+
+    private static func isName(_ host: String) -> Bool {
+        host.utf8.count <= DeliveryLimits.hostBytesMax
+            && host.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                    UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
     }
 }
 
@@ -67,16 +86,25 @@ package struct EndpointConfiguration: Sendable {
     /// Unique and stable: the store files deliveries under it.
     package var name: String
     package var address: EndpointAddress
-    /// The signer at the moment; nil while there is no secret, and then nothing is sent.
-    package var signer: @Sendable () -> WebhookSigner?
+    /// Secrets at the moment; nil while one is missing, and then nothing is sent.
+    package var credentials: @Sendable () -> EndpointCredentials?
+    package var format = AlertFormat.native
     /// Alerts below it do not go here.
     package var priorityMin = AlarmPriority.low
     /// Whether the routes send an alert here; a pure function of the alert.
     package var accepts: @Sendable (Alert) -> Bool = { _ in true }
     /// Calls under way at once.
     package var concurrency = 4
+    /// Calls a second at most, over time; as many may leave at once.
+    package var callsPerSecondMax = DeliveryLimits.callsPerSecondMax
+    /// The whole of a first attempt; a later one may take twice as long.
+    package var timeoutNanoseconds = DeliveryLimits.firstAttemptNanosecondsMax
     /// PEM file of the roots to trust instead of the system's.
     package var authorityFile: String?
+    /// PEM files of the certificate we show, with its chain, and of its key.
+    package var clientCertificate: (chainFile: String, keyFile: String)?
+    /// Networks that may be connected to beside what `AddressPolicy` allows by itself.
+    package var allowed: [AddressBlock] = []
 
     package init(name: String, address: EndpointAddress, signer: WebhookSigner) {
         self.init(name: name, address: address, signingWith: { signer })
@@ -87,9 +115,19 @@ package struct EndpointConfiguration: Sendable {
         name: String, address: EndpointAddress,
         signingWith signer: @escaping @Sendable () -> WebhookSigner?
     ) {
+        self.init(
+            name: name, address: address,
+            credentials: { signer().map { EndpointCredentials(signer: $0) } })
+    }
+
+    /// An endpoint whose secrets may come later; `credentials` are asked for at every attempt.
+    package init(
+        name: String, address: EndpointAddress,
+        credentials: @escaping @Sendable () -> EndpointCredentials?
+    ) {
         self.name = name
         self.address = address
-        self.signer = signer
+        self.credentials = credentials
     }
 }
 

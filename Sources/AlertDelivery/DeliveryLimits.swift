@@ -59,4 +59,20 @@ package enum DeliveryLimits {
     package static let restartGraceNanoseconds: UInt64 = 600_000_000_000
     /// An endpoint that refused our credentials is tried again this often.
     package static let pausedProbeNanoseconds: UInt64 = 60_000_000_000
+    /// Bytes of a key, a field or a path that is secret.
+    package static let credentialBytesMax = 4_096
+    /// Bytes of a host name (RFC 1035).
+    package static let hostBytesMax = 253
+    /// Addresses of one name that are tried.
+    package static let addressCountMax = 16
+    /// Calls a second to one endpoint: a backlog does not fall upon a receiver that is just back.
+    package static let callsPerSecondMax = 100
+    /// Retries in a minute that are granted whatever else was sent.
+    package static let retryCountPerMinute: UInt64 = 30
+    /// The longest an alert of less than high priority waits for a place in that budget.
+    package static let retryWaitNanosecondsMax: UInt64 = 600_000_000_000
+    /// Alarms that an Alertmanager is reminded of.
+    package static let standingCountMax = 10_000
+    /// Alarms in one reminder.
+    package static let reminderCountMax = 64
 }

@@ -25,7 +25,8 @@ package struct AttemptReport: Sendable, Equatable {
 /// `attemptFailed` belongs into the access log only (RULES.md 13).
 package enum DeliveryOutcome: Sendable, Equatable {
     case delivered(AttemptReport, supersededIDs: [String])
-    case attemptFailed(AttemptReport, retryAt: WallInstant)
+    /// Without `retryAt` it was the last; what became of the alert is told next.
+    case attemptFailed(AttemptReport, retryAt: WallInstant?)
     case deadLettered(DeadLetter)
     /// A newer alert of its alarm goes instead, or has gone.
     case superseded(alertID: String, alarmID: String, endpoint: String)
@@ -67,6 +68,10 @@ package struct EndpointStatus: Sendable, Equatable {
     package var deadLetterCount: UInt64 = 0
     package var supersededCount: UInt64 = 0
     package var refusedCount: UInt64 = 0
+    /// Alarms that the endpoint is reminded of.
+    package var standingCount = 0
+    package var reminderCount: UInt64 = 0
+    package var failedReminderCount: UInt64 = 0
 }
 
 /// Figures of delivery at one moment.

@@ -6,6 +6,8 @@ package import MidwatchModel
 package enum AttemptAnswer: Sendable, Equatable {
     /// - Parameter retryAfterNanoseconds: From a `Retry-After` field, bounded.
     case status(UInt16, retryAfterNanoseconds: UInt64?)
+    /// An answer that the endpoint's format has judged.
+    case judged(AttemptVerdict, retryAfterNanoseconds: UInt64?)
     /// No answer: network, time-out, TLS.
     case failure
 }
@@ -55,7 +57,7 @@ extension EndpointQueueMachine {
             self.isPausedProbeUnderWay = true
             probe = .paused
         case .usable:
-            guard now >= self.throttledUntil else { return nil }
+            guard now >= self.throttledUntil, now >= self.pace.nextAt(now: now) else { return nil }
             switch self.breaker.permit(now: now, isUrgent: self.urgentCount > 0) {
             case .call: break
             case .probe:
@@ -74,9 +76,15 @@ extension EndpointQueueMachine {
         self.lanes[entry.key]?.isUnderWay = true
         self.lanes[entry.key]?.probe = probe
         self.underWayCount += 1
+        self.pace.callLeft(now: now)
+        if head.attemptCount == 1 { self.budget.callLeft() }
+        // A slow receiver is given its chance.
         let timeout =
             head.attemptCount == 1
-            ? DeliveryLimits.firstAttemptNanosecondsMax : DeliveryLimits.laterAttemptNanosecondsMax
+            ? self.timeoutNanoseconds
+            : min(
+                2 * self.timeoutNanoseconds,
+                max(self.timeoutNanoseconds, DeliveryLimits.laterAttemptNanosecondsMax))
         return Attempt(item: head, number: head.attemptCount, timeoutNanoseconds: timeout)
     }
 
@@ -156,6 +164,7 @@ extension EndpointQueueMachine {
         switch answer {
         case .status(let status, let retryAfter):
             (RetryLadder.verdict(status: status), retryAfter)
+        case .judged(let verdict, let retryAfter): (verdict, retryAfter)
         case .failure: (.retry(throttles: false), nil)
         }
     }
@@ -179,10 +188,14 @@ extension EndpointQueueMachine {
             let probeAt = self.pause(status: status, now: now)
             return self.retry(item, key: key, at: probeAt, now: now)
         case .retry(let throttles):
+            let place = self.budget.take(
+                now: now, waitMax: RetryBudget.waitMax(of: item.alert.priority))
             let delay =
                 retryAfter
-                ?? self.ladder.delay(
-                    afterFailed: item.attemptCount, priority: item.alert.priority)
+                ?? max(
+                    place,
+                    self.ladder.delay(
+                        afterFailed: item.attemptCount, priority: item.alert.priority))
             let at = now.advanced(byNanoseconds: delay)
             if throttles, retryAfter != nil { self.throttledUntil = max(self.throttledUntil, at) }
             if case .paused(let status, _) = self.condition {
@@ -256,7 +269,7 @@ extension EndpointQueueMachine {
             case .wait(let until): until
             case .waitForProbe: nil
             }
-        return gate.map { max($0, self.throttledUntil) }
+        return gate.map { max($0, self.throttledUntil, self.pace.nextAt(now: now)) }
     }
 }
 

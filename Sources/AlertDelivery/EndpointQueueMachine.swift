@@ -106,6 +106,10 @@ package struct EndpointQueueMachine: Sendable {
     var throttledUntil = MonotonicInstant.zero
     var isPausedProbeUnderWay = false
     var ladder: RetryLadder
+    var pace: SendPace
+    var budget = RetryBudget()
+    /// The whole of a first attempt.
+    let timeoutNanoseconds: UInt64
 
     /// Alarms with alerts that only the store holds.
     package internal(set) var parkedAlarms: Set<UInt64> = []
@@ -119,13 +123,17 @@ package struct EndpointQueueMachine: Sendable {
     /// An empty queue; `concurrency` calls under way at once, `seed` for the jitter.
     package init(
         concurrency: Int, queueCountMax: Int = DeliveryLimits.queueCountMax,
-        queueBytesMax: Int = DeliveryLimits.queueBytesMax, seed: UInt64
+        queueBytesMax: Int = DeliveryLimits.queueBytesMax,
+        callsPerSecondMax: Int = DeliveryLimits.callsPerSecondMax,
+        timeoutNanoseconds: UInt64 = DeliveryLimits.firstAttemptNanosecondsMax, seed: UInt64
     ) {
         precondition(concurrency > 0 && queueCountMax > 0 && queueBytesMax > 0, "queue bounds")
         self.concurrency = concurrency
         self.queueCountMax = queueCountMax
         self.queueBytesMax = queueBytesMax
         self.ladder = RetryLadder(seed: seed)
+        self.pace = SendPace(callsPerSecond: callsPerSecondMax)
+        self.timeoutNanoseconds = timeoutNanoseconds
     }
 
     // MARK: Queries
@@ -144,6 +152,11 @@ package struct EndpointQueueMachine: Sendable {
     }
 
     package func holds(order: UInt64) -> Bool { self.live[order] != nil }
+
+    /// Whether anything of an alarm waits, here or in the store.
+    package func holds(alarmKey: UInt64) -> Bool {
+        self.lanes[alarmKey] != nil || self.parkedAlarms.contains(alarmKey)
+    }
 
     // MARK: Admission
 

@@ -18,7 +18,7 @@ extension OutboxFile {
             nextOrder: UInt64(
                 bitPattern: try self.number("SELECT coalesce(max(alert_order), 0) + 1 FROM alert")),
             recentIDs: [], pending: [:], untold: [], deadLetterCount: try self.deadLetterCount(),
-            buried: buried)
+            standing: try self.standing(endpoints: endpoints), buried: buried)
 
         let ids = try self.database.prepare(
             "SELECT id FROM alert ORDER BY alert_order DESC LIMIT ?1")
@@ -93,15 +93,22 @@ extension OutboxFile {
     }
 
     /// The newest dead letters first.
-    func deadLetters(limit: Int) throws(SQLiteError) -> [DeadLetter] {
+    ///
+    /// Of one alert or at one endpoint, if asked.
+    func deadLetters(
+        limit: Int, alert: String? = nil, endpoint: String? = nil
+    ) throws(SQLiteError) -> [DeadLetter] {
         let rows = try self.database.prepare(
             """
             SELECT \(Self.alertColumns), d.endpoint, d.reason, d.attempt_count, d.last_status,
                 d.last_answer, d.changed_at
             FROM delivery d JOIN alert a USING (alert_order)
-            WHERE d.state = 2 ORDER BY d.changed_at DESC, d.alert_order DESC LIMIT ?1
+            WHERE d.state = 2 AND (?2 = '' OR a.id = ?2) AND (?3 = '' OR d.endpoint = ?3)
+            ORDER BY d.changed_at DESC, d.alert_order DESC LIMIT ?1
             """)
         rows.bind(1, Int64(limit))
+        rows.bind(2, alert ?? "")
+        rows.bind(3, endpoint ?? "")
         var letters: [DeadLetter] = []
         while try rows.step() {
             letters.append(
@@ -229,7 +236,7 @@ extension OutboxFile {
         try statement.run()
     }
 
-    private static func alert(_ rows: SQLiteStatement) -> Alert {
+    static func alert(_ rows: SQLiteStatement) -> Alert {
         Alert(
             id: rows.text(1), alarmKey: UInt64(bitPattern: rows.int64(2)), alarmID: rows.text(3),
             sequence: UInt64(bitPattern: rows.int64(4)),

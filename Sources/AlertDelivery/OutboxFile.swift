@@ -9,7 +9,9 @@ enum OutboxWrite: Sendable {
     case accept(QueuedAlert, endpoints: [String], at: WallInstant, movesCursor: Bool)
     /// An attempt failed; the next one comes at `nextAt`.
     case failed(DeliveryMark, nextAt: WallInstant)
-    case delivered(DeliveryMark)
+    case delivered(DeliveryMark, StandingChange?)
+    /// An Alertmanager is not reminded of the mark's alarm any more.
+    case ended(DeliveryMark)
     case dead(DeliveryMark, DeadLetterReason)
     /// A newer alert of its alarm went instead.
     case superseded(DeliveryMark)
@@ -20,7 +22,7 @@ enum OutboxWrite: Sendable {
     var isExpendable: Bool {
         switch self {
         case .failed: true
-        case .accept, .delivered, .dead, .superseded, .cursor: false
+        case .accept, .delivered, .ended, .dead, .superseded, .cursor: false
         }
     }
 }
@@ -68,6 +70,8 @@ struct OutboxKnowledge: Sendable {
     /// Critical alerts that no endpoint has delivered: order and when they were taken.
     var untold: [(order: UInt64, takenAt: WallInstant)]
     var deadLetterCount: UInt64
+    /// Alarms that Alertmanagers are reminded of, by endpoint.
+    var standing: [String: [(alert: Alert, labelled: AlarmPriority)]] = [:]
     /// Dead letters made now, because their endpoint is no longer configured.
     var buried: [DeadLetter]
 }
@@ -107,7 +111,15 @@ final class OutboxFile {
         CREATE INDEX delivery_pending ON delivery(endpoint, alert_order) WHERE state = 0;
         CREATE INDEX delivery_dead ON delivery(alert_order) WHERE state = 2;
         CREATE INDEX delivery_alarm ON delivery(alarm_key, endpoint, sequence) WHERE state = 1;
+        """,
         """
+        CREATE TABLE standing(
+            endpoint TEXT NOT NULL, alarm_key INTEGER NOT NULL, labelled INTEGER NOT NULL,
+            id TEXT NOT NULL, alarm_id TEXT NOT NULL, sequence INTEGER NOT NULL,
+            priority INTEGER NOT NULL, type TEXT NOT NULL, occurred_at INTEGER NOT NULL,
+            ledger_n INTEGER NOT NULL, is_recorded INTEGER NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (endpoint, alarm_key)) WITHOUT ROWID;
+        """,
     ]
 
     let database: SQLiteDatabase
@@ -165,7 +177,14 @@ final class OutboxFile {
             if movesCursor { try self.move(to: item.alert.ledgerN) }
         case .failed(let mark, let nextAt):
             try self.mark(mark, .pending, nextAt: nextAt, reason: nil)
-        case .delivered(let mark): try self.finish(mark, .delivered, reason: nil)
+        case .delivered(let mark, let change):
+            try self.finish(mark, .delivered, reason: nil)
+            switch change {
+            case .stands(let priority): try self.keepStanding(mark, labelled: priority)
+            case .ended: try self.dropStanding(mark)
+            case nil: break
+            }
+        case .ended(let mark): try self.dropStanding(mark)
         case .dead(let mark, let reason): try self.finish(mark, .dead, reason: reason)
         case .superseded(let mark): try self.finish(mark, .superseded, reason: nil)
         case .cursor(let n): try self.move(to: n)

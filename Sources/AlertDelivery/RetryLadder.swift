@@ -44,9 +44,13 @@ package struct RetryLadder: Sendable {
     /// Upper end of the range `delay` draws from.
     package static func ceiling(afterFailed failedCount: UInt32, priority: AlarmPriority) -> UInt64
     {
-        let cap = priority >= .high ? self.urgentCapNanoseconds : self.capNanoseconds
         // 2^7 · 0.5 s is past every cap; the shift stays far from overflow.
-        return min(cap, self.baseNanoseconds << UInt64(min(failedCount - 1, 7)))
+        min(self.cap(of: priority), self.baseNanoseconds << UInt64(min(failedCount - 1, 7)))
+    }
+
+    /// The longest wait between two attempts that the endpoint did not ask for itself.
+    package static func cap(of priority: AlarmPriority) -> UInt64 {
+        priority >= .high ? self.urgentCapNanoseconds : self.capNanoseconds
     }
 
     /// Age after which an undelivered alert becomes a dead letter.

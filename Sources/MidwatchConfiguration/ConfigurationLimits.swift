@@ -83,5 +83,9 @@ package enum ConfigurationDefaults {
     package static let archiveRetentionNanoseconds = 90 * ConfigurationLimits.day
     package static let deliveryTimeoutNanoseconds = 10 * ConfigurationLimits.nanosecondsPerSecond
     package static let inFlightMax = 4
+    package static let alertsPerSecond = 100
+    package static let pagerDutyAddress = "https://events.pagerduty.com/v2/enqueue"
+    package static let repeatNanoseconds = 60 * ConfigurationLimits.nanosecondsPerSecond
+    package static let holdNanoseconds = ConfigurationLimits.day
     package static let groupWaitNanoseconds: UInt64 = 10 * ConfigurationLimits.nanosecondsPerSecond
 }

@@ -161,8 +161,30 @@ package struct AlertsConfiguration: Equatable, Sendable {
     package var policy = AlertPolicy()
 }
 
-/// A webhook.
+/// A receiver of alerts.
 package struct AlertEndpointConfiguration: Equatable, Sendable {
+    /// The language it is spoken to in; the words are those of the file.
+    package enum Format: String, Equatable, Sendable, CaseIterable {
+        case native, cloudEvents = "cloudevents", template
+        case alertmanagerWebhook = "alertmanager-webhook"
+        case alertmanagerAPI = "alertmanager-api"
+        case pagerDuty = "pagerduty"
+
+        /// Whether receivers of this format are expected to check a signature.
+        package var isSigned: Bool {
+            switch self {
+            case .native, .cloudEvents, .alertmanagerWebhook: true
+            case .template, .alertmanagerAPI, .pagerDuty: false
+            }
+        }
+    }
+
+    /// PEM files of a certificate with its chain, and of its key.
+    package struct Certificate: Equatable, Sendable {
+        package var chainFile: String
+        package var keyFile: String
+    }
+
     package var name: String
     package var url: String
     /// Standard Webhooks secrets; alerts are signed with each, with none not at all.
@@ -171,6 +193,23 @@ package struct AlertEndpointConfiguration: Equatable, Sendable {
     package var inFlightMax: Int
     /// Certificates that are trusted instead of the system's; nil: the system's.
     package var caFile: String?
+    package var format = Format.native
+    /// Alerts a second at most.
+    package var ratePerSecond = ConfigurationDefaults.alertsPerSecond
+    /// What we show to a receiver that asks.
+    package var clientCertificate: Certificate?
+    /// Addresses and networks that may be connected to although they are not public.
+    package var allowed: [String] = []
+    /// The whole value of an `Authorization` field.
+    package var authorization: SecretReference?
+    /// What follows the host in the URL, where that is the secret.
+    package var urlPath: SecretReference?
+    package var routingKey: SecretReference?
+    package var templateFile: String?
+    /// An Alertmanager is told of standing alarms this often.
+    package var repeatNanoseconds = ConfigurationDefaults.repeatNanoseconds
+    /// How long an Alertmanager believes an alarm that is not repeated.
+    package var holdNanoseconds = ConfigurationDefaults.holdNanoseconds
 }
 
 /// Which alerts go where.

@@ -13,8 +13,9 @@ struct APIOperation: Sendable {
         case health, ready, metrics, description, status, sensors, alarms, alarm, areas, events
         case stream, rejects, why
         case act(AlarmAction)
-        case acknowledgeSeveral, setMode, configuration, reload
+        case acknowledgeSeveral, setMode, configuration, reload, deadLetters
         case alerts(AlertQuestion)
+        case orderDelivery(DeliveryOrder.Verb)
     }
 
     /// What is answered when all goes well.
@@ -60,7 +61,7 @@ extension APIOperation {
     private static let after: Item = (
         "after", "string", "The last item of the page before: its `next`."
     )
-    private static let limit: Item = (
+    static let limit: Item = (
         "limit", "integer", "Items of the page, 1 to \(OperatorAPILimits.pageItemsMax)."
     )
     /// What every list takes.
@@ -73,7 +74,8 @@ extension APIOperation {
         ), ("priority", "string", "Priorities of alarms, with commas between."),
     ]
 
-    static let all: [APIOperation] = Self.reads + Self.commands + Self.alerts
+    static let all: [APIOperation] =
+        Self.reads + Self.commands + Self.alerts + Self.deliveries
 
     private static let reads: [APIOperation] = [
         APIOperation(

@@ -62,6 +62,11 @@ enum APIShapes {
         Mark?, comment Mark?, shelvingMaxSeconds integer, causedBy string
         Mark: by string, origin string, at time, comment string
         Event: n integer, written time, body object
+        DeadLetter: alert string, alarmID string, endpoint string, priority string, type \
+        string, occurredAt time, deadAt time, reason string, attemptCount integer, \
+        lastStatus integer, lastAnswer string, message string, body object?
+        DeadLetterPage: items DeadLetter[], next string?
+        DeliveryOrder: alert string, endpoint string, outcome string
         Explanation: path string, title string, unit string, time time, revision string, \
         declared boolean, supervision string, limitSet string, sensor ExplainedInput, alarms \
         ExplainedAlarm[], timers ExplainedTimer[], nextChange ExplainedTimer?

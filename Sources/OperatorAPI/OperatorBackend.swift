@@ -61,6 +61,18 @@ package protocol OperatorBackend: ConfigurationBackend {
     /// The last refused input, newest first, at most `limit`.
     func rejects(limit: Int) async -> [RejectView]
 
+    /// Alerts that were given up, newest first, at most `limit`.
+    ///
+    /// Of one alert, then with their bodies, or of one endpoint if asked.
+    ///
+    /// - Throws: `filesNotAnswering` if the outbox does not answer.
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView]
+
+    /// Does what an operator orders about a delivery.
+    func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
+
     /// Why the sensor at `path`, or only its alarm or rule `alarm`, is as it is.
     ///
     /// - Throws: `notFound` if there is none, `timedOut` or `notReady` if the engine does not answer.
@@ -73,6 +85,13 @@ extension OperatorBackend {
 
     /// A backend without listeners has refused nothing.
     package func rejects(limit: Int) async -> [RejectView] { [] }
+
+    /// A backend without delivery has given nothing up.
+    package func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView] { [] }
+
+    package func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome { .unknown }
 
     /// A backend without an engine knows nobody.
     package func explain(path: String, alarm: String?) async throws(Problem) -> Explanation {

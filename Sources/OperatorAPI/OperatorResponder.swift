@@ -168,6 +168,8 @@ struct OperatorResponder: HTTPResponder {
         case .setMode: return try await self.setMode(asked, request, context)
         case .alerts(let question):
             return try await self.answer(question, asked, request, context)
+        case .deadLetters: return Self.json(try await self.deadLetters(reader))
+        case .orderDelivery(let verb): return try await self.order(verb, asked, request)
         }
     }
 

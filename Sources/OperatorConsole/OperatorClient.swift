@@ -211,6 +211,32 @@ package struct OperatorClient: Sendable {
         try self.view(try self.get("/v1/configuration"))
     }
 
+    /// Alerts that were given up, newest first; of one alert with their bodies.
+    package func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) throws(ClientError) -> PageView<DeadLetterView> {
+        var items = [("limit", "\(limit)")]
+        if let alert { items.append(("alert", alert)) }
+        if let endpoint { items.append(("endpoint", endpoint)) }
+        return try self.view(try self.get("/v1/alerts/dead-letters" + Self.query(items)))
+    }
+
+    /// Orders something about a dead letter: `resend` or `drop`.
+    package func order(
+        _ verb: String, alert: String, endpoint: String
+    ) throws(ClientError) -> DeliveryOrderView {
+        let place = "\(Self.encode(alert))/\(Self.encode(endpoint))"
+        return try self.view(
+            try self.exchange("POST", "/v1/alerts/dead-letters/\(place)/\(verb)", body: []))
+    }
+
+    /// Uses an endpoint again that was disabled or paused.
+    package func enable(endpoint: String) throws(ClientError) -> DeliveryOrderView {
+        try self.view(
+            try self.exchange(
+                "POST", "/v1/alerts/endpoints/\(Self.encode(endpoint))/enable", body: []))
+    }
+
     /// Why a sensor and its alarms are as they are.
     ///
     /// `name` is a sensor's path or `path:name` of one of its alarms; a path wins.

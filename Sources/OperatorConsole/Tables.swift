@@ -6,24 +6,24 @@ package import OperatorViews
 
 /// Rows under titles, each column as wide as its longest cell; one column gives way when the
 /// terminal is too narrow.
-struct TextTable {
+package struct TextTable {
     private var rows: [[String]]
     private let flexible: Int
     private let rightAligned: Set<Int>
 
-    init(titles: [String], flexible: Int, rightAligned: Set<Int> = []) {
+    package init(titles: [String], flexible: Int, rightAligned: Set<Int> = []) {
         self.rows = [titles]
         self.flexible = flexible
         self.rightAligned = rightAligned
     }
 
-    mutating func add(_ cells: [String]) {
+    package mutating func add(_ cells: [String]) {
         precondition(cells.count == self.rows[0].count, "cells of a table row")
         self.rows.append(cells.map(TerminalText.clean))
     }
 
     /// The table, cut to `columns`; with nil nothing is cut, as scripts want it.
-    func text(columns: Int?) -> String {
+    package func text(columns: Int?) -> String {
         var widths = self.rows[0].indices.map { column in
             self.rows.map { TerminalText.width($0[column]) }.max() ?? 0
         }

@@ -210,8 +210,10 @@ extension SupervisionMachine {
     private mutating func judgeUndelivered(
         _ observation: VitalsObservation, now: Moment, _ actions: inout [SupervisionAction]
     ) {
-        if let since = observation.oldestUndeliveredCriticalSince,
-            now.at.nanosecondsSince(since) > self.policy.undeliveredMax
+        self.undeliveredSince = observation.oldestUndeliveredCriticalSince
+        if let since = self.undeliveredSince,
+            now.at.nanosecondsSince(since)
+                > min(self.policy.undeliveredActionAfter, self.policy.undeliveredMax)
         {
             self.raise(.criticalUndelivered, since: since, now: now, &actions)
         } else if self.phase == .running || self.phase == .storageFailed {

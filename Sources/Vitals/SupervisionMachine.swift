@@ -106,6 +106,8 @@ package struct SupervisionMachine: Sendable {
     var phaseProgress: UInt64 = 0
     var phaseSince: MonotonicInstant
     var phaseMovedAt: MonotonicInstant
+    /// When the oldest critical alert was made that no route of the daemon has taken.
+    var undeliveredSince: MonotonicInstant?
     var lastTickAt: MonotonicInstant
     var lateStreak = 0
     var lastLateAt: MonotonicInstant = .zero
@@ -250,11 +252,14 @@ package struct SupervisionMachine: Sendable {
     /// Whether the dead-man heartbeat may be sent.
     package func heartbeat(now: MonotonicInstant) -> HeartbeatVerdict {
         guard case .attending = self.state else { return .withhold(.noDaemon) }
-        let blinding = self.standing.keys.filter {
-            $0.blinds || $0 == .criticalUndelivered || $0 == .stageStuck(.delivery)
-        }
+        let blinding = self.standing.keys.filter { $0.blinds || $0 == .stageStuck(.delivery) }
         if let problem = blinding.min(by: { $0.word < $1.word }) {
             return .withhold(.problem(problem))
+        }
+        if let since = self.undeliveredSince,
+            now.nanosecondsSince(since) > self.policy.undeliveredMax
+        {
+            return .withhold(.problem(.criticalUndelivered))
         }
         switch self.phase {
         case .running, .storageFailed: return .send

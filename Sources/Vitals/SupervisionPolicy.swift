@@ -35,7 +35,10 @@ package struct SupervisionPolicy: Sendable, Equatable {
     package var stopDeadline: UInt64 = 60_000_000_000
     /// Judging may be suspended this long.
     package var suspendedMax: UInt64 = 300_000_000_000
-    /// A critical alert may be undelivered this long.
+    /// A critical alert that is undelivered for this long is told by the watchdog's own routes: the
+    /// siren or lamp beside the machine has to speak within half a minute.
+    package var undeliveredActionAfter: UInt64 = 20_000_000_000
+    /// A critical alert may be undelivered this long before the heartbeat stays away.
     package var undeliveredMax: UInt64 = 60_000_000_000
     /// A standing problem is told again after this time.
     package var repeatInterval: UInt64 = 900_000_000_000

@@ -136,6 +136,9 @@ package struct ConfigurationParser {
             self.set(\.policy.stopDeadline, self.duration(value, 1_000_000_000, Self.hour))
         case "suspended_max":
             self.set(\.policy.suspendedMax, self.duration(value, 1_000_000_000, 24 * Self.hour))
+        case "undelivered_action_after":
+            self.set(
+                \.policy.undeliveredActionAfter, self.duration(value, 1_000_000_000, Self.hour))
         case "undelivered_max":
             self.set(\.policy.undeliveredMax, self.duration(value, 1_000_000_000, Self.hour))
         case "repeat_interval":

@@ -6,5 +6,8 @@ internal import ArgumentParser
 struct AlertsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alerts", abstract: "Looks at the delivery of alerts, and puts it right.",
-        subcommands: [Routes.self, Silence.self, Silences.self, Test.self])
+        subcommands: [
+            Log.self, DeadLetters.self, Enable.self, Routes.self, Silence.self, Silences.self,
+            Test.self,
+        ])
 }

@@ -17,6 +17,7 @@ struct MidwatchCommand: ParsableCommand {
               midwatch alarms shelve 'pump/3/flow:low' --for 30m --reason 'filter change'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
+              midwatch alerts log --failed       what did not arrive, and why
               midwatch history tunnel/west/co --since 2h --chart
               midwatch incident export --from 03:00 --to 03:30
               midwatch why 'tunnel/west/co:high'

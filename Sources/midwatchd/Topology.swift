@@ -219,6 +219,7 @@ struct Topology {
                 metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
                 rejects: { ingest.rejects(limit: $0) },
+                deliveries: DeliveryDesk(delivery: delivery, ledger: ledgerLoop),
                 isStarted: {
                     switch vitals.phase {
                     case .starting, .recovering: false

@@ -116,7 +116,7 @@ import Testing
         _ = await bench.delivery.start()
         _ = bench.delivery.offer(makeAlert(1))
         #expect(await eventually { !bench.log.all.isEmpty })
-        guard case .attemptFailed(let report, let retryAt)? = bench.log.all.first else {
+        guard case .attemptFailed(let report, let retryAt?)? = bench.log.all.first else {
             Issue.record("\(bench.log.all)")
             return
         }

@@ -233,6 +233,33 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             "alerts: {endpoints: [{name: a, url: \"https://a/\", secrets: [{env: A, file: /b}]}]}",
             "m.yaml:2:61: alerts.endpoints[0].secrets[0]: expected one of env: NAME or file: /path"),
         BadFile(
+            "alerts: {endpoints: [{name: a, url: \"https://a/\", format: pagrduty}]}",
+            "m.yaml:2:59: alerts.endpoints[0].format: expected one of native, cloudevents, "
+                + "template, alertmanager-webhook, alertmanager-api, pagerduty, got \"pagrduty\", "
+                + "did you mean \"pagerduty\"?"),
+        BadFile(
+            "alerts: {endpoints: [{name: a, format: pagerduty}]}",
+            "m.yaml:2:22: alerts.endpoints[0].routingKey: missing; give the integration's key"),
+        BadFile(
+            "alerts: {endpoints: [{name: a, url: \"https://a/\", format: template}]}",
+            "m.yaml:2:22: alerts.endpoints[0].template: missing; name the file of the template"),
+        BadFile(
+            "alerts: {endpoints: [{name: a, url: \"https://a/\", allow: [10.0.0.0/33]}]}",
+            "m.yaml:2:59: alerts.endpoints[0].allow[0]: expected an address or a network, "
+                + "192.168.4.0/24 or fd00::/8, got \"10.0.0.0/33\""),
+        BadFile(
+            "alerts: {endpoints: [{name: a, url: \"https://a/\", clientKey: /k}]}",
+            "m.yaml:2:62: alerts.endpoints[0].clientKey: clientCertificate and clientKey go together"
+        ),
+        BadFile(
+            "alerts: {endpoints: [{name: a, url: \"http://1.2.3.4/\", caFile: /k}]}",
+            "m.yaml:2:64: alerts.endpoints[0].caFile: an http address has no certificates; "
+                + "use https"),
+        BadFile(
+            "alerts: {endpoints: [{name: a, url: \"https://a/\", repeatEvery: 60s}]}",
+            "m.yaml:2:64: alerts.endpoints[0].repeatEvery: only the format alertmanager-api repeats"
+        ),
+        BadFile(
             "alerts: {endpoints: [{name: pager, url: \"https://a/\"}], routes: [{endpoints: [pagr]}]}",
             "m.yaml:2:79: alerts.routes[0].endpoints[0]: no endpoint is named \"pagr\", did you "
                 + "mean \"pager\"?"),

@@ -70,6 +70,8 @@ import Testing
         #expect(escalation.levels.map(\.after) == bareEscalation.levels.map(\.after))
         #expect(endpoint.timeoutNanoseconds == bareEndpoint.timeoutNanoseconds)
         #expect(endpoint.inFlightMax == bareEndpoint.inFlightMax)
+        #expect(endpoint.ratePerSecond == bareEndpoint.ratePerSecond)
+        #expect(endpoint.format == bareEndpoint.format)
     }
 
     /// Puts an unknown key into each mapping of the schema; the message lists the known ones.

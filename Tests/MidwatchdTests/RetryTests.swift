@@ -115,15 +115,15 @@ import Testing
         let keys = EndpointKeys(
             configuration.alerts.endpoints, clock: clock,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        #expect(keys.signer(of: "room") == nil)
+        #expect(keys.credentials(of: "room") == nil)
         #expect(
             keys.unusable.map(\.name) == ["room"], "without secrets it is unsigned, not unusable")
         #expect(keys.unusable.first?.reason.contains(path) == true)
         let text = Array("whsec_aW50ZWdyYXRpb24tdGVzdC1zZWNyZXQtMDAwMDAw\n".utf8)
         #expect(unsafe write(fd, text, text.count) == text.count)
         let end = clock.now().advanced(byNanoseconds: 5_000_000_000)
-        while keys.signer(of: "room") == nil, clock.now() < end { keys.everySecond() }
-        #expect(keys.signer(of: "room") != nil)
+        while keys.credentials(of: "room") == nil, clock.now() < end { keys.everySecond() }
+        #expect(keys.credentials(of: "room") != nil)
         #expect(keys.unusable.isEmpty)
     }
 }

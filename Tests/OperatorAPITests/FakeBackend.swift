@@ -12,6 +12,7 @@ final class FakeBackend: OperatorBackend {
         var sensors: [SensorView] = []
         var alarms: [AlarmView] = []
         var events: [EventView] = []
+        var orders: [DeliveryOrder] = []
         var commands: [AlarmCommand] = []
         var modeCommands: [AreaCommand] = []
         var refusal: Problem?
@@ -179,6 +180,27 @@ final class FakeBackend: OperatorBackend {
     func health() async -> HealthView { HealthView(level: self.state.withLock { $0.level }) }
     func readiness() async -> HealthView {
         HealthView(level: self.state.withLock { $0.level }, reasons: ["recovering"])
+    }
+
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView] {
+        let letter = DeadLetterView(
+            alert: "alert_1_5_0", alarmID: "plant/area/0001:stale", endpoint: "room one",
+            priority: "high", type: "alarm.raised", occurredAt: WallInstant(nanoseconds: 0),
+            deadAt: WallInstant(nanoseconds: 1_000), reason: "refused", attemptCount: 3,
+            lastStatus: 422, lastAnswer: "no", message: "silent",
+            body: alert == nil ? .null : .object([("message", .string("silent"))]))
+        return [letter].filter { alert == nil || $0.alert == alert }
+            .filter { endpoint == nil || $0.endpoint == endpoint }
+    }
+
+    func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome {
+        self.state.withLock { $0.orders.append(order) }
+        if order.verb == .resend, order.endpoint == "closed" {
+            return .refused(reason: "enable it first")
+        }
+        return order.endpoint == "room one" ? .done : .unknown
     }
 
     func accountName(uid: UInt32) async -> String { LocalAccounts.name(uid: uid) }

@@ -31,7 +31,8 @@ import Testing
     private static func address(of operation: APIOperation) -> String {
         operation.path.replacing("{alarmID}", with: "plant%2Farea%2F0001:stale")
             .replacing("{area}", with: "west").replacing("{silenceID}", with: "s1")
-            .replacing("{testID}", with: "drill_1_1") + operation.example
+            .replacing("{testID}", with: "drill_1_1").replacing("{alert}", with: "alert_1_5_0")
+            .replacing("{endpoint}", with: "room%20one") + operation.example
     }
 
     @Test func `every operation asks for its role, over the socket and with a token`()
@@ -91,6 +92,7 @@ import Testing
             }
             #expect(server.backend.state.withLock { $0.commands.isEmpty })
             #expect(server.backend.state.withLock { $0.modeCommands.isEmpty })
+            #expect(server.backend.state.withLock { $0.orders.isEmpty })
             // A token that nobody gave is wrong, whatever it would be for.
             #expect(
                 await server.curlTCP("\(Self.code) \(Self.bearer("x"))", "/v1/status") == "401")

@@ -27,5 +27,13 @@ scratch="${MIDWATCH_SCRATCH:-.build}"
     "$swift" build -c release --build-tests --scratch-path "$scratch"
 "$swift" test -c release --skip-build --scratch-path "$scratch" \
     --filter "IntegrationTests.*${1:-}"
+
+# Delivery of alerts: latency beside endpoints that fail, an outage of ten minutes, the last resort.
+if [ -z "${1:-}" ]; then
+    for mode in latency outage refused; do
+        Tests/Soak/alerts.py "$mode" --programs "$scratch/release"
+    done
+fi
+
 # Whether the engine's tests would notice a wrong decision; not with one suite alone.
 [ -n "${1:-}" ] || env -u MIDWATCH_TESTING Tests/Soak/mutants.sh

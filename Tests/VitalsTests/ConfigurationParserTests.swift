@@ -50,6 +50,7 @@ import midwatch_watchdog
             kill_deadline = 8s
             stop_deadline = 7s
             suspended_max = 1h
+            undelivered_action_after = 15s
             undelivered_max = 90s
             repeat_interval = 20min
             restart.count = 2
@@ -90,6 +91,8 @@ import midwatch_watchdog
         #expect(policy.recoveryDeadline == 60_000_000_000)
         #expect(policy.startDeadline == 9_000_000_000)
         #expect(policy.suspendedMax == 3_600_000_000_000)
+        #expect(policy.undeliveredActionAfter == 15_000_000_000)
+        #expect(policy.undeliveredMax == 90_000_000_000)
         #expect((policy.restartCountMax, policy.restartWindow) == (2, 600_000_000_000))
         #expect(
             policy.deadlines[Stage.journal.rawValue]

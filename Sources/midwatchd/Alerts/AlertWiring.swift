@@ -20,7 +20,9 @@ enum AlertWiring {
         _ configuration: MidwatchConfiguration, keys: EndpointKeys, outboxPath: String,
         clock: EngineClock, progress: StageProgress, logger: Logger, outcomes: OutcomeLog
     ) throws -> AlertDelivery {
-        let endpoints = try configuration.alerts.endpoints.map { try Self.endpoint($0, keys) }
+        let endpoints = try configuration.alerts.endpoints.map {
+            try Self.endpoint($0, keys, logger)
+        }
         return AlertDelivery(
             configuration: DeliveryConfiguration(
                 endpoints: endpoints, outboxPath: outboxPath,
@@ -56,7 +58,7 @@ enum AlertWiring {
     }
 
     private static func endpoint(
-        _ endpoint: AlertEndpointConfiguration, _ keys: EndpointKeys
+        _ endpoint: AlertEndpointConfiguration, _ keys: EndpointKeys, _ logger: Logger
     ) throws -> EndpointConfiguration {
         let address: EndpointAddress
         do throws(EndpointAddress.Refusal) {
@@ -66,9 +68,57 @@ enum AlertWiring {
         }
         let name = endpoint.name
         var result = EndpointConfiguration(
-            name: name, address: address, signingWith: { keys.signer(of: name) })
+            name: name, address: address, credentials: { keys.credentials(of: name) })
+        result.format = Self.format(endpoint, logger)
         result.concurrency = endpoint.inFlightMax
+        result.callsPerSecondMax = endpoint.ratePerSecond
+        result.timeoutNanoseconds = endpoint.timeoutNanoseconds
         result.authorityFile = endpoint.caFile
+        result.clientCertificate = endpoint.clientCertificate.map { ($0.chainFile, $0.keyFile) }
+        result.allowed = endpoint.allowed.compactMap { AddressBlock($0) }
         return result
+    }
+
+    private static func format(
+        _ endpoint: AlertEndpointConfiguration, _ logger: Logger
+    ) -> AlertFormat {
+        switch endpoint.format {
+        case .native: return .native
+        case .cloudEvents: return .cloudEvents
+        case .alertmanagerWebhook: return .alertmanagerWebhook
+        case .pagerDuty: return .pagerDuty
+        case .alertmanagerAPI:
+            var options = AlertmanagerOptions()
+            options.repeatNanoseconds = endpoint.repeatNanoseconds
+            options.holdNanoseconds = endpoint.holdNanoseconds
+            return .alertmanagerAPI(options)
+        case .template:
+            return .template(Self.template(endpoint.templateFile ?? "", of: endpoint.name, logger))
+        }
+    }
+
+    /// A template that cannot be read keeps nobody from being told: the sentence alone is sent.
+    private static func template(
+        _ path: String, of name: String, _ logger: Logger
+    ) -> AlertTemplate {
+        let reason: String
+        if let bytes = FileBytes.read(path), bytes.count <= AlertTemplate.bytesMax,
+            let text = String(validating: bytes, as: UTF8.self)
+        {
+            do throws(AlertTemplate.Fault) {
+                return try AlertTemplate(text)
+            } catch {
+                reason = error.description
+            }
+        } else {
+            reason = "cannot be read, or is longer than \(AlertTemplate.bytesMax) bytes"
+        }
+        logger.critical(
+            "template not used, alerts carry their sentence only",
+            metadata: [
+                "endpoint.name": "\(name)", "template.file": "\(path)",
+                "template.reason": "\(reason)",
+            ])
+        return .fallback
     }
 }

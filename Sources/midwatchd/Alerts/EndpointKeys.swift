@@ -19,12 +19,16 @@ final class EndpointKeys: Sendable {
     }
 
     private struct Entry {
-        var name: String
-        var references: [SecretReference]
-        var signer: WebhookSigner?
+        var endpoint: AlertEndpointConfiguration
+        var credentials: EndpointCredentials?
         var reason = ""
         var pace = RetryPace()
+        /// When secrets that are there are looked at again.
+        var rereadAt = MonotonicInstant.zero
     }
+
+    /// A secret that was replaced in its file is in use after this time at the latest.
+    private static let rereadNanoseconds: UInt64 = 60_000_000_000
 
     private let entries: Mutex<[Entry]>
     private let clock: EngineClock
@@ -32,59 +36,72 @@ final class EndpointKeys: Sendable {
 
     /// Tries each secret once.
     init(_ endpoints: [AlertEndpointConfiguration], clock: EngineClock, logger: Logger) {
-        self.entries = Mutex(
-            endpoints.map { Entry(name: $0.name, references: $0.secrets) })
+        self.entries = Mutex(endpoints.map { Entry(endpoint: $0) })
         self.clock = clock
         self.logger = logger
         self.everySecond()
     }
 
-    /// The signer of an endpoint; nil while a secret is missing.
-    func signer(of name: String) -> WebhookSigner? {
-        self.entries.withLock { entries in entries.first { $0.name == name }?.signer }
+    /// The secrets of an endpoint; nil while one is missing.
+    func credentials(of name: String) -> EndpointCredentials? {
+        self.entries.withLock { entries in
+            entries.first { $0.endpoint.name == name }?.credentials
+        }
     }
 
     var unusable: [Unusable] {
         self.entries.withLock { entries in
-            entries.filter { $0.signer == nil }.map { Unusable(name: $0.name, reason: $0.reason) }
+            entries.filter { $0.credentials == nil }
+                .map { Unusable(name: $0.endpoint.name, reason: $0.reason) }
         }
     }
 
-    /// Tries what is missing and due; reads files.
+    /// Tries what is missing and due, and reads again what may have been replaced.
     ///
-    /// Thread of the disk.
+    /// Thread of the disk: it reads files.
     func everySecond() {
         let now = self.clock.now()
         let due = self.entries.withLock { entries in
-            entries.indices.filter { entries[$0].signer == nil && entries[$0].pace.isDue(now) }
-                .map { ($0, entries[$0].references) }
+            entries.indices.filter { index in
+                entries[index].credentials == nil
+                    ? entries[index].pace.isDue(now) : now >= entries[index].rereadAt
+            }.map { ($0, entries[$0].endpoint) }
         }
-        for (index, references) in due { self.look(at: index, references, now) }
+        for (index, endpoint) in due { self.look(at: index, endpoint, now) }
     }
 
     private func look(
-        at index: Int, _ references: [SecretReference], _ now: MonotonicInstant
+        at index: Int, _ endpoint: AlertEndpointConfiguration, _ now: MonotonicInstant
     ) {
-        let found = Self.signer(references)
+        let found = Self.credentials(endpoint)
         let before = self.entries.withLock { entries in
             let before = entries[index]
+            entries[index].rereadAt = now.advanced(byNanoseconds: Self.rereadNanoseconds)
             switch found {
-            case .success(let signer): entries[index].signer = signer
+            case .success(let credentials): entries[index].credentials = credentials
             case .failure(let problem):
+                // What was found once stays: a file that is being replaced silences nobody.
+                guard before.credentials == nil else { break }
                 entries[index].reason = problem.description
                 entries[index].pace.failed(at: now)
             }
             return before
         }
         switch found {
-        case .success where before.pace.failureCount > 0:
+        case .success where before.pace.failureCount > 0 && before.credentials == nil:
             self.logger.notice(
-                "endpoint can be used", metadata: ["endpoint.name": "\(before.name)"])
+                "endpoint can be used", metadata: ["endpoint.name": "\(endpoint.name)"])
+        case .failure(let problem) where before.credentials != nil:
+            self.logger.error(
+                "secret not read again, the one in use stays",
+                metadata: [
+                    "endpoint.name": "\(endpoint.name)", "endpoint.reason": "\(problem)",
+                ])
         case .failure(let problem) where before.pace.failureCount == 0:
             self.logger.critical(
                 "endpoint cannot be used",
                 metadata: [
-                    "endpoint.name": "\(before.name)", "endpoint.reason": "\(problem)",
+                    "endpoint.name": "\(endpoint.name)", "endpoint.reason": "\(problem)",
                 ])
         case .success, .failure: break
         }
@@ -92,6 +109,42 @@ final class EndpointKeys: Sendable {
 
     private struct Problem: Error, CustomStringConvertible {
         var description: String
+    }
+
+    private static func credentials(
+        _ endpoint: AlertEndpointConfiguration
+    ) -> Result<EndpointCredentials, Problem> {
+        switch self.signer(endpoint.secrets) {
+        case .failure(let problem): return .failure(problem)
+        case .success(let signer):
+            var credentials = EndpointCredentials(signer: signer)
+            do throws(Problem) {
+                credentials.authorization = try self.text(
+                    endpoint.authorization, "the value of a header field",
+                    EndpointCredentials.isFieldValue)
+                credentials.routingKey = try self.text(
+                    endpoint.routingKey, "a key", EndpointCredentials.isFieldValue)
+                credentials.urlPath = try self.text(
+                    endpoint.urlPath, "what follows the host in a URL",
+                    EndpointCredentials.isURLPath)
+            } catch {
+                return .failure(error)
+            }
+            return .success(credentials)
+        }
+    }
+
+    private static func text(
+        _ reference: SecretReference?, _ what: String, _ isRight: (String) -> Bool
+    ) throws(Problem) -> String? {
+        guard let reference else { return nil }
+        do throws(SecretError) {
+            let text = try reference.resolve()
+            if isRight(text) { return text }
+        } catch {
+            throw Problem(description: "\(error)")
+        }
+        throw Problem(description: "\(reference) does not hold \(what)")
     }
 
     private static func signer(

@@ -42,10 +42,11 @@ final class OutcomeLog: Sendable {
             if let at = self.decided.withLock({ $0.at[report.alertID] }) {
                 self.latency.record(from: at, to: self.clock.now())
             }
-            ledger?.note(Self.body("alertDelivered", report, superseded))
-            self.access.note(Self.body("deliveryAttempt", report, []))
-        case .attemptFailed(let report, _):
-            self.access.note(Self.body("deliveryAttempt", report, []))
+            ledger?.note(Self.body("alertDelivered", report, "delivered", superseded))
+            self.access.note(Self.body("deliveryAttempt", report, "delivered", []))
+        case .attemptFailed(let report, let retryAt):
+            let verdict = retryAt == nil ? "givenUp" : "retry"
+            self.access.note(Self.body("deliveryAttempt", report, verdict, []))
         case .deadLettered(let letter):
             self.logger.error(
                 "alert given up",
@@ -59,8 +60,12 @@ final class OutcomeLog: Sendable {
                     json.field("alarmID", letter.alert.alarmID)
                     json.field("endpoint", letter.endpoint)
                     json.field("reason", "\(letter.reason)")
+                    json.field("priority", letter.alert.priority.word)
                     json.field("attempts", letter.attemptCount)
                     json.field("status", letter.lastStatus)
+                    if !letter.lastAnswer.isEmpty {
+                        json.field("answer", String(decoding: letter.lastAnswer, as: UTF8.self))
+                    }
                 })
         case .superseded(let alertID, let alarmID, let endpoint),
             .refused(let alertID, let alarmID, let endpoint):
@@ -132,7 +137,7 @@ final class OutcomeLog: Sendable {
     }
 
     private static func body(
-        _ kind: String, _ report: AttemptReport, _ superseded: [String]
+        _ kind: String, _ report: AttemptReport, _ verdict: String, _ superseded: [String]
     ) -> [UInt8] {
         Self.fields(kind) { json in
             json.field("alert", report.alertID)
@@ -141,6 +146,7 @@ final class OutcomeLog: Sendable {
             json.field("attempt", report.attempt)
             json.field("status", report.status)
             if let failure = report.failure { json.field("failure", "\(failure)") }
+            json.field("verdict", verdict)
             json.field("latencyNanoseconds", report.latencyNanoseconds)
             json.field("at", report.at.rfc3339)
             if !superseded.isEmpty {

@@ -26,6 +26,7 @@ final class OperatorDesk: OperatorBackend {
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
         var rejects: @Sendable (_ limit: Int) -> [RejectView]
+        var deliveries: DeliveryDesk
         /// Whether the start is over: sockets open, recovered state shown.
         var isStarted: @Sendable () -> Bool
     }
@@ -124,5 +125,16 @@ final class OperatorDesk: OperatorBackend {
 
     func configuration() async throws(Problem) -> ConfigurationView {
         try await self.parts.reloader.configuration()
+    }
+
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView] {
+        try await self.parts.deliveries.deadLetters(
+            limit: limit, alert: alert, endpoint: endpoint)
+    }
+
+    func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome {
+        await self.parts.deliveries.perform(order)
     }
 }

@@ -1,14 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One POST of one attempt.
+package import MidwatchModel
+
+/// One request of one attempt.
 package struct WebhookRequest: Sendable {
     package var endpoint: EndpointConfiguration
     package var id: String
     /// Unix seconds of this attempt.
     package var timestamp: Int64
+    /// Empty if nothing is signed.
     package var signature: String
-    package var body: [UInt8]
+    package var content: AlertFormat.Request
     package var timeoutNanoseconds: UInt64
+
+    /// A request that is signed at `at`, the wall clock.
+    package init(
+        endpoint: EndpointConfiguration, id: String, content: AlertFormat.Request,
+        signer: WebhookSigner, at: WallInstant, timeoutNanoseconds: UInt64
+    ) {
+        self.endpoint = endpoint
+        self.id = id
+        self.timestamp = at.nanoseconds.flooredQuotientAndRemainder(1_000_000_000).0
+        self.signature = signer.signature(id: id, timestamp: self.timestamp, body: content.body)
+        self.content = content
+        self.timeoutNanoseconds = timeoutNanoseconds
+    }
 }
 
 /// What came of one POST.
@@ -28,8 +44,12 @@ package enum TransportFailure: String, Sendable, Equatable, CaseIterable {
     /// The peer's certificate or protocol was not accepted. Tried again like the others: a
     /// certificate that ran out is renewed within the age of an alert.
     case tls
-    /// Name not resolved, refused, reset, closed early.
+    /// Refused, reset, closed early.
     case network
+    /// The name has no address, or the resolver does not answer.
+    case name
+    /// The addresses of the name must not be connected to (`AddressPolicy`).
+    case address
     /// The endpoint's secret is not there: nothing was sent, and it is tried again.
     case secret
     /// We stopped.
