@@ -44,7 +44,9 @@ func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []
 /// Files beside test code that are read by path at run time.
 ///
 /// SwiftPM resources are not used: the accessor they generate imports Foundation.
-let testFixtures: [String: [String]] = ["IntegrationTests": ["Fixtures"]]
+let testFixtures: [String: [String]] = [
+    "IntegrationTests": ["Fixtures"], "OperatorConsoleTests": ["Golden"],
+]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")

@@ -235,6 +235,11 @@ package struct OperatorClient: Sendable {
         try self.exchange("GET", path, body: nil)
     }
 
+    /// The answer to a command.
+    package func post(_ path: String, body: [UInt8]) throws(ClientError) -> [UInt8] {
+        try self.exchange("POST", path, body: body)
+    }
+
     // MARK: Private
 
     private func view<View: OperatorView>(_ bytes: [UInt8]) throws(ClientError) -> View {
@@ -245,7 +250,7 @@ package struct OperatorClient: Sendable {
         }
     }
 
-    private func connect() throws(ClientError) -> UnixSocketConnection {
+    func connect() throws(ClientError) -> UnixSocketConnection {
         do {
             return try UnixSocketConnection(
                 path: self.socketPath, timeoutNanoseconds: self.timeoutNanoseconds)
@@ -271,7 +276,7 @@ package struct OperatorClient: Sendable {
         return answer
     }
 
-    private func send(
+    func send(
         _ method: String, _ path: String, body: [UInt8]?,
         on connection: borrowing UnixSocketConnection
     ) throws(ClientError) {
@@ -289,7 +294,7 @@ package struct OperatorClient: Sendable {
     }
 
     /// Reads once; true when the response is over.
-    private func receive(
+    func receive(
         on connection: borrowing UnixSocketConnection, deadline: UInt64,
         into parser: inout ResponseParser
     ) throws(ClientError) -> Bool {
@@ -312,7 +317,7 @@ package struct OperatorClient: Sendable {
         }
     }
 
-    private func failure(_ status: Int, _ body: [UInt8]) -> ClientError {
+    func failure(_ status: Int, _ body: [UInt8]) -> ClientError {
         if let json = try? JSONValue(parsing: body.span), let problem = try? Problem(json: json) {
             return .problem(problem)
         }
