@@ -168,9 +168,14 @@ var targets: [Target] = [
         "MidwatchdTests",
         [
             "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
-            "MidwatchConfiguration", "MidwatchModel", "ReadingRing", "StateFolder", "Vitals",
-            "CLinux",
+            "MidwatchConfiguration", "MidwatchModel", "OperatorViews", "ReadingRing", "StateFolder",
+            "Vitals", "CLinux",
         ], [log]),
+    tests(
+        "MidwatchTests",
+        [
+            "midwatch", "Historian", "Journal", "JSONText", "MidwatchModel", "StateFolder",
+        ]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

@@ -14,6 +14,8 @@ extension AlarmEngine {
         _ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant, cause: Decision.Cause
     ) {
         self.alarms[alarm].result = result
+        // The next reading looks at all alarms of the sensor, and says when they are at rest.
+        self.sensors[Int(self.alarms[alarm].sensor)].quiet = .none
         let isRaised = self.alarms[alarm].isRaised
         switch result {
         case .met:
@@ -56,6 +58,7 @@ extension AlarmEngine {
     /// delay that would clear it stops, and one that would raise it goes on (RULES 20).
     mutating func doubt(_ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant) {
         self.alarms[alarm].result = result
+        self.sensors[Int(self.alarms[alarm].sensor)].quiet = .none
         if self.alarms[alarm].pending == .offDelay { self.stopDelay(alarm) }
         self.beginHold(alarm, at: time)
     }

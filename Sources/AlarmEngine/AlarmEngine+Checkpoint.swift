@@ -24,11 +24,24 @@ extension AlarmEngine {
     /// - Returns: Bytes without a checksum; the caller adds one.
     package borrowing func checkpoint(after: Position) -> [UInt8] {
         precondition(self.pendingTick == nil && self.decisions.count == 0, "decisions not taken")
+        let tables =
+            self.sensors.byteCount + self.alarms.byteCount + self.details.byteCount
+            + self.sources.byteCount
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(
-            self.sensors.count * (MemoryLayout<SensorState>.stride + 48)
-                + self.alarms.count * MemoryLayout<AlarmRow>.stride
-                + self.details.count * MemoryLayout<AlarmDetail>.stride + 4_096)
+        bytes.reserveCapacity(tables + self.names.byteCount + 4_096)
+        self.appendHead(after: after, to: &bytes)
+        self.sensors.appendBytes(to: &bytes)
+        self.alarms.appendBytes(to: &bytes)
+        self.details.appendBytes(to: &bytes)
+        self.sources.appendBytes(to: &bytes)
+        self.names.appendBytes(to: &bytes)
+        self.appendNames(to: &bytes)
+        self.conditions.appendMemories(to: &bytes)
+        return bytes
+    }
+
+    /// What stands before the tables.
+    func appendHead(after: Position, to bytes: inout [UInt8]) {
         for word in [
             Self.checkpointMagic, UInt64(MemoryLayout<SensorState>.stride),
             UInt64(MemoryLayout<AlarmRow>.stride), UInt64(MemoryLayout<AlarmDetail>.stride),
@@ -42,19 +55,16 @@ extension AlarmEngine {
             Self.append(word, to: &bytes)
         }
         Self.append(self.rules.revision, to: &bytes)
-        self.sensors.appendBytes(to: &bytes)
-        self.alarms.appendBytes(to: &bytes)
-        self.details.appendBytes(to: &bytes)
-        self.sources.appendBytes(to: &bytes)
-        self.names.appendBytes(to: &bytes)
+    }
+
+    /// What stands between the paths and the memories of conditions.
+    func appendNames(to bytes: inout [UInt8]) {
         for name in self.sourceNames { Self.append(name, to: &bytes) }
         Self.append(UInt64(self.areaModes.count), to: &bytes)
         for (name, mode) in self.areaModes.sorted(by: { $0.key < $1.key }) {
             Self.append(name, to: &bytes)
             bytes.append(mode)
         }
-        self.conditions.appendMemories(to: &bytes)
-        return bytes
     }
 
     /// Replaces the whole state by a checkpoint's.
@@ -62,6 +72,7 @@ extension AlarmEngine {
     /// - Returns: The position of the last record that the checkpoint holds.
     /// - Throws: `CheckpointError`; the engine must then be thrown away.
     package mutating func restore(_ bytes: [UInt8]) throws(CheckpointError) -> Position {
+        self.abandonCopy()
         var offset = 0
         var words: [UInt64] = []
         for _ in 0..<19 {
@@ -223,6 +234,7 @@ extension AlarmEngine {
         for index in 0..<self.sensors.count {
             let timer = self.addTimer(of: .sensor(index))
             self.sensors[index].timer = timer
+            self.sensors[index].quiet = .none
             self.armSensor(index)
         }
         self.freeDetails = []

@@ -14,6 +14,8 @@ extension AlarmEngine {
             self.rules = rules
         }
         self.ruleTable.beginRevision()
+        // The table of conditions is made anew: what is being copied of it must be whole before.
+        self.copyOn(.max)
         self.takeTimersFromConditions()
         self.rebindRules()
         self.giveTimersToConditions()
@@ -43,6 +45,7 @@ extension AlarmEngine {
         self.sensors[index].isDeclared = number >= 0
         self.sensors[index].isIndependent = declaration.isIndependent
         self.sensors[index].isMode = false
+        self.sensors[index].quiet = .none
         self.rebindDeadline(index, to: declaration, at: time)
         let wanted = self.ruleRun(of: index)
         guard

@@ -41,6 +41,7 @@ extension AlarmEngine {
         sensor.timer = self.addTimer(of: .sensor(Int(index.rawValue)))
         self.names.append(path)
         self.sensors.append(sensor)
+        self.reserveForAlarms()
         self.bindRules(of: Int(index.rawValue))
         for bound in self.conditions.range(of: Int(index.rawValue)) { self.giveTimer(to: bound) }
         let run = self.ruleRun(of: Int(index.rawValue))
@@ -55,6 +56,15 @@ extension AlarmEngine {
         }
         guard sensor.supervision != .event else { return }
         self.wheel.arm(sensor.timer, due: sensor.deadline)
+    }
+
+    /// Room for one alarm of each sensor, with its timer: when all fall silent at once, nobody waits
+    /// for tables to grow.
+    private mutating func reserveForAlarms() {
+        self.details.reserve(self.sensors.count)
+        self.wheel.reserve(self.sensors.count * 2)
+        self.timerOwners.reserve(self.sensors.count * 2)
+        self.expired.reserve(self.sensors.count)
     }
 
     /// Takes a source in; what it is behind was registered before it.

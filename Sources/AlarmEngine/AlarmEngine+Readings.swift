@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import MidwatchModel
+package import MidwatchModel
 
 extension AlarmEngine {
     /// Judges one reading: redelivery, source time, liveness, freshness, conditions.
@@ -32,8 +32,21 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
-        if slot.source != self.sensors[index].source { self.move(index, to: slot.source) }
+        if slot.source.rawValue != self.sensors[index].source.rawValue {
+            self.move(index, to: slot.source)
+        }
         self.noteArrival(slot.source, at: slot.arrival)
+        let around = SensorState.Surroundings(
+            wall: self.wall(of: slot.arrival).nanoseconds, established: self.established,
+            bounds: self.sourceTimes)
+        if self.takesShortcut, self.sensors[index].takeQuietly(slot, n: n, around) {
+            return self.evaluateRules(index, slot, at: slot.arrival)
+        }
+        self.applyReading(slot, n: n, to: index)
+    }
+
+    /// The long way of a reading: every judgement one by one.
+    private mutating func applyReading(_ slot: Slot, n: UInt64, to index: Int) {
         self.sensors[index].readingCount &+= 1
         let status = self.judgeSourceTime(of: slot, sensor: index)
         switch self.liveness(of: slot, status: status, sensor: index) {
@@ -51,6 +64,19 @@ extension AlarmEngine {
             if self.sensors[index].backlogCount < .max { self.sensors[index].backlogCount += 1 }
             self.counters.notLive &+= 1
         }
+    }
+
+    /// Reads ahead of `apply` what a reading will need: of a batch all are read at once, not one
+    /// after the other (measured at 100,000 sensors that speak in no order: see EngineBench).
+    ///
+    /// Changes no state, and needs not be called.
+    @inline(__always)
+    package mutating func foresee(_ slot: Slot) {
+        let index = Int(slot.sensor.rawValue)
+        guard slot.kindRaw == SlotKind.reading.rawValue, index < self.sensors.count else { return }
+        // Added to something that lives: a load that nobody wants is left out.
+        self.foreseen &+= self.sensors.touch(index)
+        if !self.conditions.isEmpty { self.foreseen &+= self.conditions.touch(index) }
     }
 
     /// What a reading says about now.
@@ -161,8 +187,9 @@ extension AlarmEngine {
         self.sensors[index].freshness = .fresh
         if isUnknown { self.counters.unknownValues &+= 1 }
         // The wheel follows a deadline that moves on by itself, not one that comes nearer, as when
-        // a grace ends or a sender promises more. (An extension for our lag only ever moves on with the deadline.) A sensor
-        // that is fresh may have a grace, too: what was left by the rules before the present ones.
+        // a grace ends or a sender promises more. (An extension for our lag only ever moves on with
+        // the deadline.) A sensor that is fresh may have a grace, too: what was left by the rules
+        // before the present ones.
         if isFirst || isNearer, self.sensors[index].supervision != .event {
             self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
         }
@@ -193,6 +220,7 @@ extension AlarmEngine {
     private mutating func evaluateRaising(_ index: Int, _ slot: Slot, n: UInt64) -> Bool {
         let isUnknown = !self.isUsable(slot, of: index)
         guard isUnknown || !self.sensors[index].isUnknown else { return false }
+        self.sensors[index].quiet = .none
         self.sensors[index].valueBits = slot.valueBits
         self.sensors[index].valueKind = slot.valueKind ?? .float64
         self.sensors[index].quality = isUnknown ? .bad : slot.quality
@@ -233,6 +261,8 @@ extension AlarmEngine {
         let isUnknown = self.sensors[index].isUnknown
         let value = self.value(of: index)
         let isExclusive = self.conditions.isExclusive(index)
+        var isAtRest = !isUnknown && !self.sensors[index].isMode
+        var band = self.conditions.instrumentRange(of: index)
         for offset in 0..<Int(self.sensors[index].alarmCount) {
             let alarm = first + offset
             let rule = self.ruleTable.rules[firstRule + offset]
@@ -259,9 +289,13 @@ extension AlarmEngine {
                 }
             case .stale, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
                 .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
-                break
+                continue
             }
+            isAtRest = isAtRest && self.alarms[alarm].isAtRest
+            band.cut(at: rule)
         }
+        self.sensors[index].quiet =
+            isAtRest ? QuietBand(above: band.least, below: band.most) : .none
         if self.sensors[index].isMode { self.modeChanged(index, at: time) }
     }
 

@@ -139,7 +139,7 @@ extension AlarmEngine {
     // MARK: - Loss
 
     /// The nearest lost source that a sensor is behind; nil if none is lost.
-    private func lostSource(above source: SourceIndex) -> Int? {
+    func lostSource(above source: SourceIndex) -> Int? {
         var place = Int(source.rawValue)
         for _ in 0..<SystemLimits.sourceDepthMax {
             guard place > 0, place < self.sources.count else { return nil }
@@ -340,7 +340,7 @@ extension AlarmEngine {
         }
     }
 
-    private func neverWaits(_ index: Int) -> Bool {
+    func neverWaits(_ index: Int) -> Bool {
         self.sensors[index].isIndependent || self.highestPriority(of: index) == .critical
     }
 

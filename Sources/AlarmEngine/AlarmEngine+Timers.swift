@@ -13,6 +13,13 @@ extension AlarmEngine {
     /// deadline.
     mutating func collectDue(upTo now: MonotonicInstant) {
         self.wheel.takeExpired(upTo: now, into: &self.expired)
+        // All at once, not one after the other: see `foresee`.
+        for index in 0..<self.expired.count {
+            let owner = self.timerOwners[Int(self.expired[index])]
+            if case .sensor(let sensor) = TimerOwner(code: owner) {
+                self.foreseen &+= self.sensors.touch(sensor)
+            }
+        }
         for index in 0..<self.expired.count {
             let timer = self.expired[index]
             let owner = self.timerOwners[Int(timer)]
@@ -39,10 +46,15 @@ extension AlarmEngine {
     }
 
     private func dueTime(ofSensor index: Int) -> MonotonicInstant? {
-        let sensor = self.sensors[index]
-        guard sensor.freshness != .stale, !sensor.isRetired else { return nil }
-        if let lost = self.lossOfSource(of: sensor) { return lost }
-        return sensor.supervision == .event ? nil : self.extendedDeadline(of: sensor)
+        // (A switch: `==` of another module's enum is a call.)
+        switch self.sensors[index].freshness {
+        case .stale: return nil
+        case .neverReceived, .unverified, .fresh: break
+        }
+        guard !self.sensors[index].isRetired else { return nil }
+        if self.lostCount > 0, let lost = self.lossOfSource(of: self.sensors[index]) { return lost }
+        if case .event = self.sensors[index].supervision { return nil }
+        return self.extendedDeadline(of: self.sensors[index])
     }
 
     /// The earliest of an alarm's timers.
@@ -70,12 +82,15 @@ extension AlarmEngine {
     }
 
     /// Acts on a timer that came out of the heap, if it is still due.
-    mutating func fire(_ entry: DueHeap.Entry) {
-        guard let due = self.dueTime(of: entry.owner, upTo: entry.due) else { return }
+    ///
+    /// - Returns: Whether it was.
+    mutating func fire(_ entry: DueHeap.Entry) -> Bool {
+        guard let due = self.dueTime(of: entry.owner, upTo: entry.due) else { return false }
         let owner = TimerOwner(code: entry.owner)
         guard due <= entry.due else {
             // The deadline moved on after the timer was collected.
-            return self.wheel.arm(self.timer(of: owner), due: due)
+            self.wheel.arm(self.timer(of: owner), due: due)
+            return false
         }
         self.moveTime(to: due)
         switch owner {
@@ -83,6 +98,7 @@ extension AlarmEngine {
         case .alarm(let detail): self.fireAlarm(detail: detail, due: due)
         case .condition(let bound): self.fireCondition(bound, at: due)
         }
+        return true
     }
 
     private func timer(of owner: TimerOwner) -> UInt32 {

@@ -37,7 +37,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var alarms: FlatTable<AlarmRow>
     var details: FlatTable<AlarmDetail>
     var sources: FlatTable<SourceState>
-    var names = PathTable()
+    var names: PathTable
     package internal(set) var sourceNames: [String] = []
     /// Nonce of the last canary reading (RULES 27).
     package internal(set) var canaryNonce: UInt64 = 0
@@ -58,6 +58,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var conditions: ConditionTable
     /// Names of alarms that rules make, each once; the first, empty, is that of every other alarm.
     var alarmNames = [""]
+    var nameNumbers: [String: UInt32] = ["": 0]
     /// Number of the mode that an area is in, by its name; part of the checkpoint.
     var areaModes: [String: UInt8] = [:]
     var wheel: TimerWheel
@@ -74,7 +75,15 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var ordinal: UInt32 = 0
     /// A tick that is not finished because the decisions filled up.
     var pendingTick: MonotonicInstant?
+    /// Timers that it may still fire.
+    var pendingTimers: UInt64 = 0
     var counters = EngineCounters()
+    /// A checkpoint that is being copied.
+    var image: CheckpointImage?
+    /// Of no use but to be written.
+    var foreseen: UInt64 = 0
+    /// Off in tests alone, which compare the long way of a reading with the short one.
+    var takesShortcut = true
     /// The command that was applied last, for the decision that answers it.
     package internal(set) var lastCommand: OperatorCommand?
 
@@ -95,7 +104,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
         self.book = book
         self.conditions = ConditionTable(rules.ruleSet)
         self.sensors = FlatTable(reserving: reservingSensors)
-        self.alarms = FlatTable(reserving: reservingSensors * 3)
+        self.alarms = FlatTable(reserving: reservingSensors * 6)
+        self.names = PathTable(reserving: reservingSensors)
         self.details = FlatTable(reserving: 64)
         self.sources = FlatTable(reserving: 64)
         self.wheel = TimerWheel(start: .zero, reserving: reservingSensors)
@@ -142,7 +152,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
             return self.applyReading(slot, n: n)
         }
         switch slot.kind {
-        case .tick: self.advance(to: slot.arrival)
+        case .tick: self.advance(to: slot.arrival, most: slot.aux == 0 ? .max : slot.aux)
         case .registerSensor, .registerSource, .command, .configuration, .sessionBegin,
             .continuation:
             if let record = self.assembler.push(slot, n: n) { self.applyControl(record) }
@@ -172,17 +182,23 @@ package struct AlarmEngine: ~Copyable, Sendable {
         return first.due <= now
     }
 
-    /// Fires every timer due by `now`; returns early when the decisions are full.
-    mutating func advance(to now: MonotonicInstant) {
+    /// Fires the timers due by `now`, `most` of them; returns early when the decisions are full.
+    ///
+    /// A tick that leaves timers for the next one moves time no further than it came.
+    mutating func advance(to now: MonotonicInstant, most: UInt64) {
         self.pendingTick = nil
         self.collectDue(upTo: now)
+        var left = most
         while let entry = self.due.first, entry.due <= now {
+            guard left > 0 else { return }
             guard self.decisions.count < Self.decisionCapacity else {
                 self.pendingTick = now
+                self.pendingTimers = left
                 return
             }
             _ = self.due.popFirst()
-            self.fire(entry)
+            // What moved on since it was collected does not count: when somebody looked is no input.
+            if self.fire(entry) { left -= 1 }
             // Only what this timer armed can be due now; a look at all that stand in the tick of
             // `now` after each one would cost the square of a plant that falls silent at once.
             if self.wheel.hasArmed(upTo: now) { self.collectDue(upTo: now) }
@@ -197,7 +213,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
             for index in 0..<self.decisions.count { body(self.decisions[index]) }
             self.decisions.removeAll()
             guard let tick = self.pendingTick else { return }
-            self.advance(to: tick)
+            self.advance(to: tick, most: self.pendingTimers)
         }
     }
 

@@ -134,6 +134,11 @@ struct RuleTable: ~Copyable, Sendable {
         return run
     }
 
+    /// Whether `run` has an answer without being told the rules.
+    func knows(number: Int, mode: String, rules: [UInt32]) -> Bool {
+        self.byDeclaration[Key(number: number, mode: mode, rules: rules)] != nil
+    }
+
     /// Declarations have other numbers from here on; the rules stay for those that have them.
     mutating func beginRevision() { self.byDeclaration = [:] }
 

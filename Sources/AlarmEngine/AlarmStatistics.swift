@@ -24,10 +24,11 @@ package struct AlarmStatistics: Sendable {
         package init() {}
     }
 
-    /// An alarm by the number of its sensor and its kind.
+    /// An alarm by the number of its sensor, its kind, and the number of its name.
     package struct Key: Hashable, Sendable {
         package var sensor: SensorIndex
         package var kind: AlarmKind
+        package var name: UInt32 = 0
     }
 
     package struct Flood: Sendable, Equatable {
@@ -44,14 +45,32 @@ package struct AlarmStatistics: Sendable {
         package var reAlarms: UInt64
         package var byPriority: [AlarmPriority: UInt64]
         package var inTenMinutes: UInt32
+        /// Most annunciations in any ten minutes.
+        package var peakInTenMinutes: UInt32
+        /// Ten minutes by the clock with more annunciations than begin a flood.
+        package var slotsOver: UInt64
         package var floods: [Flood]
         package var floodCount: UInt64
         package var floodNanoseconds: UInt64
         package var chattering: [Key]
+        /// Alarms that chattered at any time, and how many times each began to.
+        package var chatteredEver: [(key: Key, count: UInt64)]
         package var fleetingCount: UInt64
         package var standing: [Key]
         package var topTen: [(key: Key, count: UInt64)]
         package var untracked: UInt64
+    }
+
+    /// What matters while it happens.
+    package struct Live: Sendable, Equatable {
+        package var inTenMinutes: UInt32 = 0
+        package var isFlood = false
+        package var floodCount: UInt64 = 0
+        package var floodNanoseconds: UInt64 = 0
+        package var chatteringCount: UInt64 = 0
+        package var fleetingCount: UInt64 = 0
+
+        package init() {}
     }
 
     package static let alarmCountMax = 65_536
@@ -62,6 +81,8 @@ package struct AlarmStatistics: Sendable {
 
     private struct Entry {
         var count: UInt64 = 0
+        /// Times that it began to chatter.
+        var chatterCount: UInt64 = 0
         /// The last activations, newest first; as many as chattering needs.
         var recent: [MonotonicInstant] = []
         var raisedAt = MonotonicInstant.zero
@@ -81,6 +102,11 @@ package struct AlarmStatistics: Sendable {
     private var buckets = [UInt32](repeating: 0, count: AlarmStatistics.bucketCount)
     private var bucket: UInt64 = 0
     private var inWindow: UInt32 = 0
+    private var peak: UInt32 = 0
+    /// Number of the ten minutes by the clock, what it has so far, and how many had too many.
+    private var slot: UInt64 = 0
+    private var inSlot: UInt32 = 0
+    private var slotsOver: UInt64 = 0
     private var flood: Flood?
     private var floods: [Flood] = []
     private var floodCount: UInt64 = 0
@@ -90,7 +116,7 @@ package struct AlarmStatistics: Sendable {
 
     /// Takes one decision; decisions come in the order in which they were made.
     package mutating func note(_ decision: Decision) {
-        let key = Key(sensor: decision.sensor, kind: decision.alarm)
+        let key = Key(sensor: decision.sensor, kind: decision.alarm, name: decision.name)
         switch decision.kind {
         case .alarmRaised:
             self.advance(to: decision.time)
@@ -125,6 +151,50 @@ package struct AlarmStatistics: Sendable {
         }
     }
 
+    /// Counts from `time` on: what was counted before is forgotten, what lasts goes on.
+    package mutating func beginPeriod(at time: MonotonicInstant) {
+        self.advance(to: time)
+        for (key, entry) in self.entries {
+            var entry = entry
+            entry.count = 0
+            entry.chatterCount = 0
+            entry.blipAt = nil
+            self.entries[key] = entry
+        }
+        self.annunciations = 0
+        self.reAlarms = 0
+        self.fleeting = 0
+        self.untracked = 0
+        self.byPriority = [:]
+        self.peak = self.inWindow
+        self.slot = 0
+        self.inSlot = 0
+        self.slotsOver = 0
+        self.floods = []
+        self.floodCount = self.flood == nil ? 0 : 1
+        self.floodNanoseconds = 0
+        // Of a flood that lasts only what is still to come counts.
+        self.flood?.begin = time
+    }
+
+    /// What matters while it happens, at `now`.
+    ///
+    /// - Complexity: O(alarms that were ever annunciated).
+    package mutating func live(at now: MonotonicInstant) -> Live {
+        self.advance(to: now)
+        var live = Live()
+        live.inTenMinutes = self.inWindow
+        live.isFlood = self.flood != nil
+        live.floodCount = self.floodCount
+        live.floodNanoseconds =
+            self.floodNanoseconds + (self.flood.map { now.nanosecondsSince($0.begin) } ?? 0)
+        live.fleetingCount = self.fleeting
+        for entry in self.entries.values where self.isChattering(entry, at: now) {
+            live.chatteringCount += 1
+        }
+        return live
+    }
+
     /// The figures at `now`.
     package mutating func report(at now: MonotonicInstant) -> Report {
         self.advance(to: now)
@@ -137,11 +207,7 @@ package struct AlarmStatistics: Sendable {
             {
                 fleeting += 1
             }
-            if let oldest = self.oldestOfChatter(entry),
-                now.nanosecondsSince(oldest) <= self.limits.chatteringNanoseconds
-            {
-                chattering.append(key)
-            }
+            if self.isChattering(entry, at: now) { chattering.append(key) }
             if entry.isRaised,
                 now.nanosecondsSince(entry.raisedAt) > self.limits.standingNanoseconds
             {
@@ -154,22 +220,30 @@ package struct AlarmStatistics: Sendable {
         return Report(
             annunciations: self.annunciations, reAlarms: self.reAlarms,
             byPriority: self.byPriority, inTenMinutes: self.inWindow,
+            peakInTenMinutes: self.peak,
+            slotsOver: self.slotsOver + (self.inSlot > self.limits.floodBegin ? 1 : 0),
             floods: self.floods + (self.flood.map { [$0] } ?? []), floodCount: self.floodCount,
             floodNanoseconds: self.floodNanoseconds
                 + (self.flood.map { now.nanosecondsSince($0.begin) } ?? 0),
             chattering: chattering.sorted { Self.order($0) < Self.order($1) },
+            chatteredEver: top.filter { $0.value.chatterCount > 0 }
+                .map { ($0.key, $0.value.chatterCount) },
             fleetingCount: fleeting, standing: standing.sorted { Self.order($0) < Self.order($1) },
-            topTen: top.prefix(10).map { ($0.key, $0.value.count) }, untracked: self.untracked)
+            topTen: top.prefix { $0.value.count > 0 }.prefix(10).map { ($0.key, $0.value.count) },
+            untracked: self.untracked)
     }
 
     // MARK: - Private
 
     private static func order(_ key: Key) -> UInt64 {
-        UInt64(key.sensor.rawValue) << 8 | UInt64(key.kind.rawValue)
+        UInt64(key.sensor.rawValue) << 32 | UInt64(key.kind.rawValue) << 24
+            | UInt64(key.name & 0xFF_FFFF)
     }
 
-    private func oldestOfChatter(_ entry: Entry) -> MonotonicInstant? {
-        entry.recent.count < self.limits.chatteringCount ? nil : entry.recent.last
+    private func isChattering(_ entry: Entry, at now: MonotonicInstant) -> Bool {
+        guard entry.recent.count >= self.limits.chatteringCount, let oldest = entry.recent.last
+        else { return false }
+        return now.nanosecondsSince(oldest) <= self.limits.chatteringNanoseconds
     }
 
     private mutating func raised(_ key: Key, _ decision: Decision) {
@@ -188,8 +262,10 @@ package struct AlarmStatistics: Sendable {
         }
         entry.blipAt = nil
         entry.count += 1
+        let wasChattering = self.isChattering(entry, at: decision.time)
         entry.recent.insert(decision.time, at: 0)
         if entry.recent.count > self.limits.chatteringCount { entry.recent.removeLast() }
+        if !wasChattering, self.isChattering(entry, at: decision.time) { entry.chatterCount += 1 }
         entry.raisedAt = decision.time
         entry.isRaised = true
         entry.wasAcknowledged = false
@@ -210,6 +286,14 @@ package struct AlarmStatistics: Sendable {
     private mutating func countInWindow(at time: MonotonicInstant) {
         self.buckets[Int(self.bucket % UInt64(Self.bucketCount))] += 1
         self.inWindow += 1
+        self.peak = max(self.peak, self.inWindow)
+        let slot = time.nanoseconds / (Self.bucketNanoseconds * UInt64(Self.bucketCount))
+        if slot != self.slot {
+            if self.inSlot > self.limits.floodBegin { self.slotsOver += 1 }
+            self.slot = slot
+            self.inSlot = 0
+        }
+        self.inSlot += 1
         if self.flood == nil, self.inWindow > self.limits.floodBegin {
             self.flood = Flood(
                 begin: time, end: nil, annunciations: UInt64(self.inWindow), peak: self.inWindow)

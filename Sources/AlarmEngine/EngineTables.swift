@@ -6,6 +6,8 @@ internal import MidwatchModel
 ///
 /// Part of the checkpoint format.
 struct SensorState: BitwiseCopyable {
+    // What every reading looks at comes first: two cache lines.
+
     /// What the deadline counts from: the last live arrival, or the registration.
     var deadlineBase: MonotonicInstant
     var deadlineNanoseconds: UInt64
@@ -13,22 +15,38 @@ struct SensorState: BitwiseCopyable {
     var graceNanoseconds: UInt64 = 0
     /// Last live reading.
     var lastArrival = MonotonicInstant.zero
-    /// The same by the calendar, from the anchor of that moment: engine time stands still while
-    /// Midwatch is down, the calendar does not.
+    var valueBits: UInt64 = 0
+    var lastSourceTime = Slot.noSourceTime
+    /// Newest accepted source time, live or not.
+    var newestSourceTime = Slot.noSourceTime
+    var readingCount: UInt64 = 0
+    /// The last live arrival by the calendar, from the anchor of that moment: engine time stands
+    /// still while Midwatch is down, the calendar does not.
     ///
     /// 0 before the first anchor.
     var lastArrivalWall: Int64 = 0
-    var valueBits: UInt64 = 0
-    var lastSourceTime = Slot.noSourceTime
     var lastN: UInt64 = Slot.noPrevious
-    /// Newest accepted source time, live or not.
-    var newestSourceTime = Slot.noSourceTime
-    /// What the sender's clock is worth, and a run of readings that put it in doubt.
+    /// What the sender's clock is worth.
     var clock = SenderClock()
-    var suspects = SuspectRun()
-    var readingCount: UInt64 = 0
+    var quiet = QuietBand.none
+    var source = SourceIndex.own
     /// Readings since the last live one that went to history only; stops at its greatest value.
     var backlogCount: UInt32 = 0
+    var freshness = Freshness.neverReceived
+    var quality = Quality.good
+    var sourceTimeStatus = SourceTimeStatus.absent
+    var valueKind = ValueKind.float64
+    /// What the sender of the last live reading promised; of exception sensors only.
+    var promised = PromisedInterval.none
+    /// The value of the last live reading cannot be used: not finite, or quality bad.
+    var isUnknown = false
+    /// The value decides whether alarms are suppressed: it is a mode.
+    var isMode = false
+    /// A run of readings puts the sender's clock in doubt.
+    var suspects = SuspectRun()
+
+    // What is looked at when something happens.
+
     /// Its rows of the alarm table, and its rules in the rule table, in the same order.
     var firstAlarm: UInt32 = 0
     var firstRule: UInt32 = 0
@@ -36,28 +54,17 @@ struct SensorState: BitwiseCopyable {
     var alarmCount: UInt16 = 0
     /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
     var alarmRows: UInt16 = 0
-    var source = SourceIndex.own
-    var freshness = Freshness.neverReceived
-    var quality = Quality.good
-    var sourceTimeStatus = SourceTimeStatus.absent
-    var valueKind = ValueKind.float64
     var supervision = SupervisionMode.periodic
-    /// What the sender of the last live reading promised; of exception sensors only.
-    var promised = PromisedInterval.none
     var isDeclared = false
     var isRetired = false
     /// The grace of a restart was given (RULES 20).
     var hasRestartGrace = false
     /// The time that our own lag gives beyond its extension was given (RULES 21).
     var hasLagGrace = false
-    /// The value of the last live reading cannot be used: not finite, or quality bad.
-    var isUnknown = false
     /// A live source is evidence for the sensor.
     var trustsSource = false
     /// Its stale alarm never waits for the verdict about its source.
     var isIndependent = false
-    /// The value decides whether alarms are suppressed: it is a mode.
-    var isMode = false
 
     init(deadlineBase: MonotonicInstant, deadlineNanoseconds: UInt64) {
         self.deadlineBase = deadlineBase
@@ -117,6 +124,12 @@ struct AlarmRow: BitwiseCopyable {
     init(sensor: UInt32) { self.sensor = sensor }
 
     var isRaised: Bool { self.machine.state.isRaised }
+
+    /// Known not to be met, with no delay running and nothing raised.
+    var isAtRest: Bool {
+        guard case .notMet = self.result, case .none = self.pending else { return false }
+        return !self.isRaised
+    }
 
     /// Bytes that a checkpoint must hold a known case in.
     static var byteFields: [ByteField] {

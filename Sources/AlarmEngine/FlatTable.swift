@@ -11,6 +11,8 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
     private var base: UnsafeMutablePointer<Element>
     private var capacity: Int
     private(set) var count: Int
+    /// A copy under way of the records that there were when it began; else of none.
+    private var copy = FlatTableCopy()
 
     init(reserving capacity: Int) {
         self.capacity = max(16, capacity)
@@ -18,29 +20,61 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
         self.count = 0
     }
 
-    deinit { unsafe self.base.deallocate() }
+    deinit {
+        unsafe self.base.deallocate()
+        self.copy.deallocate()
+    }
 
     subscript(_ index: Int) -> Element {
-        get {
+        // Addresses, not values: to read one field of a record is to load that field.
+        unsafeAddress {
             precondition(index >= 0 && index < self.count, "table index")
-            return unsafe self.base[index]
+            return unsafe UnsafePointer(self.base + index)
         }
-        _modify {
+        unsafeMutableAddress {
             precondition(index >= 0 && index < self.count, "table index")
-            yield unsafe &self.base[index]
+            if index < self.copy.count { self.save(index) }
+            return unsafe self.base + index
         }
     }
 
     mutating func append(_ element: Element) {
-        if self.count == self.capacity {
-            let larger = UnsafeMutablePointer<Element>.allocate(capacity: self.capacity * 2)
-            unsafe larger.update(from: self.base, count: self.count)
-            unsafe self.base.deallocate()
-            unsafe self.base = larger
-            self.capacity *= 2
-        }
+        if self.count == self.capacity { self.reserve(self.count + 1) }
         unsafe self.base[self.count] = element
         self.count += 1
+    }
+
+    /// Reads a word of each cache line of a record.
+    @inline(__always)
+    func touch(_ index: Int) -> UInt64 {
+        precondition(index >= 0 && index < self.count, "table index")
+        let record = unsafe UnsafeRawPointer(self.base + index)
+        var sum: UInt64 = 0
+        for offset in stride(from: 0, to: MemoryLayout<Element>.size &- 7, by: 64) {
+            sum &+= unsafe record.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        }
+        let last = MemoryLayout<Element>.size &- 8
+        return sum &+ (unsafe record.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+    }
+
+    /// Makes room for `count` records in all, or for twice as many as now if that is more.
+    ///
+    /// Memory that is not used yet costs nothing but addresses.
+    mutating func reserve(_ count: Int) {
+        guard count > self.capacity else { return }
+        let capacity = max(count, self.capacity * 2)
+        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+        unsafe larger.update(from: self.base, count: self.count)
+        unsafe self.base.deallocate()
+        unsafe self.base = larger
+        self.capacity = capacity
+    }
+
+    /// Takes the last record out; not of a table that is being copied.
+    mutating func popLast() -> Element? {
+        guard self.count > self.copy.count else { return nil }
+        self.count -= 1
+        return unsafe self.base[self.count]
     }
 
     /// Forgets every record; the memory stays.
@@ -51,6 +85,31 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
         unsafe bytes.append(
             contentsOf: UnsafeRawBufferPointer(
                 start: self.base, count: self.count * MemoryLayout<Element>.stride))
+    }
+
+    /// Bytes of all records.
+    var byteCount: Int { self.count * MemoryLayout<Element>.stride }
+
+    /// Begins to copy all records, as they are now, to `target`.
+    ///
+    /// `copyOn` does it piece by piece; a record that is changed before its turn is copied first.
+    /// The memory at `target` must stay until the copy is whole or given up.
+    mutating func beginCopy(to target: UnsafeMutableRawPointer) {
+        unsafe self.copy.begin(
+            to: target, count: self.count, stride: MemoryLayout<Element>.stride)
+    }
+
+    /// Copies on, about `bytes` at most; returns how many it copied, 0 when all are there.
+    mutating func copyOn(_ bytes: Int) -> Int {
+        unsafe self.copy.copyOn(bytes, from: UnsafeRawPointer(self.base))
+    }
+
+    /// Forgets a copy under way.
+    mutating func endCopy() { self.copy.end() }
+
+    @inline(never)
+    private mutating func save(_ index: Int) {
+        unsafe self.copy.save(index, from: UnsafeRawPointer(self.base))
     }
 
     /// Replaces all records by `count` records read from `bytes` at `offset`.

@@ -10,6 +10,15 @@ struct PathTable: Sendable {
     /// Number + 1 of the path in this place, 0 for none; open addressing, at most half full.
     private var places: [UInt32] = [UInt32](repeating: 0, count: 64)
 
+    init() {}
+
+    /// An empty table with room for `count` paths of usual length: growing leaves holes in memory.
+    init(reserving count: Int) {
+        self.bytes.reserveCapacity(count * 32)
+        self.ends.reserveCapacity(count)
+        while self.places.count < count * 2 { self.places += self.places }
+    }
+
     var count: Int { self.ends.count }
 
     var all: [String] { (0..<self.count).map { self[$0] } }
@@ -37,6 +46,27 @@ struct PathTable: Sendable {
         self.ends.append(UInt32(self.bytes.count))
         if self.ends.count * 2 > self.places.count { return self.rehash() }
         if !isKnown { self.enter(self.count - 1) }
+    }
+
+    /// Bytes that `appendBytes` writes.
+    var byteCount: Int { self.ends.count * 4 + self.bytes.count }
+
+    /// Writes `bytes` of what `appendBytes` wrote when there were `count` paths, from `offset` on.
+    ///
+    /// Paths are only ever added, so this may be done later, and piece by piece.
+    func copy(_ bytes: Range<Int>, ofFirst count: Int, to target: UnsafeMutableRawBufferPointer) {
+        let ends = bytes.clamped(to: 0..<count * 4)
+        unsafe self.ends.withUnsafeBytes { raw in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<ends.count])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[ends]))
+        }
+        let paths =
+            max(bytes.lowerBound, count * 4) - count * 4..<max(
+                bytes.upperBound, count * 4) - count * 4
+        unsafe self.bytes.withUnsafeBytes { raw in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[ends.count...])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[paths]))
+        }
     }
 
     /// The bytes of all paths, for a checkpoint.

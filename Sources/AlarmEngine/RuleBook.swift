@@ -17,6 +17,8 @@ package final class RuleBook: Sendable {
     package let ruleSet: RuleSet
     /// Areas whose mode chooses among limit sets.
     package let areas: [AreaDeclaration]
+    /// The plant: it changes what people are told, never what is decided.
+    package let assets: AssetTree
     private let areaSensors: Set<String>
     /// Path under which a sensor stands for a source: the rest of the path is the source's name.
     ///
@@ -24,7 +26,7 @@ package final class RuleBook: Sendable {
     /// behind it; a source without such a sensor suppresses nothing.
     package static let sourcePathPrefix = "midwatch/source/"
     private let exact: [String: Int]
-    private let templates: [Int]
+    private let templates: TemplateTree
     private let fallback: SensorDeclaration
     private let source: SensorDeclaration
 
@@ -37,23 +39,25 @@ package final class RuleBook: Sendable {
     ///   - sourceTimes: What a source time is judged by.
     ///   - rules: Rules over sensors and conditions, in file order.
     ///   - areas: Areas whose mode chooses among limit sets.
+    ///   - assets: The plant.
     package init(
         revision: String, declarations: [SensorDeclaration],
         undeclaredDeadlineNanoseconds: UInt64 = 60_000_000_000,
         sourceTimes: SourceTimeBounds = SourceTimeBounds(), rules: [RuleDeclaration] = [],
-        areas: [AreaDeclaration] = []
+        areas: [AreaDeclaration] = [], assets: AssetTree = AssetTree()
     ) {
         self.ruleSet = RuleSet(rules)
         self.areas = areas
+        self.assets = assets
         self.areaSensors = Set(areas.compactMap(\.sensor))
         self.revision = revision
         self.sourceTimes = sourceTimes
         self.declarations = declarations
         var exact: [String: Int] = [:]
-        var templates: [Int] = []
+        var templates = TemplateTree()
         for (index, declaration) in declarations.enumerated() {
             if declaration.isTemplate {
-                templates.append(index)
+                templates.insert(declaration.pattern, number: index)
             } else if exact[declaration.pattern] == nil {
                 exact[declaration.pattern] = index
             }
@@ -109,7 +113,7 @@ package final class RuleBook: Sendable {
     /// Number of the declaration for `path`; nil if nothing declares it.
     package func declarationIndex(for path: String) -> Int? {
         if let index = self.exact[path] { return index }
-        return self.templates.first { PathTemplate.matches(self.declarations[$0].pattern, path) }
+        return self.templates.numbers(for: path).first
     }
 
     /// The declaration for `path`, or the one for undeclared sensors or for sources.

@@ -45,10 +45,16 @@ extension AlarmEngine {
             let list = self.ruleTable.suppressions[Int(self.rule(of: alarm).suppressions)]
             self.links.add(list, of: UInt32(alarm))
             for case .mode(let path, _) in list {
-                if let mode = self.index(ofPath: path) { self.sensors[mode].isMode = true }
+                if let mode = self.index(ofPath: path) { self.becomeMode(mode) }
             }
         }
-        if self.links.byModePath[self.names[index]] != nil { self.sensors[index].isMode = true }
+        if self.links.byModePath[self.names[index]] != nil { self.becomeMode(index) }
+    }
+
+    /// Every reading of the sensor is to be looked at: it may be a mode that suppresses.
+    private mutating func becomeMode(_ index: Int) {
+        self.sensors[index].isMode = true
+        self.sensors[index].quiet = .none
     }
 
     /// An alarm was raised, returned, became unknown, or went out of view: what it suppresses is
@@ -138,7 +144,7 @@ extension AlarmEngine {
         return nil
     }
 
-    private func isInView(_ row: Int) -> Bool {
+    func isInView(_ row: Int) -> Bool {
         guard self.alarms[row].isRaised, self.alarms[row].machine.suppression.isEmpty else {
             return false
         }

@@ -66,6 +66,9 @@ struct TimerWheel: ~Copyable, Sendable {
         return UInt32(self.links.count - 1)
     }
 
+    /// Makes room for `count` timers in all.
+    mutating func reserve(_ count: Int) { self.links.reserve(count) }
+
     func isArmed(_ timer: UInt32) -> Bool { self.links[Int(timer)].slot != Self.none }
 
     /// Arms `timer` for `due`, or moves it there.

@@ -71,6 +71,24 @@ package protocol ArchiveReader: AnyObject {
     func history(
         of sensor: SensorID, from: WallInstant, to: WallInstant, limit: Int
     ) throws(ArchiveError) -> ArchiveHistory?
+
+    /// How far the archive has a journal; nil if it has never seen it.
+    ///
+    /// What comes later is in the journal only.
+    func reach(of journal: JournalID) throws(ArchiveError) -> ArchiveReach?
+}
+
+/// How far an archive has a journal.
+package struct ArchiveReach: Sendable, Equatable {
+    /// The last record whose row is stored.
+    package var stored: Position
+    /// The last record that is in the rows of minutes.
+    package var summarised: Position
+
+    package init(stored: Position, summarised: Position) {
+        self.stored = stored
+        self.summarised = summarised
+    }
 }
 
 /// History from PostgreSQL.
@@ -125,6 +143,24 @@ package final class PostgresArchiveReader: ArchiveReader {
             isTruncated: answer.rowCount > limit)
     }
 
+    package func reach(of journal: JournalID) throws(ArchiveError) -> ArchiveReach? {
+        do {
+            if self.session == nil { self.session = try self.connect() }
+            guard let session = self.session else { return nil }
+            let found = try session.link.run(Self.reach, ["\(journal)"])
+            guard found.rowCount > 0 else { return nil }
+            func position(_ column: Int) -> Position {
+                Position(
+                    epoch: UInt32(truncatingIfNeeded: found.int64(0, column) ?? 0),
+                    n: UInt64(bitPattern: found.int64(0, column + 1) ?? 0))
+            }
+            return ArchiveReach(stored: position(0), summarised: position(2))
+        } catch {
+            self.session = nil
+            throw error
+        }
+    }
+
     private func connect() throws(ArchiveError) -> PostgresSession {
         var keywords = try self.options.keywords(attempt: 0)
         // A standby answers readers as well.
@@ -135,6 +171,10 @@ package final class PostgresArchiveReader: ArchiveReader {
                 onWait: { true }))
     }
 
+    private static let reach = """
+        SELECT epoch, n, summarised_epoch, summarised_n FROM midwatch.archive_cursor
+        WHERE journal = $1::uuid
+        """
     private static let readings = """
         SELECT (extract(epoch FROM time) * 1000000)::bigint, value, value, value, value, 1, quality
         FROM midwatch.reading
@@ -165,6 +205,28 @@ package final class SQLiteArchiveReader: ArchiveReader {
             return try self.read(sensor, from, to, max(1, min(limit, ArchiveHistory.pointsMax)))
         } catch {
             throw SQLiteSchema.archiveError(error, action: "history")
+        }
+    }
+
+    package func reach(of journal: JournalID) throws(ArchiveError) -> ArchiveReach? {
+        do {
+            let database = try SQLiteDatabase(
+                path: self.path, durability: .normal, isReadOnly: true)
+            let find = try database.prepare(
+                """
+                SELECT epoch, n, summarised_epoch, summarised_n FROM archive_cursor
+                JOIN journal USING (journal_id) WHERE journal = ?
+                """)
+            find.bind(1, journal.description)
+            guard try find.step() else { return nil }
+            func position(_ column: Int32) -> Position {
+                Position(
+                    epoch: UInt32(truncatingIfNeeded: find.int64(column)),
+                    n: UInt64(bitPattern: find.int64(column + 1)))
+            }
+            return ArchiveReach(stored: position(0), summarised: position(2))
+        } catch {
+            throw SQLiteSchema.archiveError(error, action: "reach")
         }
     }
 

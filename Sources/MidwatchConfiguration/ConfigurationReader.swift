@@ -21,6 +21,8 @@ struct ConfigurationReader {
         let declared = sensors + self.declarations(of: ingest, behind: sensors)
         let areas = self.areas(root.sections("areas"), sensors: declared)
         self.checkModes(zip(sensorSections, sensors), areas: areas)
+        let assets = self.assets(
+            root.sections("assets", max: AssetTree.countMax), sensors: declared)
         let rules = self.rules(
             root.sections("rules", max: ConfigurationLimits.ruleCountMax), sensors: declared)
         let alertsSection = root.section("alerts")
@@ -33,6 +35,7 @@ struct ConfigurationReader {
             ingest: ingest,
             sensors: declared,
             areas: areas,
+            assets: assets,
             rules: rules,
             ring: self.ring(root.section("ring")),
             journal: self.journal(root.section("journal")),

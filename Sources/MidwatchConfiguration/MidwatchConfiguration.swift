@@ -14,6 +14,8 @@ package struct MidwatchConfiguration: Equatable, Sendable {
     package var sensors: [SensorDeclaration]
     /// Areas whose mode chooses among limit sets.
     package var areas: [AreaDeclaration]
+    /// The plant: what sensors speak of, and what depends on what.
+    package var assets: AssetTree
     /// In file order.
     package var rules: [RuleDeclaration]
     package var ring: RingConfiguration

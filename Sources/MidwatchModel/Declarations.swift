@@ -140,7 +140,47 @@ package enum PathTemplate {
     }
 
     /// Whether `path` fits `pattern`.
+    ///
+    /// Byte by byte, without an allocation: a start asks it several times for each sensor, and
+    /// splitting took 45 % of the time of one with 100,000 sensors. Only where bytes that are not
+    /// ASCII differ are levels compared as text, which may be equal all the same.
     package static func matches(_ pattern: String, _ path: String) -> Bool {
+        let (wanted, bytes) = (pattern.utf8, path.utf8)
+        var (place, other) = (wanted.startIndex, bytes.startIndex)
+        let slash = UInt8(ascii: "/")
+        var hasLevel = true
+        while true {
+            let next = place == wanted.endIndex ? place : wanted.index(after: place)
+            let isAlone =
+                place != wanted.endIndex && (next == wanted.endIndex || wanted[next] == slash)
+            if isAlone, wanted[place] == UInt8(ascii: "#") { return true }
+            guard hasLevel else { return false }
+            if isAlone, wanted[place] == UInt8(ascii: "+") {
+                place = next
+                while other != bytes.endIndex, bytes[other] != slash {
+                    other = bytes.index(after: other)
+                }
+            } else {
+                while true {
+                    let left = place == wanted.endIndex ? slash : wanted[place]
+                    let right = other == bytes.endIndex ? slash : bytes[other]
+                    guard left == right else {
+                        return left | right >= 0x80 && self.matchesText(pattern, path)
+                    }
+                    if left == slash { break }
+                    place = wanted.index(after: place)
+                    other = bytes.index(after: other)
+                }
+            }
+            if place == wanted.endIndex { return other == bytes.endIndex }
+            place = wanted.index(after: place)
+            hasLevel = other != bytes.endIndex
+            if hasLevel { other = bytes.index(after: other) }
+        }
+    }
+
+    /// The same for levels that are equal as text, whatever their bytes.
+    private static func matchesText(_ pattern: String, _ path: String) -> Bool {
         let wanted = pattern.split(separator: "/", omittingEmptySubsequences: false)
         let levels = path.split(separator: "/", omittingEmptySubsequences: false)
         var index = 0

@@ -31,7 +31,7 @@ package enum SlotKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case start = 11
     /// A run ends in order.
     case stop = 12
-    /// Engine time reaches `arrival`: timers up to it fire.
+    /// Engine time reaches `arrival`: timers up to it fire, `aux` of them at most, 0 for all.
     case tick = 13
     /// Records from value (int64, inclusive) up to `aux` (exclusive) were not journaled.
     case gap = 14

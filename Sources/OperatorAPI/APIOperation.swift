@@ -11,7 +11,7 @@ struct APIOperation: Sendable {
     /// Which operation; the responder has one line for each.
     enum Name: Hashable, Sendable {
         case health, ready, metrics, description, status, sensors, alarms, alarm, areas, events
-        case stream, rejects
+        case stream, rejects, why
         case act(AlarmAction)
         case acknowledgeSeveral, setMode
     }
@@ -41,6 +41,8 @@ struct APIOperation: Sendable {
     var answer: Answer
     /// Kinds of problems beside those that every operation has.
     var problems: [Problem.Kind] = []
+    /// A query without which the operation answers nothing; empty for most.
+    var example = ""
 
     /// Segments of the path; one in braces stands for any.
     var segments: [Substring] { self.path.dropFirst().split(separator: "/") }
@@ -121,6 +123,14 @@ extension APIOperation {
                 ("after", "integer", "Number of the last record known."), Self.limit,
             ],
             answer: .page("Event"), problems: [.filesNotAnswering]),
+        APIOperation(
+            name: .why, path: "/v1/why",
+            summary: "Why a sensor and its alarms are as they are, and what can change that.",
+            query: [
+                ("sensor", "string", "Path of a sensor; explains all of its alarms."),
+                ("alarm", "string", "One alarm or rule of a sensor, `path:name`, instead."),
+            ], answer: .object("Explanation"), problems: [.timedOut, .notReady],
+            example: "?sensor=a/b"),
         APIOperation(
             name: .stream, path: "/v1/stream",
             summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",

@@ -24,13 +24,15 @@ enum APIShapes {
         Status: node string, site string, version string, configurationRevision string, \
         health string, modes string[], startedAt time, time time, engineTimeNanoseconds \
         integer, epoch integer, position string, sensors SensorCounts, alarms AlarmCounts, \
-        rates StageRates, queues QueueLevels, latencies Latency[], stages Stage[], watchdog \
+        load AlarmLoad, rates StageRates, queues QueueLevels, latencies Latency[], stages Stage[], watchdog \
         Watchdog, endpoints Endpoint[], archive Archive, disk Disk
         SensorCounts: fresh integer, stale integer, unverified integer, neverReceived \
         integer
         AlarmCounts: unacknowledged integer, acknowledged integer, returnedUnacknowledged \
         integer, latchedUnacknowledged integer, latchedAcknowledged integer, suppressed \
         integer, critical integer, high integer, medium integer, low integer
+        AlarmLoad: inTenMinutes integer, flood boolean, floodCount integer, floodNanoseconds \
+        integer, chatteringCount integer, fleetingCount integer
         StageRates: received number, accepted number, evaluated number, journaled number, \
         archived number
         QueueLevels: ringFill number, journalStagedBytes integer, archiveLagRecords integer, \
@@ -60,6 +62,21 @@ enum APIShapes {
         Mark?, comment Mark?, shelvingMaxSeconds integer, causedBy string
         Mark: by string, origin string, at time, comment string
         Event: n integer, written time, body object
+        Explanation: path string, title string, unit string, time time, revision string, \
+        declared boolean, supervision string, limitSet string, sensor ExplainedInput, alarms \
+        ExplainedAlarm[], timers ExplainedTimer[], nextChange ExplainedTimer?
+        ExplainedInput: name string, value number?, unit string, quality string, freshness \
+        string, ageNanoseconds integer?, arrivalTime time?, live boolean, conditionResult \
+        string?, raised boolean?, note string
+        ExplainedAlarm: alarmID string, kind string, priority string, state string, \
+        conditionResult string, rule string, answer string, passive boolean, wouldAlarmCount \
+        integer, measured number?, activation string, activationCount integer, \
+        annunciationCount integer, triggerValue number?, worstValue number?, raisedAt time?, \
+        acknowledgedAt time?, returnedAt time?, lastTransitionAt time?, heldSince time?, inputs \
+        ExplainedInput[], timers ExplainedTimer[], suppressions ExplainedSuppression[]
+        ExplainedTimer: kind string, owner string, remainingNanoseconds integer, endsAt time, \
+        effect string
+        ExplainedSuppression: kind string, inForce boolean, reason string, cause string
         SensorPage: items Sensor[], next string?
         AlarmPage: items Alarm[], next string?
         EventPage: items Event[], next string?

@@ -46,7 +46,8 @@ struct EventStream: Sendable {
         if after > newest {
             // The ledger was put back or began anew: what the client saw is not there any more.
             let gap = EventView.gap(
-                newest + 1..<after + 1, n: newest, written: WallInstant(nanoseconds: 0),
+                newest + 1..<(after == .max ? after : after + 1), n: newest,
+                written: RequestClock.wall(),
                 reason: "the ledger ends before the last record known")
             try await writer.write(Self.frames([gap]))
             after = newest

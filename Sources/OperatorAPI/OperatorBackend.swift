@@ -60,6 +60,11 @@ package protocol OperatorBackend: Sendable {
 
     /// The last refused input, newest first, at most `limit`.
     func rejects(limit: Int) async -> [RejectView]
+
+    /// Why the sensor at `path`, or only its alarm or rule `alarm`, is as it is.
+    ///
+    /// - Throws: `notFound` if there is none, `timedOut` or `notReady` if the engine does not answer.
+    func explain(path: String, alarm: String?) async throws(Problem) -> Explanation
 }
 
 extension OperatorBackend {
@@ -68,6 +73,11 @@ extension OperatorBackend {
 
     /// A backend without listeners has refused nothing.
     package func rejects(limit: Int) async -> [RejectView] { [] }
+
+    /// A backend without an engine knows nobody.
+    package func explain(path: String, alarm: String?) async throws(Problem) -> Explanation {
+        throw Problem(.notFound, detail: "no sensor is registered at \(path)")
+    }
 }
 
 /// Who sends a command, and with what words.

@@ -154,6 +154,7 @@ struct OperatorResponder: HTTPResponder {
         case .areas: return Self.json(PageView(items: await self.backend.areas()))
         case .events: return Self.json(try await self.events(reader))
         case .rejects: return Self.json(try await self.rejects(reader))
+        case .why: return Self.json(try await self.why(reader))
         case .stream: return try await self.stream(request, reader, asked.caller, context)
         case .act(let action): return try await self.act(action, asked, request, context)
         case .acknowledgeSeveral:

@@ -3,7 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import JSONText
-internal import MidwatchModel
+package import MidwatchModel
 package import OperatorViews
 
 /// Why the daemon gave no answer, in words that say what to do.
@@ -197,6 +197,19 @@ package struct OperatorClient: Sendable {
     /// The last input that listeners refused, newest first.
     package func rejects(limit: Int) throws(ClientError) -> PageView<RejectView> {
         try self.view(try self.get("/v1/ingest/rejects" + Self.query([("limit", "\(limit)")])))
+    }
+
+    /// Why a sensor and its alarms are as they are.
+    ///
+    /// `name` is a sensor's path or `path:name` of one of its alarms; a path wins.
+    package func explain(_ name: String) throws(ClientError) -> Explanation {
+        do throws(ClientError) {
+            return try self.view(try self.get("/v1/why" + Self.query([("sensor", name)])))
+        } catch {
+            guard case .problem(let problem) = error, problem.kind == .notFound, name.contains(":")
+            else { throw error }
+        }
+        return try self.view(try self.get("/v1/why" + Self.query([("alarm", name)])))
     }
 
     /// Follows the ledger until `onEvent` returns false, the daemon stops, or the link breaks.

@@ -134,6 +134,12 @@ package enum StatusText {
             "\(alarms.unacknowledged) unacknowledged, \(alarms.acknowledged) acknowledged, "
                 + "\(alarms.returnedUnacknowledged) returned; \(alarms.critical) critical, "
                 + "\(alarms.high) high")
+        let load = status.load
+        add(
+            "load",
+            "\(load.inTenMinutes) alarms in ten minutes"
+                + (load.isFlood ? ", FLOOD" : "")
+                + (load.chatteringCount > 0 ? ", \(load.chatteringCount) chattering" : ""))
         add(
             "rates/s",
             "received \(Words.count(status.rates.received)), "

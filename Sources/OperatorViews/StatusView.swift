@@ -41,6 +41,7 @@ package struct StatusView: OperatorView {
     package var position = "0:0"
     package var sensors = SensorCounts()
     package var alarms = AlarmCounts()
+    package var load = AlarmLoadView()
     package var rates = StageRates()
     package var queues = QueueLevels()
     package var latencies: [LatencyView] = []
@@ -76,6 +77,7 @@ package struct StatusView: OperatorView {
             json.field("position", self.position)
             json.field("sensors", self.sensors)
             json.field("alarms", self.alarms)
+            json.field("load", self.load)
             json.field("rates", self.rates)
             json.field("queues", self.queues)
             json.field("latencies", self.latencies)
@@ -101,6 +103,7 @@ package struct StatusView: OperatorView {
         self.position = try reader.text("position")
         self.sensors = try reader.view("sensors")
         self.alarms = try reader.view("alarms")
+        self.load = try reader.viewIfPresent("load") ?? AlarmLoadView()
         self.rates = try reader.view("rates")
         self.queues = try reader.view("queues")
         self.latencies = try reader.views("latencies")

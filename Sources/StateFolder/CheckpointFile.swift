@@ -27,15 +27,21 @@ package enum CheckpointFile {
     /// With `settingAside`, which only the owner of the folder may say, damaged ones are renamed.
     package static func load(folder: String, settingAside: Bool = false) -> [Loaded] {
         self.names(folder).reversed().compactMap { name in
-            guard let bytes = FileBytes.read("\(folder)/\(name)"), self.isWhole(bytes) else {
-                if settingAside { self.setAside(name, folder: folder) }
-                return nil
-            }
-            return Loaded(
-                name: name,
-                journal: JournalID(String(decoding: bytes[12..<self.headerBytes], as: UTF8.self)),
-                body: Array(bytes[self.headerBytes...]))
+            let loaded = self.load(name, folder: folder)
+            if loaded == nil, settingAside { self.setAside(name, folder: folder) }
+            return loaded
         }
+    }
+
+    /// One checkpoint; nil if it cannot be read or its checksum is wrong.
+    static func load(_ name: String, folder: String) -> Loaded? {
+        guard let bytes = FileBytes.read("\(folder)/\(name)"), self.isWhole(bytes) else {
+            return nil
+        }
+        return Loaded(
+            name: name,
+            journal: JournalID(String(decoding: bytes[12..<self.headerBytes], as: UTF8.self)),
+            body: Array(bytes[self.headerBytes...]))
     }
 
     /// Writes one durably and removes those beyond `keptCount`.
@@ -53,6 +59,7 @@ package enum CheckpointFile {
         let name =
             String(repeating: "0", count: 20 - digits.count) + digits + ".checkpoint"
         try FileBytes.replace("\(folder)/\(name)", with: bytes)
+        self.keepForReplay(name, folder: folder)
         for old in self.names(folder).dropLast(self.keptCount) { unsafe unlink("\(folder)/\(old)") }
     }
 
@@ -72,7 +79,7 @@ package enum CheckpointFile {
         return self.checksum(Array(bytes[12...])) == stored
     }
 
-    private static func names(_ folder: String) -> [String] {
+    static func names(_ folder: String) -> [String] {
         FileBytes.list(folder).filter { $0.hasSuffix(".checkpoint") }.sorted()
     }
 

@@ -20,6 +20,8 @@ package struct ReplayReport: Equatable, Sendable {
         case unrecordedInput(DecisionID)
         /// The text of a configuration is missing from `revisions/`.
         case missingRevision
+        /// The journal has no record of the time that was asked for.
+        case nothingInRange
 
         package var description: String {
             switch self {
@@ -30,6 +32,7 @@ package struct ReplayReport: Equatable, Sendable {
             case .damage(let words): "the journal is damaged: \(words)"
             case .unrecordedInput(let id): "decision \(id) rests on input that is not journaled"
             case .missingRevision: "the text of a configuration is missing from revisions/"
+            case .nothingInRange: "the journal has no record of that time"
             }
         }
     }
@@ -57,7 +60,7 @@ package struct ReplayReport: Equatable, Sendable {
     package var pendingCount: UInt64 = 0
     /// Ledger decisions about which nothing can be said.
     package var notReproducibleCount: UInt64 = 0
-    /// Ledger decisions from before the checkpoint.
+    /// Ledger decisions from before the checkpoint, or before the time that was asked for.
     package var uncheckedCount: UInt64 = 0
     /// Ledger lines that are no decisions.
     package var otherLineCount: UInt64 = 0
@@ -76,5 +79,10 @@ package struct ReplayReport: Equatable, Sendable {
     mutating func add(_ doubt: Doubt) {
         self.doubtCount += 1
         if self.doubts.count < Self.doubtsMax { self.doubts.append(doubt) }
+    }
+
+    mutating func forgetDoubts() {
+        self.doubtCount = 0
+        self.doubts = []
     }
 }

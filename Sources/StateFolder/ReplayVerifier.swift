@@ -2,7 +2,7 @@
 
 internal import AlarmEngine
 package import Journal
-internal import MidwatchModel
+package import MidwatchModel
 
 /// Feeds a journal to the engine again and compares every decision with the ledger's.
 ///
@@ -12,36 +12,42 @@ internal import MidwatchModel
 /// Over a gap nothing is called equal: what readings that were never journaled did to the engine is
 /// unknown. Replay goes on, counting, until a checkpoint behind the gap gives the state back.
 package struct ReplayVerifier {
-    private let journalFolder: String
-    private let ledgerFolder: String
-    private let checkpointFolder: String
-    private let revisions: Revisions
+    private let files: ReplayFiles
 
     private var report = ReplayReport()
     private var ledger: LedgerDecisions
     /// States to which replay may go over, oldest first.
-    private var checkpoints: [(position: Position, bytes: [UInt8])] = []
+    private var checkpoints: [CheckpointFile.Place] = []
+    private var oldest = Position.zero
     /// Whether the state is no longer the one that the daemon had.
     private var isDoubtful = false
     private var nextN: UInt64 = 0
+    /// Decisions on records from this one on are compared.
+    private var firstN: UInt64?
+    private let range: ClosedRange<WallInstant>?
     private var ledgerFailure: LedgerError?
     /// Of the engine's own count, those that are reported.
     private var missingRevisions: UInt64 = 0
 
     /// Fixes the ledger's end; `stateDirectory` is the daemon's.
     ///
+    /// - Parameters:
+    ///   - stateDirectory: The daemon's.
+    ///   - range: Compares only decisions on records of this time, by the anchors in the journal;
+    ///     nil: all there is. Where a clock was set back the range begins with the first record
+    ///     that reaches its beginning, and ends before the first that is behind its end.
     /// - Throws: `disk` if the ledger's head cannot be read.
-    package init(stateDirectory: String) throws(LedgerError) {
+    package init(
+        stateDirectory: String, range: ClosedRange<WallInstant>? = nil
+    ) throws(LedgerError) {
         let folders = Folders(stateDirectory: stateDirectory)
-        self.journalFolder = folders.journal
-        self.ledgerFolder = folders.ledger
-        self.checkpointFolder = folders.checkpoints
-        self.revisions = Revisions(folder: folders.revisions)
+        self.files = ReplayFiles(stateDirectory: stateDirectory)
+        self.range = range
         let end = try LedgerAudit.anchoredEnd(directory: folders.ledger)
         self.ledger = LedgerDecisions(folder: folders.ledger, limit: end ?? UInt64.max)
     }
 
-    /// Compares all there is.
+    /// Compares all there is, or what the range holds.
     ///
     /// - Parameter onProgress: Records read so far and the number of the last one; every few
     ///   thousand records.
@@ -51,15 +57,16 @@ package struct ReplayVerifier {
     package consuming func run(
         onProgress: (_ records: UInt64, _ n: UInt64) -> Void
     ) throws -> ReplayReport {
-        guard let oldest = try JournalReader.oldest(directory: self.journalFolder) else {
-            try self.finish()
+        let first = self.range.flatMap { $0.lowerBound.nanoseconds == .min ? nil : $0.lowerBound }
+        guard var start = try self.files.begin(before: first) else {
+            if self.range == nil { try self.finish() } else { self.report.add(.nothingInRange) }
             return self.report
         }
-        var engine = self.emptyEngine()
-        self.loadCheckpoints()
-        self.nextN = oldest.n
-        if oldest.n > 1 { try self.beginAtCheckpoint(&engine, oldest: oldest) }
-        try JournalFeed(folder: self.journalFolder).each(
+        self.oldest = try self.files.oldest() ?? .zero
+        try self.begin(start.checkpoint, start.doubt)
+        self.nextN = start.nextN
+        var isBehind = false
+        try JournalFeed(folder: self.files.journalFolder).each(
             from: self.nextN, below: UInt64.max
         ) { event in
             switch event {
@@ -69,72 +76,49 @@ package struct ReplayVerifier {
                 self.isDoubtful = true
             }
         } _: { slot, n, epoch in
-            self.take(slot, n, epoch, &engine)
+            if let range = self.range, let at = slot.recordedAt,
+                start.engine.wall(of: at) > range.upperBound
+            {
+                isBehind = true
+                return false
+            }
+            self.take(slot, n, epoch, &start.engine)
             return self.report.difference == nil && self.ledgerFailure == nil
         }
         if let failure = self.ledgerFailure { throw failure }
-        if self.report.difference == nil { try self.finish() }
+        if self.firstN == nil {
+            self.report.add(.nothingInRange)
+        } else if self.report.difference == nil {
+            // What the ledger has on records behind the range is not compared.
+            try self.finish(through: isBehind ? self.report.end : nil)
+        }
         self.report.otherLineCount = self.ledger.otherLineCount
         return self.report
     }
 
     // MARK: Beginning
 
-    private func emptyEngine() -> AlarmEngine {
-        let revisions = self.revisions
-        // The journal names the revision in force before it registers the first sensor.
-        return AlarmEngine(rules: RuleBook(revision: "", declarations: [])) {
-            revisions.rules(of: $0)
+    private mutating func begin(
+        _ checkpoint: Position?, _ doubt: ReplayReport.Doubt?
+    ) throws(LedgerError) {
+        self.checkpoints = CheckpointFile.places(self.files.checkpointFolder)
+        if self.range == nil { self.firstN = 0 }
+        if let doubt {
+            self.report.add(doubt)
+            self.isDoubtful = true
         }
+        guard let checkpoint else { return }
+        self.report.checkpoint = checkpoint
+        self.checkpoints.removeAll { $0.n <= checkpoint.n }
+        try self.skipLedger(through: checkpoint.n)
     }
 
-    private mutating func loadCheckpoints() {
-        for checkpoint in CheckpointFile.load(folder: self.checkpointFolder).reversed() {
-            var engine = self.emptyEngine()
-            guard let position = try? engine.restore(checkpoint.body) else { continue }
-            self.checkpoints.append((position, checkpoint.body))
+    /// Decisions that are not compared.
+    private mutating func skipLedger(through n: UInt64) throws(LedgerError) {
+        while let item = try self.ledger.peek(), item.id.position.n <= n {
+            self.report.uncheckedCount += 1
+            self.ledger.advance()
         }
-    }
-
-    /// The journal's beginning is deleted: the oldest checkpoint that fits what is left.
-    private mutating func beginAtCheckpoint(
-        _ engine: inout AlarmEngine, oldest: Position
-    ) throws {
-        while let checkpoint = self.checkpoints.first {
-            self.checkpoints.removeFirst()
-            guard checkpoint.position.n + 1 >= oldest.n else { continue }
-            try self.restore(&engine, checkpoint, oldest: oldest.n)
-            self.report.checkpoint = checkpoint.position
-            self.nextN = checkpoint.position.n + 1
-            while let item = try self.ledger.peek(), item.id.position.n <= checkpoint.position.n {
-                self.report.uncheckedCount += 1
-                self.ledger.advance()
-            }
-            return
-        }
-        self.report.add(.noBeginning(oldest: oldest))
-        self.isDoubtful = true
-    }
-
-    private mutating func restore(
-        _ engine: inout AlarmEngine, _ checkpoint: (position: Position, bytes: [UInt8]),
-        oldest: UInt64
-    ) throws {
-        var restored = self.emptyEngine()
-        _ = try restored.restore(checkpoint.bytes)
-        let window = restored.windowRecords()
-        let n = checkpoint.position.n
-        let rebuild = max(oldest, n > window ? n - window : 1)
-        if rebuild <= n {
-            try JournalFeed(folder: self.journalFolder).each(
-                from: rebuild, below: n + 1, onEvent: { _ in }
-            ) { slot, n, _ in
-                restored.rebuildWindow(slot, n: n)
-                return true
-            }
-        }
-        self.missingRevisions = restored.counts.missingRevisions
-        engine = restored
     }
 
     // MARK: Records
@@ -148,6 +132,11 @@ package struct ReplayVerifier {
         }
         self.nextN = n + 1
         self.report.recordCount += 1
+        if self.firstN == nil, let range, let at = slot.recordedAt,
+            engine.wall(of: at) >= range.lowerBound
+        {
+            self.beginRange(at: n)
+        }
         self.report.end = Position(epoch: epoch, n: n)
         engine.apply(slot, n: n)
         if engine.counts.missingRevisions > self.missingRevisions {
@@ -158,7 +147,8 @@ package struct ReplayVerifier {
         if engine.hasDecisions {
             var taken: [Decision] = []
             engine.takeDecisions { taken.append($0) }
-            for decision in taken where self.report.difference == nil {
+            for decision in taken
+            where self.report.difference == nil && self.isInRange(decision.id.position.n) {
                 let body = engine.ledgerBody(of: decision)
                 do throws(LedgerError) {
                     try self.compare(decision.id, body)
@@ -170,12 +160,29 @@ package struct ReplayVerifier {
         if self.isDoubtful { self.resume(&engine, after: n) }
     }
 
+    private func isInRange(_ n: UInt64) -> Bool { self.firstN.map { n >= $0 } ?? false }
+
+    /// The first record of the range: its decisions and those behind it are compared.
+    private mutating func beginRange(at n: UInt64) {
+        self.firstN = n
+        // What was lost before, and given back by a checkpoint since, is no matter here.
+        if !self.isDoubtful { self.report.forgetDoubts() }
+        do throws(LedgerError) {
+            try self.skipLedger(through: n - 1)
+        } catch {
+            self.ledgerFailure = error
+        }
+    }
+
     /// A checkpoint made behind the gap knows what replay cannot.
     private mutating func resume(_ engine: inout AlarmEngine, after n: UInt64) {
-        while let checkpoint = self.checkpoints.first, checkpoint.position.n <= n {
+        while let place = self.checkpoints.first, place.n <= n {
             self.checkpoints.removeFirst()
-            guard checkpoint.position.n == n else { continue }
-            guard (try? self.restore(&engine, checkpoint, oldest: 1)) != nil else { return }
+            guard place.n == n,
+                let start = try? self.files.restore(place, oldest: self.oldest)
+            else { continue }
+            engine = start.engine
+            self.missingRevisions = engine.counts.missingRevisions
             self.isDoubtful = false
         }
     }
@@ -218,9 +225,10 @@ package struct ReplayVerifier {
         return self.isDoubtful
     }
 
-    /// What is left in the ledger when the journal is at its end.
-    private mutating func finish() throws(LedgerError) {
+    /// What is left in the ledger when the journal is at its end, or at the record `last`.
+    private mutating func finish(through last: Position? = nil) throws(LedgerError) {
         while let item = try self.ledger.peek() {
+            if let last, item.id.position.n > last.n { return }
             self.ledger.advance()
             guard self.explains(item) else {
                 self.report.difference = .init(recorded: (item.line, item.body), replayed: nil)

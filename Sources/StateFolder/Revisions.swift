@@ -59,6 +59,15 @@ package struct Revisions: Sendable {
         }
     }
 
+    /// The rules of a configuration that is not in force, under a name that no kept one has.
+    package static func trialRules(of configuration: MidwatchConfiguration, text: [UInt8])
+        -> RuleBook
+    {
+        let named = text + Array("\n# on trial\n".utf8)
+        return self.rules(
+            of: configuration, revision: HexText.encode(ContentHash.sha256(named[...])))
+    }
+
     private static func book(
         of configuration: MidwatchConfiguration, revision: String, own: [SensorDeclaration]
     ) -> RuleBook {
@@ -73,7 +82,7 @@ package struct Revisions: Sendable {
             revision: revision,
             declarations: [canary] + OwnRules.merged(configuration.sensors, with: own),
             undeclaredDeadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds,
-            rules: configuration.rules, areas: configuration.areas)
+            rules: configuration.rules, areas: configuration.areas, assets: configuration.assets)
     }
 
     /// Whether a path is a canary's: the watchdog judges it, no person needs to see it.

@@ -7,7 +7,7 @@ internal import OperatorViews
 /// The command `midwatch alarms`.
 struct AlarmsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alarms", abstract: "Lists alarms and acts on them.",
+        commandName: "alarms", abstract: "Lists alarms, acts on them, and judges them.",
         discussion: """
             Every action is recorded with your user name, where you sit, and the comment.
 
@@ -19,7 +19,7 @@ struct AlarmsCommand: ParsableCommand {
             """,
         subcommands: [
             List.self, Show.self, Acknowledge.self, Shelve.self, Unshelve.self, Reset.self,
-            OutOfService.self, Return.self, Comment.self,
+            OutOfService.self, Return.self, Comment.self, KPI.self,
         ], defaultSubcommand: List.self)
 
     /// The command `midwatch alarms list`.
@@ -37,12 +37,17 @@ struct AlarmsCommand: ParsableCommand {
         @Argument(help: "A part of the alarm id or title, or a template with + and #.")
         var filter: String?
 
+        @OptionGroup var filters: FilterOptions
+
         @Flag(help: "Also alarms that are normal.")
         var all = false
 
         func run() throws {
             var query = AlarmQuery(limit: 1_000)
             query.filter = self.filter ?? ""
+            query.area = self.filters.areaFilter
+            query.states = self.filters.states
+            query.priorities = self.filters.priorities
             query.includesNormal = self.all
             let (status, page) = try self.daemon.perform { client throws(ClientError) in
                 (try client.status(), try client.alarms(query))

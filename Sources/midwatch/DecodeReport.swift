@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+internal import CLinux
 internal import JSONText
 internal import MidwatchModel
 internal import OperatorViews
@@ -162,8 +162,6 @@ struct DecodeReport {
     }
 
     private static var now: WallInstant {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return WallInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+        WallInstant(nanoseconds: clinux_realtime_ns())
     }
 }

@@ -16,6 +16,7 @@ struct EventsCommand: ParsableCommand {
             EXAMPLES:
               midwatch events --after 1200
               midwatch events --follow --json
+              midwatch events 'tunnel/#' --kind alarmRaised --priority high,critical
             """)
 
     /// Pause before the daemon is tried again.
@@ -23,11 +24,29 @@ struct EventsCommand: ParsableCommand {
 
     @OptionGroup var daemon: DaemonOptions
 
+    @Argument(help: "A part of a path, alarm, kind or user, or a template of paths with + and #.")
+    var filter: String?
+
+    @OptionGroup var filters: FilterOptions
+
+    @Option(help: "Only records of these kinds, with commas between.")
+    var kind: String?
+
     @Option(help: "Records above this ledger number only.")
     var after: UInt64?
 
     @Flag(help: "Go on as records are written.")
     var follow = false
+
+    private var query: EventQuery {
+        var query = EventQuery()
+        query.filter = self.filter ?? ""
+        query.area = self.filters.areaFilter
+        query.states = self.filters.states
+        query.priorities = self.filters.priorities
+        query.kinds = Set((self.kind ?? "").split(separator: ",").map { String($0) })
+        return query
+    }
 
     func run() throws {
         var seen = self.after
@@ -36,7 +55,7 @@ struct EventsCommand: ParsableCommand {
         var isFirst = true
         while true {
             do throws(ClientError) {
-                try self.daemon.client.follow(from: &seen) { event in
+                try self.daemon.client.follow(from: &seen, matching: self.query) { event in
                     self.show(event)
                     return true
                 }
@@ -54,15 +73,18 @@ struct EventsCommand: ParsableCommand {
 
     /// Prints what the ledger has, page after page; returns the last number.
     private func printStored(after: UInt64) throws -> UInt64? {
+        let query = self.query
         var last: UInt64?
         while true {
             let start = last ?? after
             let page = try self.daemon.perform { client throws(ClientError) in
-                try client.events(after: start, limit: 1_000)
+                try client.events(after: start, limit: 1_000, matching: query)
             }
             for event in page.items { self.show(event) }
-            last = page.items.last?.n ?? last
-            if page.next == nil { return last }
+            // A page may be empty and lead on: what it passed over fits no filter.
+            let next = page.next.flatMap { UInt64($0) }
+            last = next ?? page.items.last?.n ?? last
+            if next == nil { return last }
         }
     }
 

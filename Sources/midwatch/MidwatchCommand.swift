@@ -17,6 +17,11 @@ struct MidwatchCommand: ParsableCommand {
               midwatch alarms shelve 'pump/3/flow:low' --for 30m --reason 'filter change'
               midwatch sensors 'tunnel/+/co' --json
               midwatch events --follow
+              midwatch history tunnel/west/co --since 2h --chart
+              midwatch incident export --from 03:00 --to 03:30
+              midwatch why 'tunnel/west/co:high'
+              midwatch alarms kpi --since 7d
+              midwatch rules test new.yaml --since 7d
               midwatch demo                      a plant that misbehaves, nothing installed
               midwatch check site.yaml --strict
               midwatch doctor                    is this machine fit for it, and what to do
@@ -40,7 +45,8 @@ struct MidwatchCommand: ParsableCommand {
             EventsCommand.self, DemoCommand.self, CheckCommand.self, SimulateCommand.self,
             AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
             IngestCommand.self, PasswdCommand.self, TokenCommand.self, DoctorCommand.self,
-            BenchCommand.self, CompletionCommand.self,
+            BenchCommand.self, CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,
+            WhyCommand.self, RulesCommand.self,
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.

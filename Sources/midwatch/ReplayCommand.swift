@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
-internal import CLinux
-internal import Glibc
 internal import JSONText
 internal import MidwatchModel
 internal import OperatorConsole
@@ -12,44 +10,89 @@ internal import StateFolder
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Feeds the journal to the engine again and compares decisions with the ledger.",
+        abstract: "Makes decisions, or the state of a moment, again of the journal.",
         discussion: """
-            Every decision must come out byte for byte as the ledger has it; the first one that \
-            does not is printed both ways. It only reads, and may run beside the daemon: decisions \
-            that the daemon has not written yet are counted as pending.
+            With --verify every decision must come out byte for byte as the ledger has it; the \
+            first one that does not is printed both ways. --from and --to compare those of a time \
+            only, beginning with the newest checkpoint from before it. It only reads, and may run \
+            beside the daemon: decisions that the daemon has not written yet are counted as pending.
+
+            With --at the state of every sensor and alarm at that moment is printed.
 
             What rests on readings that were evaluated but never journaled cannot be replayed; it \
             is counted, and the answer is "not reproducible", never "equal".
 
             EXIT CODES:
-              0  equal                  1  different, or something cannot be read
+              0  equal, or the state printed   1  different, or something cannot be read
               4  not reproducible
 
             EXAMPLES:
               midwatch replay --verify
-              midwatch replay --verify --state /var/lib/midwatch --json
+              midwatch replay --from -2h --to -1h --verify
+              midwatch replay --at 2026-11-21T03:04:05Z
+              midwatch replay --at 03:04 --state /var/lib/midwatch --json
             """)
 
     @OptionGroup var state: StateOptions
 
-    @Flag(help: "Compare with the ledger; there is nothing else to do with a replay yet.")
+    @Flag(help: "Compare with the ledger; the same as --from, --to or neither without it.")
     var verify = false
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Compare from then on: \(MomentArgument.help).", valueName: "moment"))
+    var from: MomentArgument?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Compare up to then.", valueName: "moment"))
+    var to: MomentArgument?
+
+    @Option(
+        name: .customLong("at"), parsing: .unconditional,
+        help: ArgumentHelp("Print the state of that moment instead.", valueName: "moment"))
+    var moment: MomentArgument?
+
+    @Flag(help: "With --at: also alarms that are normal.")
+    var all = false
+
     func validate() throws {
-        guard self.verify else { throw ValidationError("say --verify") }
+        if self.moment != nil {
+            guard !self.verify, self.from == nil, self.to == nil else {
+                throw ValidationError("--at goes without --verify, --from and --to")
+            }
+        } else {
+            guard self.verify || self.from != nil || self.to != nil else {
+                throw ValidationError("say --verify, --from, --to or --at")
+            }
+            if self.all { throw ValidationError("--all goes with --at") }
+        }
+        if let from, let to, from.moment > to.moment {
+            throw ValidationError("--to is before --from")
+        }
     }
 
     func run() throws {
         _ = try self.state.folders(reading: "journal") { $0.journal }
-        let start = clinux_boottime_ns()
-        var shownAt = start
-        var progress = ProgressLine()
+        if let moment = self.moment {
+            let state = StateReading(directory: self.state.directory)
+            let past = try state.at(moment.moment)
+            let report = PastReport(past, showsNormal: self.all)
+            CommandOutput.write(self.state.json ? report.json + "\n" : report.text)
+            return try state.tellDoubts(of: past)
+        }
+        var range: ClosedRange<WallInstant>?
+        if self.from != nil || self.to != nil {
+            let first = self.from?.moment ?? WallInstant(nanoseconds: .min)
+            range = first...(self.to?.moment ?? WallInstant(nanoseconds: .max))
+        }
+        var progress = ReplayProgress()
         let report: ReplayReport
         do {
-            report = try ReplayVerifier(stateDirectory: self.state.directory).run { count, n in
-                let now = clinux_boottime_ns()
-                guard now - shownAt > 200_000_000 else { return }
-                shownAt = now
+            report = try ReplayVerifier(
+                stateDirectory: self.state.directory, range: range
+            ).run { count, n in
                 progress.show("replay: \(count) records, at number \(n)")
             }
         } catch {
@@ -58,11 +101,10 @@ struct ReplayCommand: ParsableCommand {
             throw ExitCode.failure
         }
         progress.clear()
-        let seconds = Double(clinux_boottime_ns() - start) / 1e9
         if self.state.json {
-            CommandOutput.line(Self.json(report, seconds: seconds))
+            CommandOutput.line(Self.json(report, seconds: progress.seconds))
         } else {
-            for line in Self.lines(report, seconds: seconds) {
+            for line in Self.lines(report, seconds: progress.seconds) {
                 CommandOutput.line(TerminalText.clean(line))
             }
         }

@@ -25,6 +25,8 @@ struct SensorsCommand: ParsableCommand {
     @Argument(help: "A part of the path or title, or a template with + and #.")
     var filter: String?
 
+    @OptionGroup var filters: FilterOptions
+
     @Option(help: "Only fresh, stale, unverified or neverReceived ones.")
     var freshness: FreshnessArgument?
 
@@ -37,6 +39,9 @@ struct SensorsCommand: ParsableCommand {
     func run() throws {
         var query = SensorQuery(limit: 1_000)
         query.filter = self.filter ?? ""
+        query.area = self.filters.areaFilter
+        query.states = self.filters.states
+        query.priorities = self.filters.priorities
         query.freshness = self.freshness?.freshness
         let wantsWorst = self.worst
         if wantsWorst { query.order = .worst }

@@ -21,14 +21,23 @@ struct StateOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
-    var directory: String {
+    var directory: String { Self.directory(self.state) }
+
+    /// The directory that was named, else that of the environment, else the usual one.
+    static func directory(_ named: String?) -> String {
         let fromEnvironment = CommandOutput.environment("MIDWATCH_STATE") ?? ""
-        return self.state ?? (fromEnvironment.isEmpty ? Self.defaultDirectory : fromEnvironment)
+        return named ?? (fromEnvironment.isEmpty ? Self.defaultDirectory : fromEnvironment)
     }
 
     /// The folders; ends with an error that says what to do if `name` cannot be read there.
     func folders(reading name: String, at path: (Folders) -> String) throws -> Folders {
-        let folders = Folders(stateDirectory: self.directory)
+        try Self.folders(self.directory, reading: name, at: path)
+    }
+
+    static func folders(
+        _ directory: String, reading name: String, at path: (Folders) -> String
+    ) throws -> Folders {
+        let folders = Folders(stateDirectory: directory)
         guard unsafe access(path(folders), R_OK | X_OK) == 0 else {
             let reason = unsafe String(cString: strerror(errno))
             CommandOutput.complain(
@@ -41,10 +50,11 @@ struct StateOptions: ParsableArguments {
     }
 
     func complain(_ error: any Error) {
-        CommandOutput.complain("midwatch: \(TerminalText.clean(self.words(error)))")
+        CommandOutput.complain(
+            "midwatch: \(TerminalText.clean(Self.words(error, self.directory)))")
     }
 
-    private func words(_ error: any Error) -> String {
+    static func words(_ error: any Error, _ directory: String) -> String {
         switch error {
         case LedgerError.broken(let fault):
             "the ledger is broken at record \(fault.n): \(fault.reason.rawValue) "
@@ -53,7 +63,7 @@ struct StateOptions: ParsableArguments {
             "the ledger begins at record \(oldest): older files are gone"
         case JournalError.positionTooOld(let oldest):
             "the journal begins at \(oldest): older segments were deleted meanwhile; run it again"
-        default: "\(self.directory): \(error)"
+        default: "\(directory): \(error)"
         }
     }
 }

@@ -113,6 +113,7 @@ struct Topology {
                 ])
         }
         let own = OwnCounters()
+        let load = AlarmLoad()
         let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
         let access = try AccessLog(folder: folders.accessLog, clock: clock, logger: logger)
         let outcomes = OutcomeLog(
@@ -134,6 +135,7 @@ struct Topology {
             logger: logger,
             release: { effect, isRecorded, ledgerN in
                 own.note(effect.decision.kind, isRecorded: isRecorded)
+                load.note(effect.decision)
                 outcomes.willAlert(effect)
                 effects.release(effect, isRecorded: isRecorded, ledgerN: ledgerN)
             },
@@ -142,7 +144,8 @@ struct Topology {
         outcomes.attach(routing)
         access.attach(ledgerLoop)
         AcknowledgementHistory.read(
-            folder: folders.ledger, newest: ledger.writer.head.n, into: live)
+            folder: folders.ledger, newest: ledger.writer.head.n, into: live
+        ) { effects.remember($0) }
         effects.attach(
             Effects.Ledger(
                 folder: folders.ledger, newest: { ledgerLoop.newest },
@@ -189,7 +192,7 @@ struct Topology {
                 damageCount: report.damage.count + report.furtherDamageCount
                     + (ledger.report.broken == nil ? 0 : 1),
                 retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
-                keys: keys, board: ingest.board, own: own,
+                keys: keys, board: ingest.board, own: own, load: load,
                 ingest: {
                     let redelivered = live.counts.redelivered
                     return ingest.totals().counting(
@@ -199,12 +202,12 @@ struct Topology {
                 ownRefused: { ingest.ownRefusedCount },
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
-                        + log.metrics()
+                        + log.metrics() + load.metrics(at: clock.now())
                 }))
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
-                files: files,
+                files: files, questions: engineLoop.questions,
                 report: { reporter.report() }, health: { reporter.health() },
                 metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },

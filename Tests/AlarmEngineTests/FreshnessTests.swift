@@ -46,6 +46,54 @@ import Testing
         #expect(world.decisions(.alarmRaised).map(\.time) == [World.instant(10)])
     }
 
+    @Test func `a tick fires as many timers as it may, and readings go between two of them`() {
+        let paths = (0..<20).map { "plant/\($0)" }
+        func silence(most: UInt64) -> (World, ticks: Int) {
+            let world = World(paths.map { .make($0, deadline: 10) })
+            world.pass(to: 11)
+            var tick = Slot(kind: .tick, arrival: World.instant(11))
+            tick.aux = most
+            var ticks = 0
+            while world.touch({ $0.needsTick(at: World.instant(11)) }) {
+                world.feed(tick)
+                ticks += 1
+            }
+            return (world, ticks)
+        }
+        let (whole, one) = silence(most: 0)
+        let (parts, many) = silence(most: 3)
+        #expect(one == 1 && many == 7)
+        #expect(whole.annunciations(.stale).count == 20)
+        #expect(
+            whole.annunciations(.stale).map(\.sensor) == parts.annunciations(.stale).map(\.sensor))
+        #expect(
+            whole.annunciations(.stale).map(\.time) == parts.annunciations(.stale).map(\.time))
+        // A reading that comes before its sensor's turn is heard in time.
+        let world = World(paths.map { .make($0, deadline: 10) })
+        world.pass(to: 11)
+        var tick = Slot(kind: .tick, arrival: World.instant(11))
+        tick.aux = 10
+        world.feed(tick)
+        world.read("plant/19", 1)
+        world.feed(tick)
+        #expect(world.annunciations(.stale).count == 19)
+        #expect(world.freshness("plant/19") == .fresh)
+        world.verifyReplay()
+    }
+
+    @Test func `a deadline that moved on after somebody looked is none of a tick's timers`() {
+        let world = World((0..<20).map { .make("plant/\($0)", deadline: 10) })
+        world.pass(to: 11)
+        #expect(world.touch { $0.needsTick(at: World.instant(11)) })
+        for index in 0..<5 { world.read("plant/\(index)", 1) }
+        var tick = Slot(kind: .tick, arrival: World.instant(11))
+        tick.aux = 10
+        world.feed(tick)
+        // Who replays the journal does not look in between.
+        #expect(world.annunciations(.stale).count == 10)
+        world.verifyReplay()
+    }
+
     @Test func `a reading fires no timer although it moves time`() {
         let world = World([.make("a"), .make("b")])
         world.pass(to: 20)

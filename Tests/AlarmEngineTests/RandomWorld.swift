@@ -11,7 +11,7 @@ struct RandomWorld {
     enum Fault: CaseIterable {
         case silence, noise, notANumber, badQuality, late, regressed, clockStep, restart, crash, lag
         case acknowledge, redelivery, reconfigure, newSensor, badClock, gap, waited, unknownSensor
-        case sourceLoss, command, heartbeat
+        case sourceLoss, command, heartbeat, promise
     }
 
     let world: World
@@ -24,12 +24,13 @@ struct RandomWorld {
     private var packetIdentifier: UInt16 = 0
     private var published: [Slot] = []
 
-    init(seed: UInt64, sensors: Int = 12) {
+    init(seed: UInt64, sensors: Int = 12, hasRules: Bool = false) {
         var random = Random(seed: seed)
         let books = (2...4).map { number in
             RuleBook(
                 revision: World.revision(UInt8(number)),
-                declarations: Self.declarations(sensors, &random))
+                declarations: Self.declarations(sensors, &random),
+                rules: hasRules ? Self.rules(sensors, &random) : [])
         }
         self.world = World(Self.declarations(sensors, &random), books: books)
         self.faults = Fault.allCases.filter { _ in random.chance(70) }
@@ -64,6 +65,47 @@ struct RandomWorld {
             declaration.isIndependent = random.chance(10)
             declaration.silenceHandling = self.handling(&random)
             return declaration
+        }
+    }
+
+    /// Rules of every kind, some left out, over a few of the sensors.
+    private static func rules(_ count: Int, _ random: inout Random) -> [RuleDeclaration] {
+        let paths = (0..<count).map { "plant/\($0)" }
+        let window = seconds(Double(10 + random.next(below: 3) * 10))
+        let other = random.pick(paths)
+        let conditions: [RuleCondition] = [
+            .rateOfChange(rise: 4, fall: 4, deadband: 1, windowNanoseconds: window),
+            .flatLine(epsilon: 2, durationNanoseconds: window),
+            .deviation(reference: other, setpoint: 0, above: 15, below: 15, deadband: 3),
+            .deviation(reference: nil, setpoint: 60, above: 8, below: nil, deadband: 3),
+            .vote(
+                members: Array(paths.prefix(3)), required: 2,
+                limit: RuleLimit(setpoint: 62, deadband: 2)),
+            .discrepancy(members: Array(paths.prefix(3)), tolerance: 12, deadband: 2),
+            .offNormal(normalStates: 0x00FF_FFFF_FFFF_FFFF), .badQuality(includesUncertain: true),
+            .sequence(faults: 3, windowNanoseconds: window, modulus: 0),
+            .window(
+                measure: random.pick([.count, .mean, .min, .max]),
+                limit: RuleLimit(setpoint: 58, deadband: 4), windowNanoseconds: window),
+            .window(
+                measure: .count, limit: RuleLimit(setpoint: 4, isHigh: false),
+                windowNanoseconds: window),
+            .drift(limit: 6, deadband: 2, averageNanoseconds: window, reference: nil),
+            .clockSkew(maxNanoseconds: seconds(20), deadbandNanoseconds: seconds(5)),
+            .expression("value > 60 and value(\(other)) > 55 or stale(\(other))"),
+            .expression("condition(:rule3) and not raised(\(other):stale)"),
+        ]
+        return conditions.enumerated().compactMap { number, condition in
+            guard random.chance(60) else { return nil }
+            var rule = RuleDeclaration(
+                name: "rule\(number)",
+                sensors: [random.chance(50) ? "plant/+" : random.pick(paths)],
+                condition: condition)
+            rule.onDelayNanoseconds = random.chance(30) ? seconds(4) : 0
+            rule.offDelayNanoseconds = random.chance(30) ? seconds(6) : 0
+            rule.isPassive = random.chance(10)
+            rule.priority = random.pick(AlarmPriority.allCases)
+            return rule
         }
     }
 
@@ -135,7 +177,10 @@ struct RandomWorld {
         facts.packetIdentifier = self.packetIdentifier
         facts.payloadHash = self.random.next()
         facts.flags = [.acknowledgedDelivery]
-        let slot = self.world.slot(self.paths[index], value, facts)
+        var slot = self.world.slot(self.paths[index], value, facts)
+        if self.happens(.promise, 150) {
+            slot.promisedInterval = PromisedInterval(seconds: Double(self.random.next(below: 20)))
+        }
         self.published.append(slot)
         self.world.feed(slot)
         if self.happens(.redelivery, 60) {

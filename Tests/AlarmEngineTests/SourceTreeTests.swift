@@ -216,6 +216,31 @@ import Testing
         #expect(world.freshness("door") == .fresh)
     }
 
+    @Test func `proof of life says nothing for a value that cannot be used`() {
+        let world = World([.make("door", deadline: 10, supervision: .exception)])
+        world.read("door", 1)
+        world.pass(to: 1)
+        world.read("door", .nan)
+        world.advance(to: 8)
+        world.evidence(.alive, sensor: "door")
+        world.advance(to: 11.1)
+        #expect(world.freshness("door") == .stale)
+        world.evidence(.alive, sensor: "door")
+        #expect(world.freshness("door") == .stale)
+    }
+
+    @Test(arguments: [(5, false), (6, true), (7, true)])
+    func `a source is lost when half of its sensors fall silent together`(
+        silent: Int, isLost: Bool
+    ) {
+        let (world, source) = self.plant(12)
+        self.speak(world, source, 0..<12, seconds: 2, count: 12)
+        self.speak(world, source, silent..<12, seconds: 2, count: 12)
+        // The silent ones pass their deadline within a second, while nobody speaks.
+        world.advance(to: world.now + 0.95)
+        #expect(world.decisions(.alarmRaised, .stale, of: Self.gateway).isEmpty != isLost)
+    }
+
     @Test func `evidence is nothing to a periodic sensor`() {
         let world = World([.make("level", deadline: 10)])
         world.read("level", 1)

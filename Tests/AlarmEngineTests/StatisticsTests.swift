@@ -90,4 +90,39 @@ import Testing
         #expect(report.topTen.map(\.count) == [3, 1])
         #expect(report.topTen.first?.key.sensor.rawValue == 9)
     }
+
+    @Test func `two alarms of one kind on a sensor are two`() {
+        var statistics = AlarmStatistics()
+        for second in 0..<3 {
+            var decision = self.decision(.alarmRaised, Double(second))
+            decision.name = UInt32(second)
+            statistics.note(decision)
+        }
+        let report = statistics.report(at: World.instant(3))
+        #expect(report.topTen.map { $0.count } == [1, 1, 1] && report.chattering.isEmpty)
+    }
+
+    @Test func `what matters now is in the live figures and goes again`() {
+        var statistics = AlarmStatistics()
+        for second in 0..<12 { statistics.note(self.decision(.alarmRaised, Double(second))) }
+        let now = statistics.live(at: World.instant(12))
+        #expect(now.isFlood && now.inTenMinutes == 12 && now.chatteringCount == 1)
+        #expect(now.floodCount == 1 && now.floodNanoseconds == seconds(2))
+        let later = statistics.live(at: World.instant(2_000))
+        #expect(!later.isFlood && later.inTenMinutes == 0 && later.chatteringCount == 0)
+        #expect(later.floodCount == 1)
+    }
+
+    @Test func `a period forgets what was counted and keeps what lasts`() {
+        var statistics = AlarmStatistics()
+        for index in 0..<12 {
+            statistics.note(self.decision(.alarmRaised, Double(index), sensor: UInt32(index)))
+        }
+        statistics.beginPeriod(at: World.instant(60))
+        let report = statistics.report(at: World.instant(90_000))
+        #expect(report.annunciations == 0 && report.topTen.isEmpty && report.slotsOver == 0)
+        #expect(report.standing.count == 12 && report.floodCount == 1)
+        #expect(report.floods.first?.begin == World.instant(60))
+        #expect(report.peakInTenMinutes == 12)
+    }
 }

@@ -59,6 +59,9 @@ final class World {
         HexDigits.text([UInt8](repeating: number, count: 32))
     }
 
+    /// Does something with the engine that no record does.
+    func touch<Result>(_ body: (inout AlarmEngine) -> Result) -> Result { body(&self.engine) }
+
     /// A new engine with the same books that knows nothing.
     func emptyEngine() -> AlarmEngine {
         let all = self.books

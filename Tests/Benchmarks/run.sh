@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 Tests/Benchmarks/EngineBench/run.sh
+Tests/Benchmarks/EngineBench/run.sh 100000
+DEADLINES=1 Tests/Benchmarks/EngineBench/run.sh
 Tests/Benchmarks/mqtt.sh
 Tests/Benchmarks/WireBench/run.sh
 Tests/Soak/rates.sh

@@ -53,7 +53,7 @@ echo "fuzz: canary found"
 for name in "$@"; do
     fuzzer "${name}Fuzz"
     mkdir -p "work/$name"
-    if ! "./${name}Fuzz" -max_total_time="$seconds" -max_len=4096 -timeout=5 -print_final_stats=1 \
+    if ! "./${name}Fuzz" -max_total_time="$seconds" -max_len=4096 -timeout=60 -print_final_stats=1 \
         -artifact_prefix="$build/" "work/$name" "$here/Corpus/$name" >"$name.log" 2>&1; then
         tail -40 "$name.log" >&2
         echo "fuzz: $name failed; the input is in $build" >&2

@@ -113,7 +113,8 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             "m.yaml:2:10: ledger: unknown key \"retention\"; nothing can be set here"),
         BadFile(
             "api: {prot: 1}",
-            "m.yaml:2:7: api: unknown key \"prot\"; known keys: unixSocket, tcp"),
+            "m.yaml:2:7: api: unknown key \"prot\"; known keys: unixSocket, tcp, tokenFile, roles"
+        ),
     ]
 
     static let edges: [BadFile] = [

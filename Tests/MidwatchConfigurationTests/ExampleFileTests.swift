@@ -69,7 +69,8 @@ import Testing
         "sensors: [{QQQ: 1}]",
         "sensors: [{limits: {QQQ: 1}}]",
         "sensors: [{limitSets: [{QQQ: 1}]}]", "sensors: [{instrumentRange: {QQQ: 1}}]",
-        "areas: [{QQQ: 1}]", "rules: [{QQQ: 1}]", "rules: [{rateOfChange: {QQQ: 1}}]",
+        "areas: [{QQQ: 1}]", "assets: [{QQQ: 1}]", "rules: [{QQQ: 1}]",
+        "rules: [{rateOfChange: {QQQ: 1}}]",
         "rules: [{flatLine: {QQQ: 1}}]", "rules: [{deviation: {QQQ: 1}}]",
         "rules: [{vote: {QQQ: 1}}]", "rules: [{discrepancy: {QQQ: 1}}]",
         "rules: [{offNormal: {QQQ: 1}}]", "rules: [{badQuality: {QQQ: 1}}]",
@@ -79,7 +80,8 @@ import Testing
         "ring: {QQQ: 1}", "journal: {QQQ: 1}", "journal: {retention: {QQQ: 1}}",
         "archive: {QQQ: 1}", "archive: {postgresql: {QQQ: 1}}", "alerts: {QQQ: 1}",
         "alerts: {endpoints: [{QQQ: 1}]}", "alerts: {endpoints: [{secrets: [{QQQ: 1}]}]}",
-        "alerts: {routes: [{QQQ: 1}]}", "api: {QQQ: 1}", "vitals: {QQQ: 1}", "log: {QQQ: 1}",
+        "alerts: {routes: [{QQQ: 1}]}", "api: {QQQ: 1}", "api: {roles: {QQQ: 1}}",
+        "vitals: {QQQ: 1}", "log: {QQQ: 1}",
     ])
     func `the example shows every key of the schema`(text: String) throws {
         let example = try Fixture.exampleEverythingOn()

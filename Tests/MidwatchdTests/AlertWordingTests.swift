@@ -18,19 +18,23 @@ import Testing
             "alarm":"\#(alarm)","priority":"high","at":"2026-01-01T00:00:00Z",\#
             "value":70,"setpoint":60,"ageNanoseconds":5000000000\#(more)}
             """#
+        let record = try #require(AlertRecord(Array(body.utf8)))
         let alert = AlertBuilder(node: "n", site: "s", version: "v").alert(
-            of: Array(body.utf8), ledgerN: 1, isRecorded: true,
-            rules: RuleBook(revision: "", declarations: []), related: [], modes: [])
+            of: record, ledgerN: 1, isRecorded: true,
+            rules: RuleBook(revision: "", declarations: []), context: .none)
         guard let alert else { return nil }
         return try JSONValue(parsing: alert.body.span)
     }
 
     @Test(arguments: [
-        ("valueBeyondLimit", "a/b: 70 is above the high limit 60"),
-        ("reAlarm", "a/b: 70 is above the high limit 60; acknowledged before and still there"),
-        ("shelvingElapsed", "a/b: 70 is above the high limit 60; its shelving has ended"),
-        ("sourceNotLost", "a/b: 70 is above the high limit 60; its source is not lost"),
-        ("suppressionRule", "a/b: 70 is above the high limit 60; nothing suppresses it any more"),
+        ("valueBeyondLimit", "a/b: 70, 10 above the high limit of 60"),
+        ("reAlarm", "a/b: 70, 10 above the high limit of 60; acknowledged before and still there"),
+        ("shelvingElapsed", "a/b: 70, 10 above the high limit of 60; its shelving has ended"),
+        ("sourceNotLost", "a/b: 70, 10 above the high limit of 60; its source is not lost"),
+        (
+            "suppressionRule",
+            "a/b: 70, 10 above the high limit of 60; nothing suppresses it any more"
+        ),
     ])
     func `an alarm that is told again says why`(cause: String, message: String) throws {
         let alert = try self.alert("alarmRaised", cause: cause, sensor: "a/b", alarm: "high")

@@ -14,7 +14,7 @@ import Testing
             server.backend.append(events: 2)
             for operation in APIOperation.all where operation.method == "get" {
                 let text = await server.curlUnix(
-                    "-m 1 -w '\\n%{http_code} %{content_type}'", Self.address(of: operation))
+                    "-m 1 -w '\\n%{http_code} %{content_type}'", Self.address(of: operation) + operation.example)
                 let lines = text.split(separator: "\n")
                 let ending = try #require(lines.last { $0.contains("/") && $0.hasPrefix("200 ") })
                 switch operation.answer {
@@ -48,6 +48,7 @@ import Testing
                         case "normal": "true"
                         case "state": "unacknowledged,shelved"
                         case "priority": "high,critical"
+                        case "alarm": "a:high"
                         default: "1"
                         }
                     let status = await server.curlUnix(

@@ -73,6 +73,30 @@ final class FakeBackend: OperatorBackend {
         query.select(from: self.state.withLock { $0.alarms })
     }
 
+    func explain(path: String, alarm: String?) async throws(Problem) -> Explanation {
+        guard path != "nobody" else { throw Problem(.notFound, detail: "nobody there") }
+        let now = WallInstant(nanoseconds: 5_000_000_000)
+        var input = ExplainedInput(name: path)
+        input.value = 7
+        input.arrivalTime = now
+        input.result = .met
+        input.isRaised = true
+        let timer = ExplainedTimer(
+            kind: .onDelay, owner: "\(path):high", remainingNanoseconds: 3, endsAt: now,
+            effect: "raised")
+        var explained = ExplainedAlarm(
+            alarmID: "\(path):\(alarm ?? "high")", kind: "high", priority: .high)
+        explained.inputs = [input]
+        explained.timers = [timer]
+        explained.suppressions = [
+            ExplainedSuppression(kind: .shelved, isInForce: false, reason: "not shelved")
+        ]
+        var explanation = Explanation(path: path, time: now, sensor: input)
+        explanation.alarms = [explained]
+        explanation.timers = [timer]
+        return explanation
+    }
+
     func alarm(id: String) async -> AlarmView? {
         self.state.withLock { $0.alarms.first { $0.alarmID == id } }
     }

@@ -56,6 +56,66 @@ import Testing
         #expect(empty.jsonText.contains(#""value":null"#))
     }
 
+    @Test func `an explanation reads back as it was written, full and empty`() throws {
+        let at = WallInstant(nanoseconds: 1_700_000_000_123_456_000)
+        var input = ExplainedInput(name: "a:high")
+        let empty = Explanation(path: "a", time: at, sensor: input)
+        #expect(try self.roundTrip(empty) == empty && empty.nextChange == nil)
+        input.value = 1.5
+        input.unit = "bar"
+        input.quality = .uncertain
+        input.freshness = .stale
+        input.ageNanoseconds = 5
+        input.arrivalTime = at
+        input.isLive = true
+        input.result = .error
+        input.isRaised = false
+        input.note = "note"
+        let timer = ExplainedTimer(
+            kind: .sourceWait, owner: "a", remainingNanoseconds: 7, endsAt: at, effect: "effect")
+        var alarm = ExplainedAlarm(alarmID: "a:high", kind: "high", priority: .critical)
+        alarm.state = .latchedAcknowledged
+        alarm.result = .notMet
+        alarm.rule = "rule"
+        alarm.answer = "answer"
+        alarm.isPassive = true
+        alarm.wouldAlarmCount = 3
+        alarm.measured = 2.5
+        alarm.activation = "1:2.3"
+        alarm.activationCount = 4
+        alarm.annunciationCount = 5
+        alarm.triggerValue = 6.5
+        alarm.worstValue = 7.5
+        alarm.raisedAt = at
+        alarm.acknowledgedAt = at
+        alarm.returnedAt = at
+        alarm.lastTransitionAt = at
+        alarm.heldSince = at
+        alarm.inputs = [input]
+        alarm.timers = [timer]
+        alarm.suppressions = [
+            ExplainedSuppression(kind: .rule, isInForce: true, reason: "reason", cause: "b:low")
+        ]
+        var full = Explanation(path: "a", time: at, sensor: input)
+        full.title = "title"
+        full.unit = "bar"
+        full.revision = "abc"
+        full.isDeclared = true
+        full.supervision = .event
+        full.limitSet = "set"
+        full.alarms = [alarm]
+        full.timers = [timer]
+        #expect(try self.roundTrip(full) == full && full.nextChange == timer)
+        var load = AlarmLoadView()
+        load.inTenMinutes = 1
+        load.isFlood = true
+        load.floodCount = 2
+        load.floodNanoseconds = 3
+        load.chatteringCount = 4
+        load.fleetingCount = 5
+        #expect(try self.roundTrip(load) == load)
+    }
+
     @Test func `a value that is not a number is written as null`() throws {
         var sensor = self.fullSensor
         sensor.value = .nan

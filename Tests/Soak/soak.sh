@@ -3,7 +3,7 @@
 # The long forms of the integration tests: more kills, longer outages, higher rates. Prints what
 # was measured. Needs root for the frozen disk.
 #
-#   Tests/Soak/soak.sh                      everything, about an hour
+#   Tests/Soak/soak.sh                      everything, about an hour, and mutants.sh
 #   Tests/Soak/soak.sh CrashTests           one suite
 #   MIDWATCH_SOAK_KILLS=100 Tests/Soak/soak.sh CrashTests
 set -euo pipefail
@@ -27,3 +27,5 @@ scratch="${MIDWATCH_SCRATCH:-.build}"
     "$swift" build -c release --build-tests --scratch-path "$scratch"
 "$swift" test -c release --skip-build --scratch-path "$scratch" \
     --filter "IntegrationTests.*${1:-}"
+# Whether the engine's tests would notice a wrong decision; not with one suite alone.
+[ -n "${1:-}" ] || env -u MIDWATCH_TESTING Tests/Soak/mutants.sh

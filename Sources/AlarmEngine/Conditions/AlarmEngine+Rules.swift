@@ -36,25 +36,32 @@ extension AlarmEngine {
         where !self.conditions.bounds[bound].isPassive {
             numbers.append(self.conditions.bounds[bound].rule)
         }
+        // Only of rules that come together for the first time.
         var extra: [AlarmRule] = []
-        for rule in numbers {
-            let declaration = self.conditions.set.rules[Int(rule)].declaration
-            var rule = AlarmRule(
-                declaration.condition.kind, declaration.priority, AlarmHandling())
-            rule.onDelayNanoseconds = declaration.onDelayNanoseconds
-            rule.offDelayNanoseconds = declaration.offDelayNanoseconds
-            rule.name = self.nameNumber(declaration.name)
-            extra.append(rule)
+        if !self.ruleTable.knows(number: number, mode: mode, rules: numbers) {
+            extra = numbers.map { self.alarmRule(of: $0) }
         }
         return self.ruleTable.run(
             of: effective, number: number, mode: mode, rules: numbers, extra: { extra })
     }
 
+    /// The alarm that a rule makes.
+    private mutating func alarmRule(of number: UInt32) -> AlarmRule {
+        let declaration = self.conditions.set.rules[Int(number)].declaration
+        var rule = AlarmRule(declaration.condition.kind, declaration.priority, AlarmHandling())
+        rule.onDelayNanoseconds = declaration.onDelayNanoseconds
+        rule.offDelayNanoseconds = declaration.offDelayNanoseconds
+        rule.name = self.nameNumber(declaration.name)
+        return rule
+    }
+
     /// Number of a name, given once.
     mutating func nameNumber(_ name: String) -> UInt32 {
-        if let known = self.alarmNames.firstIndex(of: name) { return UInt32(known) }
+        if let known = self.nameNumbers[name] { return known }
         self.alarmNames.append(name)
-        return UInt32(self.alarmNames.count - 1)
+        let number = UInt32(self.alarmNames.count - 1)
+        self.nameNumbers[name] = number
+        return number
     }
 
     /// Name of a decision's alarm, as in its id.
@@ -353,6 +360,10 @@ extension AlarmEngine {
         {
             return
         }
+        // Limits know nothing of rules: what was at rest of them stays so.
+        let host = Int(self.alarms[alarm].sensor)
+        let quiet = self.sensors[host].quiet
+        defer { self.sensors[host].quiet = quiet }
         if case .doubting = weight, result.isUnknown {
             return self.doubt(alarm, result, at: time)
         }

@@ -70,6 +70,54 @@ extension ConditionTable {
         self.sequences.appendBytes(to: &bytes)
     }
 
+    /// Bytes that `appendMemories` writes.
+    var memoryByteCount: Int {
+        self.memories.byteCount + self.rates.byteCount + self.flatLines.byteCount
+            + self.windows.byteCount + self.drifts.byteCount + self.clockDrifts.byteCount
+            + self.sequences.byteCount
+    }
+
+    /// Begins to copy what `appendMemories` writes.
+    mutating func beginCopy(to target: UnsafeMutableRawPointer) {
+        var place = unsafe target
+        unsafe self.memories.beginCopy(to: place)
+        unsafe place += self.memories.byteCount
+        unsafe self.rates.beginCopy(to: place)
+        unsafe place += self.rates.byteCount
+        unsafe self.flatLines.beginCopy(to: place)
+        unsafe place += self.flatLines.byteCount
+        unsafe self.windows.beginCopy(to: place)
+        unsafe place += self.windows.byteCount
+        unsafe self.drifts.beginCopy(to: place)
+        unsafe place += self.drifts.byteCount
+        unsafe self.clockDrifts.beginCopy(to: place)
+        unsafe place += self.clockDrifts.byteCount
+        unsafe self.sequences.beginCopy(to: place)
+    }
+
+    /// Copies on, about `bytes` at most, and returns how many it copied.
+    mutating func copyOn(_ bytes: Int) -> Int {
+        var left = bytes
+        left -= self.memories.copyOn(left)
+        if left > 0 { left -= self.rates.copyOn(left) }
+        if left > 0 { left -= self.flatLines.copyOn(left) }
+        if left > 0 { left -= self.windows.copyOn(left) }
+        if left > 0 { left -= self.drifts.copyOn(left) }
+        if left > 0 { left -= self.clockDrifts.copyOn(left) }
+        if left > 0 { left -= self.sequences.copyOn(left) }
+        return bytes - left
+    }
+
+    mutating func endCopy() {
+        self.memories.endCopy()
+        self.rates.endCopy()
+        self.flatLines.endCopy()
+        self.windows.endCopy()
+        self.drifts.endCopy()
+        self.clockDrifts.endCopy()
+        self.sequences.endCopy()
+    }
+
     /// Reads the memories back into a table that was bound to the same rules and sensors.
     mutating func restoreMemories(_ bytes: [UInt8], at offset: inout Int)
         throws(CheckpointError)

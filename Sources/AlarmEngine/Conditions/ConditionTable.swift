@@ -133,7 +133,8 @@ struct ConditionTable: ~Copyable, Sendable {
         var areLimitsExclusive = false
         /// Its value is the mode of an area.
         var isAreaSensor = false
-        var range = InstrumentRange(least: -.infinity, most: .infinity)
+        /// Number of the range of its instrument; the first is that of all others.
+        var range: UInt32 = 0
     }
 
     struct Edge: BitwiseCopyable, Sendable {
@@ -151,11 +152,13 @@ struct ConditionTable: ~Copyable, Sendable {
     var drifts = FlatTable<SlowDrift>(reserving: 16)
     var clockDrifts = FlatTable<ClockDrift>(reserving: 16)
     var sequences = FlatTable<SequenceCheck>(reserving: 16)
+    /// Ranges of instruments, each once.
+    private var ranges = FlatTable<InstrumentRange>(reserving: 16)
+    private var rangeNumbers: [InstrumentRange: UInt32] = [:]
     private var sensorCount = 0
     private var places = FlatTable<Place>(reserving: 16)
     private var edges = FlatTable<Edge>(reserving: 16)
-    private var queue = FlatTable<UInt32>(reserving: 16)
-    private var queueCount = 0
+    private var queue = EvaluationQueue()
     /// By rule: where its program begins in `steps`.
     private var programs: [UInt32] = []
     /// Operands whose sensor is not registered yet, by its path.
@@ -165,6 +168,7 @@ struct ConditionTable: ~Copyable, Sendable {
     init(_ set: RuleSet) {
         self.set = set
         self.isEmpty = set.rules.isEmpty
+        self.ranges.append(InstrumentRange(least: -.infinity, most: .infinity))
         for rule in set.rules {
             self.programs.append(UInt32(self.steps.count))
             for step in rule.program?.steps ?? [] { self.steps.append(step) }
@@ -183,6 +187,14 @@ struct ConditionTable: ~Copyable, Sendable {
         return Int(place.first)..<Int(place.first) + Int(place.count)
     }
 
+    /// Reads ahead what a reading of sensor `index` will look at first; see `AlarmEngine.foresee`.
+    @inline(__always)
+    func touch(_ index: Int) -> UInt64 {
+        guard index < self.places.count, self.places[index].count > 0 else { return 0 }
+        let first = Int(self.places[index].first)
+        return self.bounds.touch(first) &+ self.memories.touch(first)
+    }
+
     /// The condition of rule `rule` on sensor `index`; nil if it has none.
     func bound(of rule: UInt32, on index: UInt32) -> Int? {
         guard index != Self.none else { return nil }
@@ -191,7 +203,13 @@ struct ConditionTable: ~Copyable, Sendable {
 
     /// Whether `value` lies within the range of the instrument of sensor `index`.
     func holds(_ value: Double, of index: Int) -> Bool {
-        !self.hasSettings || self.places[index].range.holds(value)
+        !self.hasSettings || self.instrumentRange(of: index).holds(value)
+    }
+
+    /// What the instrument of sensor `index` can say.
+    func instrumentRange(of index: Int) -> InstrumentRange {
+        guard self.hasSettings else { return InstrumentRange(least: -.infinity, most: .infinity) }
+        return self.ranges[Int(self.places[index].range)]
     }
 
     /// Whether a more severe limit of sensor `index` takes the place of the others.
@@ -224,21 +242,24 @@ struct ConditionTable: ~Copyable, Sendable {
     ) {
         let sensor = UInt32(self.sensorCount)
         self.sensorCount += 1
-        if Int(sensor) == self.places.count { self.places.append(Place()) }
-        self.places[Int(sensor)].first = UInt32(self.bounds.count)
-        self.places[Int(sensor)].areLimitsExclusive = declaration.areLimitsExclusive
-        self.places[Int(sensor)].isAreaSensor = isAreaSensor
         if declaration.areLimitsExclusive || isAreaSensor || declaration.instrumentRange != nil {
             self.hasSettings = true
         }
+        // Without rules and settings nobody looks at the places.
+        guard self.hasSettings || !self.isEmpty else { return }
+        // Sensors are bound in order: one that comes later may be looked at already.
+        while Int(sensor) >= self.places.count { self.places.append(Place()) }
+        self.places[Int(sensor)].first = UInt32(self.bounds.count)
+        self.places[Int(sensor)].areLimitsExclusive = declaration.areLimitsExclusive
+        self.places[Int(sensor)].isAreaSensor = isAreaSensor
         if let range = declaration.instrumentRange {
-            self.places[Int(sensor)].range = InstrumentRange(
-                least: range.lowerBound, most: range.upperBound)
+            self.places[Int(sensor)].range = self.number(
+                of: InstrumentRange(least: range.lowerBound, most: range.upperBound))
         }
         guard !self.isEmpty else { return }
         var alarmOffset: Int16 = 0
         defer { self.places[Int(sensor)].alarmCount = UInt16(alarmOffset) }
-        for number in self.set.rules.indices {
+        for number in self.set.numbers(for: path) {
             let rule = self.set.rules[number]
             guard let captures = rule.captures(path) else { continue }
             var bound = BoundCondition(
@@ -263,6 +284,13 @@ struct ConditionTable: ~Copyable, Sendable {
         self.resolve(path, as: sensor)
     }
 
+    private mutating func number(of range: InstrumentRange) -> UInt32 {
+        if let known = self.rangeNumbers[range] { return known }
+        self.ranges.append(range)
+        self.rangeNumbers[range] = UInt32(self.ranges.count - 1)
+        return UInt32(self.ranges.count - 1)
+    }
+
     private mutating func addOperand(
         _ reference: ExpressionOperand, _ captures: [String], host: (path: String, index: UInt32),
         of bound: UInt32, indexes: (String) -> Int?
@@ -272,8 +300,7 @@ struct ConditionTable: ~Copyable, Sendable {
             if let kind = AlarmKind(word: alarm) {
                 operand.kind = .alarm
                 operand.number = UInt32(kind.rawValue)
-            } else if let rule = self.set.rules.firstIndex(where: { $0.declaration.name == alarm })
-            {
+            } else if let rule = self.set.number(named: alarm) {
                 operand.kind = .rule
                 operand.number = UInt32(rule)
             } else {
@@ -398,29 +425,14 @@ struct ConditionTable: ~Copyable, Sendable {
     mutating func push(_ bound: Int) {
         guard !self.bounds[bound].isQueued else { return }
         self.bounds[bound].isQueued = true
-        self.queue.append(UInt32(bound))
+        self.queue.push(rank: self.bounds[bound].rank, bound: UInt32(bound))
     }
 
     /// Takes the queued condition of the smallest rank, then of the smallest number.
     mutating func pop() -> Int? {
-        guard self.queueCount < self.queue.count else {
-            self.queue.removeAll()
-            self.queueCount = 0
-            return nil
-        }
-        var best = self.queueCount
-        for place in self.queueCount..<self.queue.count {
-            let candidate = self.queue[place]
-            let leader = self.queue[best]
-            let rank = self.bounds[Int(candidate)].rank
-            let bestRank = self.bounds[Int(leader)].rank
-            if rank < bestRank || rank == bestRank && candidate < leader { best = place }
-        }
-        let bound = Int(self.queue[best])
-        self.queue[best] = self.queue[self.queueCount]
-        self.queueCount += 1
-        self.bounds[bound].isQueued = false
-        return bound
+        guard let bound = self.queue.pop() else { return nil }
+        self.bounds[Int(bound)].isQueued = false
+        return Int(bound)
     }
 }
 

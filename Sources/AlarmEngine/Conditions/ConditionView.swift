@@ -28,9 +28,8 @@ extension AlarmEngine {
     /// What is known of the rule named `rule` on the sensor at `path`; nil if it does not fit it.
     package borrowing func conditionView(rule: String, path: String) -> ConditionView? {
         guard let index = self.index(ofPath: path),
-            let number = self.conditions.set.rules.firstIndex(where: {
-                $0.declaration.name == rule
-            }), let bound = self.conditions.bound(of: UInt32(number), on: UInt32(index))
+            let number = self.conditions.set.number(named: rule),
+            let bound = self.conditions.bound(of: UInt32(number), on: UInt32(index))
         else { return nil }
         let memory = self.conditions.memories[bound]
         return ConditionView(

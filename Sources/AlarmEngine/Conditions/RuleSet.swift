@@ -11,18 +11,9 @@ package struct CompiledRule: Equatable, Sendable {
     package var references: [ExpressionOperand]
     /// A rule is evaluated after all of smaller rank.
     package internal(set) var rank = 0
-    /// Of each pattern, the bytes before its first wildcard: most paths fail there.
-    private var prefixes: [String]
 
     init(_ declaration: RuleDeclaration) {
         self.declaration = declaration
-        self.prefixes = declaration.sensors.map { pattern in
-            String(pattern.prefix { $0 != "+" && $0 != "#" })
-        }
-        // "a/#" also fits "a".
-        for index in self.prefixes.indices where declaration.sensors[index].hasSuffix("/#") {
-            if self.prefixes[index].hasSuffix("/") { self.prefixes[index].removeLast() }
-        }
         self.references = []
         switch declaration.condition {
         case .deviation(let reference?, _, _, _, _), .drift(_, _, _, let reference?):
@@ -40,8 +31,7 @@ package struct CompiledRule: Equatable, Sendable {
 
     /// The first pattern that `path` fits, and what its wildcards stand for; nil if none does.
     package func captures(_ path: String) -> [String]? {
-        for (pattern, prefix) in zip(self.declaration.sensors, self.prefixes)
-        where path.utf8.starts(with: prefix.utf8) {
+        for pattern in self.declaration.sensors {
             if let captures = PathTemplate.captures(pattern, path) { return captures }
         }
         return nil
@@ -54,6 +44,8 @@ package struct RuleSet: Sendable {
     package let rules: [CompiledRule]
     /// Rules that depend on themselves, each as the names round the circle; none is evaluated.
     package let cycles: [[String]]
+    private let tree: TemplateTree
+    private let byName: [String: Int]
 
     package init(_ declarations: [RuleDeclaration]) {
         var rules = declarations.map(CompiledRule.init)
@@ -72,6 +64,12 @@ package struct RuleSet: Sendable {
             rules[number].program = nil
             rules[number].references = []
         }
+        var tree = TemplateTree()
+        for (number, rule) in rules.enumerated() {
+            for pattern in rule.declaration.sensors { tree.insert(pattern, number: number) }
+        }
+        self.tree = tree
+        self.byName = numbers
         self.rules = rules
         self.cycles = order.cycles.map { circle in
             circle.map { declarations[$0].name }
@@ -79,9 +77,10 @@ package struct RuleSet: Sendable {
     }
 
     /// Rules for the sensor at `path`, in file order.
-    package func numbers(for path: String) -> [Int] {
-        self.rules.indices.filter { self.rules[$0].captures(path) != nil }
-    }
+    package func numbers(for path: String) -> [Int] { self.tree.numbers(for: path) }
+
+    /// Number of the first rule of that name; nil if there is none.
+    func number(named name: String) -> Int? { self.byName[name] }
 }
 
 /// Depth-first order: what is needed comes first.

@@ -76,6 +76,8 @@ final class Effects: Sendable {
 
     private let builder: AlertBuilder
     private let live: LiveState
+    private let activity = AlarmActivity()
+    private let surroundings: AlertSurroundings
     private let delivery: any AlertTaker
     private let logger: Logger
     /// Who is told; nil: everybody of everything.
@@ -89,6 +91,7 @@ final class Effects: Sendable {
     ) {
         self.builder = builder
         self.live = live
+        self.surroundings = AlertSurroundings(live: live)
         self.delivery = delivery
         self.routing = routing
         self.logger = logger
@@ -129,10 +132,22 @@ final class Effects: Sendable {
 
     private func leave(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
         let (reporter, isHeld) = self.attached.withLock { ($0.reporter, $0.isCursorHeld) }
-        let alert = self.builder.alert(
-            of: effect.body, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded,
-            rules: self.live.ruleBook, related: self.relatedAlarms(than: effect.decision),
-            modes: reporter?.modes() ?? [])
+        if effect.decision.kind == .configurationApplied { self.forgetRetired() }
+        let alert = AlertRecord(effect.body).flatMap { record -> Alert? in
+            let rules = self.live.ruleBook
+            // Also what nobody is told: it was raised, and it is active or not.
+            let picture = self.activity.follow(record, groups: self.builder.groups(record, rules))
+            guard record.messageType != nil else { return nil }
+            let context = AlertContext(
+                isOfTheMoment: true, picture: picture, history: effect.history,
+                redundant: self.surroundings.redundant(
+                    to: record.path, rules: rules, now: effect.queuedAt),
+                modes: reporter?.modes() ?? [],
+                detectionNanoseconds: effect.queuedAt.nanosecondsSince(effect.decision.time))
+            return self.builder.alert(
+                of: record, ledgerN: isHeld ? 0 : ledgerN, isRecorded: isRecorded, rules: rules,
+                context: context)
+        }
         guard let routing = self.routing else {
             if let alert {
                 self.offer(alert, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
@@ -167,6 +182,29 @@ final class Effects: Sendable {
             }
             attached.waiting.append(alert)
         }
+    }
+
+    /// Takes what the ledger says of alarms before this run.
+    ///
+    /// Any thread.
+    func remember(_ body: [UInt8]) {
+        guard let record = AlertRecord(body) else { return }
+        self.activity.remember(record, groups: self.builder.groups(record, self.live.ruleBook))
+    }
+
+    /// A new configuration may have removed rules, and with them alarms that never return.
+    private func forgetRetired() {
+        let paths = self.live.paths
+        let rules = self.live.ruleBook
+        var active: Set<String> = []
+        for index in 0..<self.live.alarms.count where active.count < AlarmActivity.alarmCountMax {
+            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
+                Int(alarm.sensor.rawValue) < paths.count
+            else { continue }
+            let name = rules.alarmName(alarm.kind, rule: alarm.rule)
+            active.insert("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
+        }
+        self.activity.reset(active: active)
     }
 
     /// Every ledger record up to `n` is durable.
@@ -268,9 +306,11 @@ final class Effects: Sendable {
     }
 
     private func alert(of body: [UInt8], ledgerN: UInt64, isRecorded: Bool) -> Alert? {
-        self.builder.alert(
-            of: body, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
-            related: [], modes: [])
+        AlertRecord(body).flatMap { record in
+            self.builder.alert(
+                of: record, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
+                context: .none)
+        }
     }
 
     private func tell(_ gap: LedgerGap) {
@@ -403,21 +443,5 @@ final class Effects: Sendable {
                 return false
             }
         }
-    }
-
-    private func relatedAlarms(than decision: Decision) -> [String] {
-        guard decision.kind == .alarmRaised else { return [] }
-        let paths = self.live.paths
-        let rules = self.live.ruleBook
-        var related: [String] = []
-        for index in 0..<min(self.live.alarms.count, 65_536) where related.count < 64 {
-            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
-                alarm.activation != decision.activation,
-                Int(alarm.sensor.rawValue) < paths.count
-            else { continue }
-            let name = rules.alarmName(alarm.kind, rule: alarm.rule)
-            related.append("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
-        }
-        return related
     }
 }

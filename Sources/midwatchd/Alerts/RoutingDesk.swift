@@ -292,26 +292,30 @@ final class RoutingDesk: Sendable {
         if let made, made.id == routed.id {
             alert = made
         } else {
+            var context = AlertContext.none
+            context.modes = state.modes?() ?? []
             guard
+                let record = AlertRecord(routed.record),
                 let later = self.parts.builder.alert(
-                    of: routed.record, ledgerN: 0, isRecorded: true,
-                    rules: self.parts.live.ruleBook, related: [], modes: state.modes?() ?? [])
+                    of: record, ledgerN: 0, isRecorded: true, rules: self.parts.live.ruleBook,
+                    context: context)
             else { return nil }
             alert = later
             alert.id = routed.id
         }
         alert.targets = routed.endpoints
         let link = self.link(for: routed, wall: wall)
-        alert.body = AlertBody.adding(to: alert.body) { json in
+        alert.body = AlertMembers.adding(to: alert.body) { json in
             json.objectField("routing") { json in
                 json.field("route", routed.route)
                 json.field("level", routed.level)
                 json.field("reason", routed.reason.rawValue)
                 if routed.repetition > 0 { json.field("repetition", routed.repetition) }
             }
-            if let link {
-                json.objectField("links") { json in json.field("acknowledge", link) }
-            }
+        }
+        if let link {
+            alert.body = AlertMembers.linking(
+                alert.body, AlertLink(rel: "acknowledge", href: link, text: "Acknowledge"))
         }
         return alert
     }
@@ -384,7 +388,7 @@ final class RoutingDesk: Sendable {
         // Digests of an endpoint keep their order, as the alerts of one alarm do.
         let now = self.parts.clock.now()
         var alert = Alert(
-            id: digest.id, alarmKey: AlertBody.key("digest/\(digest.endpoint)"),
+            id: digest.id, alarmKey: AlertMembers.key("digest/\(digest.endpoint)"),
             alarmID: "digest", sequence: now.nanoseconds / 1_000_000, priority: digest.priority,
             type: "alarm.digest", occurredAt: wall, ledgerN: 0, isRecorded: true, body: json.bytes)
         alert.targets = [digest.endpoint]
@@ -392,9 +396,11 @@ final class RoutingDesk: Sendable {
     }
 
     private func write(_ routed: RoutedAlert, _ state: State, to json: inout JSONWriter) {
-        let made = self.parts.builder.alert(
-            of: routed.record, ledgerN: 0, isRecorded: true, rules: self.parts.live.ruleBook,
-            related: [], modes: [])
+        let made = AlertRecord(routed.record).flatMap { record in
+            self.parts.builder.alert(
+                of: record, ledgerN: 0, isRecorded: true, rules: self.parts.live.ruleBook,
+                context: .none)
+        }
         let message = made.flatMap { try? JSONValue(parsing: $0.body.span) }?["message"]?.string
         json.object { json in
             json.field("id", routed.id)

@@ -19,6 +19,7 @@ final class OperatorDesk: OperatorBackend {
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
+        var questions: EngineQuestions
         var report: @Sendable () -> StatusView
         var health: @Sendable () -> HealthView
         var metrics: @Sendable () -> [MetricSample]

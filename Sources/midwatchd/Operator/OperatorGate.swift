@@ -121,15 +121,14 @@ final class OperatorGate: OperatorAccess {
     }
 
     private static func tokens(_ path: String) throws(TokenProblem) -> TokenFile {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0, let bytes = FileBytes.read(path) else {
+        guard let status = FileStatus(path: path), let bytes = FileBytes.read(path) else {
             throw TokenProblem(text: "\(path): cannot be read")
         }
-        guard status.st_mode & 0o027 == 0 else {
+        guard status.mode & 0o027 == 0 else {
             throw TokenProblem(
                 text: "\(path): others may read it or its group write it (chmod 640 it)")
         }
-        guard status.st_uid == 0 || status.st_uid == geteuid() else {
+        guard status.owner == 0 || status.owner == geteuid() else {
             throw TokenProblem(text: "\(path): belongs neither to root nor to the daemon's user")
         }
         let (file, issues) = TokenFile.parse(bytes, file: path)

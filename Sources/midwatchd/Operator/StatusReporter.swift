@@ -44,6 +44,7 @@ final class StatusReporter: Sendable {
         var keys: EndpointKeys
         var board: ListenerBoard
         var own: OwnCounters
+        var load: AlarmLoad
         /// Readings received, accepted, rejected and shed since the start, by all listeners.
         var ingest: @Sendable () -> IngestTotals
         /// What the sockets received and refused since the start.
@@ -294,6 +295,7 @@ final class StatusReporter: Sendable {
         view.position = Position(epoch: self.parts.epoch, n: next > 0 ? next - 1 : 0).description
         self.count(into: &view)
         self.queues(delivery, into: &view)
+        view.load = self.parts.load.view(at: now)
         view.latencies = self.latencies()
         self.state.withLock { state in
             view.rates = state.rates

@@ -14,6 +14,8 @@ struct PendingEffect: Sendable {
     var queuedAt: MonotonicInstant
     /// The ledger will never have it: its queue was full.
     var isGivenUp = false
+    /// The readings of its sensor before it; nil if none are at hand.
+    var history: ReadingHistory?
 }
 
 /// Lets effects out in order: when they are recorded, or after `effectHoldMax` unrecorded.
@@ -47,10 +49,13 @@ final class EffectGate: Sendable {
     /// Queues a decision.
     ///
     /// Engine thread.
-    func queue(_ decision: Decision, body: [UInt8], now: MonotonicInstant) {
+    func queue(
+        _ decision: Decision, body: [UInt8], history: ReadingHistory? = nil, now: MonotonicInstant
+    ) {
         self.state.withLock { state in
             var effect = PendingEffect(
-                sequence: state.nextSequence, decision: decision, body: body, queuedAt: now)
+                sequence: state.nextSequence, decision: decision, body: body, queuedAt: now,
+                history: history)
             state.nextSequence += 1
             effect.isGivenUp = state.unwritten.count >= Self.capacity
             state.waiting.append(effect)

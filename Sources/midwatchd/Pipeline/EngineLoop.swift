@@ -20,6 +20,10 @@ final class EngineLoop: Sendable {
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
     private static let batchMax = 256
+    /// Readings whose sensors are looked up ahead: as many lines as a core fetches at once, and some.
+    private static let foresight = 16
+    /// Of a checkpoint, copied in one turn of the loop: some 50 microseconds.
+    private static let checkpointSliceBytes = 262_144
     /// A due tick that finds no place in the ring is not tried without a pause.
     private static let parkNanosecondsMin: UInt64 = 100_000
 
@@ -31,6 +35,8 @@ final class EngineLoop: Sendable {
     private let progress: StageProgress
     private let checkpoints: CheckpointWriter
     private let latency: LatencyHistogram
+    /// What operators ask of the engine's state.
+    let questions = EngineQuestions()
     private let stop = StopFlag()
     private let slips = Atomic<UInt64>(0)
     private let worstLateness = Atomic<UInt64>(0)
@@ -87,6 +93,7 @@ final class EngineLoop: Sendable {
         var readings: UInt64 = 0
         var firstArrival = MonotonicInstant.zero
         var epoch: UInt32 = 0
+        var recent = RecentReadings()
 
         /// Keeps count of control records, which may stand in the ring in part.
         mutating func follow(_ slot: Slot) {
@@ -123,6 +130,8 @@ final class EngineLoop: Sendable {
                 turn.readings = 0
             }
             self.tick(&engine, &turn, now: now)
+            self.keepCheckpoint(&engine, reader, turn, now: now)
+            if self.questions.isAsked { self.questions.answerOne(engine, now: now) }
             let count = reader.available(max: Self.batchMax)
             if count > 0 {
                 self.progress.setBacklog(UInt64(count))
@@ -137,14 +146,8 @@ final class EngineLoop: Sendable {
             }
             self.progress.setBacklog(0)
             self.publish(engine, &turn, now: now)
-            // Not within a control record: its first slots are not in a checkpoint.
-            if turn.continuationsDue == 0, reader.next > self.ring.firstSequence,
-                self.checkpoints.isDue(now)
-            {
-                let position = Position(epoch: epoch, n: reader.next - 1)
-                self.checkpoints.submit(engine.checkpoint(after: position), position: position)
-            }
             if self.stop.isSet, reader.next == self.ring.head { break }
+            if engine.isCopyingCheckpoint { continue }
             let wake = min(
                 engine.nextWake() ?? .distantFuture, now.advanced(byNanoseconds: 250_000_000))
             turn.expectedBy = max(wake, now)
@@ -154,6 +157,24 @@ final class EngineLoop: Sendable {
         }
         let position = Position(epoch: epoch, n: reader.next - 1)
         self.checkpoints.submit(engine.checkpoint(after: position), position: position)
+    }
+
+    /// Begins a checkpoint when one is due and copies on at one that was begun, a slice a turn.
+    private func keepCheckpoint(
+        _ engine: inout AlarmEngine, _ reader: borrowing RingReader, _ turn: borrowing Turn,
+        now: MonotonicInstant
+    ) {
+        if engine.isCopyingCheckpoint {
+            if let image = engine.continueCheckpoint(bytes: Self.checkpointSliceBytes) {
+                self.checkpoints.submit(image)
+            }
+            return
+        }
+        // Not within a control record: its first slots are not in a checkpoint.
+        guard turn.continuationsDue == 0, reader.next > self.ring.firstSequence,
+            self.checkpoints.isDue(now)
+        else { return }
+        engine.beginCheckpoint(after: Position(epoch: turn.epoch, n: reader.next - 1))
     }
 
     /// Tells the engine when this loop itself was late, then offers a tick if one would do anything.
@@ -186,6 +207,11 @@ final class EngineLoop: Sendable {
         _ turn: inout Turn
     ) {
         for offset in 0..<count {
+            if offset % Self.foresight == 0 {
+                for ahead in offset..<min(offset + Self.foresight, count) {
+                    engine.foresee(reader.slot(ahead))
+                }
+            }
             let slot = reader.slot(offset)
             let n = reader.next &+ UInt64(offset)
             engine.apply(slot, n: n)
@@ -193,8 +219,11 @@ final class EngineLoop: Sendable {
                 if turn.readings == 0 { turn.firstArrival = slot.arrival }
                 turn.readings &+= 1
                 turn.dirty.insert(slot.sensor.rawValue)
+                turn.recent.note(slot)
             } else {
-                if slot.kindRaw == SlotKind.tick.rawValue { turn.tickInFlight = false }
+                if slot.kindRaw == SlotKind.tick.rawValue {
+                    turn.tickInFlight = false
+                }
                 turn.follow(slot)
             }
             if engine.hasDecisions { self.takeDecisions(&engine, n: n, &turn) }
@@ -223,11 +252,24 @@ final class EngineLoop: Sendable {
                     self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
                 }
             }
-            self.gate.queue(decision, body: engine.ledgerBody(of: decision), now: now)
+            self.gate.queue(
+                decision, body: engine.ledgerBody(of: decision),
+                history: self.history(of: decision, engine, turn.recent), now: now)
         }
         // The effect waits for its cause: this input is to be made durable at once.
         self.staging.requestSync(through: n)
         self.ring.wake(.journal)
+    }
+
+    /// What an alert of the decision shows of the time before it.
+    private func history(
+        of decision: Decision, _ engine: borrowing AlarmEngine, _ recent: borrowing RecentReadings
+    ) -> ReadingHistory? {
+        switch decision.kind {
+        case .alarmRaised, .alarmReturned:
+            recent.extract(of: decision.sensor) { engine.wall(of: $0) }
+        default: nil
+        }
     }
 
     // MARK: - Live tables

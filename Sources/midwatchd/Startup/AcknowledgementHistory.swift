@@ -7,7 +7,8 @@ import Logging
 import MidwatchModel
 import OperatorViews
 
-/// Learns from the ledger who acknowledged, shelved or commented what before this run.
+/// Learns from the ledger who acknowledged, shelved or commented what before this run, and what
+/// alarms did lately.
 ///
 /// The engine's checkpoint knows that an alarm is acknowledged, not by whom: that stands in the
 /// ledger. A thread of its own reads it after the start, so that neither the start nor a screen
@@ -22,12 +23,15 @@ enum AcknowledgementHistory {
         "alarmAcknowledged": .alarmAcknowledged, "alarmShelved": .alarmShelved,
         "alarmOutOfService": .alarmOutOfService, "alarmCommented": .alarmCommented,
     ]
+    /// What every record about an alarm has.
+    private static let mark = Array("\"activation\":".utf8)
 
-    /// Reads the records up to `newest` and tells `live`.
+    /// Reads the records up to `newest` and tells `live`; `each` gets those about alarms.
     ///
     /// The thread is not joined: a disk may hold it.
     static func read(
-        folder: String, newest: UInt64, into live: LiveState
+        folder: String, newest: UInt64, into live: LiveState,
+        each: @escaping @Sendable (_ body: [UInt8]) -> Void
     ) {
         guard newest > 0 else { return }
         _ = LoopThread("ack-history") {
@@ -35,7 +39,9 @@ enum AcknowledgementHistory {
             let first = newest > Self.recordCountMax ? newest - Self.recordCountMax : 0
             let reader = LedgerReader(directory: folder, fromLine: first + 1)
             while let step = try? reader.step(through: newest), step != .end {
-                if case .line(let line) = step { Self.take(line.body, into: &found) }
+                guard case .line(let line) = step else { continue }
+                Self.take(line.body, into: &found)
+                if Self.contains(line.body, Self.mark) { each(line.body) }
             }
             live.remember(found)
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AlarmEngine
 import Logging
 import MidwatchModel
 import StateFolder
@@ -14,7 +15,8 @@ import Synchronization
 final class CheckpointWriter: Sendable {
     static let intervalNanoseconds: UInt64 = 30_000_000_000
     private struct Pending {
-        var bytes: [UInt8]
+        /// Makes the bytes: not on the engine's thread, if there are many.
+        var bytes: @Sendable () -> [UInt8]
         var position: Position
         /// Decisions with a smaller sequence must be settled first.
         var effects: UInt64
@@ -64,7 +66,12 @@ final class CheckpointWriter: Sendable {
     /// Hands a picture over; every decision up to `position` is queued in the gate.
     ///
     /// Engine thread.
-    func submit(_ bytes: [UInt8], position: Position) {
+    func submit(_ bytes: [UInt8], position: Position) { self.submit({ bytes }, position) }
+
+    /// The same for a picture that was copied piece by piece.
+    func submit(_ image: CheckpointImage) { self.submit({ image.bytes }, image.position) }
+
+    private func submit(_ bytes: @escaping @Sendable () -> [UInt8], _ position: Position) {
         let now = self.clock.now()
         let pending = Pending(bytes: bytes, position: position, effects: self.gate.nextSequence)
         self.state.withLock { state in
@@ -88,7 +95,7 @@ final class CheckpointWriter: Sendable {
         guard let ready else { return }
         do {
             try CheckpointFile.write(
-                ready.bytes, position: ready.position, journal: self.journal, folder: self.folder)
+                ready.bytes(), position: ready.position, journal: self.journal, folder: self.folder)
         } catch {
             self.logger.error("checkpoint not written", metadata: ["error": "\(error)"])
         }

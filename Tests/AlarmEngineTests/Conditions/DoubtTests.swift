@@ -85,6 +85,31 @@ import Testing
         world.verifyReplay()
     }
 
+    @Test func `a rule's off-delay does not complete on an input in doubt`() {
+        let world = World(
+            [Self.sensor("a"), Self.sensor("b", deadline: 5)],
+            rules: [
+                Self.rule(.expression("value > 5 and value(b) > 5")) {
+                    $0.offDelayNanoseconds = seconds(12)
+                }
+            ])
+        world.send("a", 9, at: 0)
+        world.send("b", 9, at: 1)
+        world.send("b", 1, at: 5)
+        world.lag(30)
+        world.pass(to: 9.5)
+        world.lag(30)
+        world.pass(to: 14)
+        world.lag(30)
+        // Five seconds past its deadline b is in doubt; two more, and the delay would be over.
+        world.leap(to: 16)
+        #expect(world.freshness("b") == .unverified)
+        world.leap(to: 18)
+        #expect(Self.history(world) == [.alarmRaised])
+        #expect(Self.result(world)?.isUnknown == true)
+        world.verifyReplay()
+    }
+
     @Test func `a restart neither raises nor ends what waits for its delay`() {
         let world = World(
             [Self.sensor("a"), Self.sensor("b")],

@@ -192,7 +192,8 @@ import Testing
 
     /// A decision without the numbers of records: one tick may do the work of many.
     private static func withoutPositions(_ body: String) -> String {
-        body.split(separator: ",").filter { !$0.contains("activation\"") && !$0.contains("\"id\"") }
+        body.split(separator: ",")
+            .filter { !$0.contains("\"activation\":") && !$0.contains("\"decision\":") }
             .joined(separator: ",")
     }
 

@@ -21,6 +21,10 @@ struct EngineBench {
         case acknowledged
         /// Every tenth reading is beyond a limit, and the alarm stands.
         case raised
+        /// As plain, with one more rule on each sensor.
+        case rate, window, sequenceOfNumbers, setpoint, state
+        /// The same with a rule that looks at the sensor beside it, too.
+        case deviation, expression
         /// As plain, and each batch of 16 is timed, as the engine's loop times its batches.
         case timedBatch
         /// As plain, and each reading is timed: what the loop does not do.
@@ -29,8 +33,39 @@ struct EngineBench {
         var hasSourceTime: Bool {
             switch self {
             case .sourceTime, .acknowledged, .raised: true
-            case .plain, .timedBatch, .timedReading: false
+            case .plain, .timedBatch, .timedReading, .rate, .window, .sequenceOfNumbers, .setpoint,
+                .state, .deviation, .expression:
+                false
             }
+        }
+
+        /// The rule of every sensor; none is ever met.
+        var rules: [RuleDeclaration] {
+            let condition: RuleCondition
+            switch self {
+            case .plain, .sourceTime, .acknowledged, .raised, .timedBatch, .timedReading:
+                return []
+            case .rate:
+                condition = .rateOfChange(
+                    rise: 50, fall: 50, deadband: 1, windowNanoseconds: 60_000_000_000)
+            case .window:
+                condition = .window(
+                    measure: .mean, limit: RuleLimit(setpoint: 90, deadband: 1),
+                    windowNanoseconds: 60_000_000_000)
+            case .sequenceOfNumbers:
+                condition = .sequence(
+                    faults: 1_000, windowNanoseconds: 60_000_000_000, modulus: 0)
+            case .setpoint:
+                condition = .deviation(
+                    reference: nil, setpoint: 40, above: 50, below: 50, deadband: 1)
+            case .state: condition = .offNormal(normalStates: .max)
+            case .deviation:
+                condition = .deviation(
+                    reference: "plant/hall-3/machine/0", setpoint: 0, above: 500, below: 500,
+                    deadband: 1)
+            case .expression: condition = .expression("value > 75 and value / 2 < 10")
+            }
+            return [RuleDeclaration(name: "rule", sensors: ["plant/#"], condition: condition)]
         }
 
         /// Readings of one timed batch; nil if nothing is timed.
@@ -38,11 +73,15 @@ struct EngineBench {
             switch self {
             case .timedBatch: 16
             case .timedReading: 1
-            case .plain, .sourceTime, .acknowledged, .raised: nil
+            case .plain, .sourceTime, .acknowledged, .raised, .rate, .window, .sequenceOfNumbers,
+                .setpoint, .state, .deviation, .expression:
+                nil
             }
         }
     }
 
+    /// Readings that the engine's loop looks ahead.
+    private static let foresight = 16
     private static let epochWall: Int64 = 1_763_683_200_000_000_000
     private static let origin: UInt64 = 1_000_000_000_000
 
@@ -51,6 +90,8 @@ struct EngineBench {
         let sensors = arguments.first ?? 10_000
         let readings = arguments.dropFirst().first ?? 2_000_000
         self.measureMemory(sensors: sensors)
+        self.measureVisits(sensors: sensors)
+        self.measureBinding(sensors: sensors)
         var plain = Double.infinity
         for round in Round.allCases {
             var best = Double.infinity
@@ -71,18 +112,96 @@ struct EngineBench {
 
     /// What an engine takes of memory that is really there, and what its restart costs.
     private static func measureMemory(sensors: Int) {
-        let before = self.residentBytes()
-        let engine = self.engine(sensors: sensors)
-        let taken = self.residentBytes() - before
-        print("memory: \(taken / sensors) bytes a sensor, all of them resident")
+        // What registering needs for a moment is taken and given back before anything is counted.
+        _ = self.engine(sensors: sensors).sensorCount
+        var before = self.residentBytes()
+        let empty = self.engine(sensors: 0)
+        let fixed = self.residentBytes() - before
+        before = self.residentBytes()
+        var engine = self.engine(sensors: sensors)
+        let taken = self.residentBytes() - before - fixed
+        print(
+            "memory: \(taken / sensors) bytes a sensor, all of them resident, beside",
+            "\(fixed / 1_024) KiB of an engine with \(empty.sensorCount) sensors")
         var begin = self.clock()
         let bytes = engine.checkpoint(after: .zero)
         print("checkpoint: \((self.clock() - begin) / 1_000) us, \(bytes.count) bytes")
+        let slice = LatencyHistogram()
+        begin = self.clock()
+        engine.beginCheckpoint(after: .zero)
+        while engine.isCopyingCheckpoint {
+            let started = begin
+            _ = engine.continueCheckpoint(bytes: 262_144)
+            begin = self.clock()
+            slice.record(begin - started)
+        }
+        let slices = slice.snapshot()
+        print(
+            "checkpoint in \(slices.count) slices of 256 KiB:",
+            "p50 \(slices.quantile(0.5) / 1_000) us, worst \(slices.maxNanoseconds / 1_000) us")
         begin = self.clock()
         var second = AlarmEngine(rules: engine.ruleBook, reservingSensors: 16, book: { _ in nil })
         let isRestored = (try? second.restore(bytes)) != nil
         precondition(isRestored)
         print("restart: \((self.clock() - begin) / 1_000) us")
+    }
+
+    /// What the wheel costs for sensors that speak in time: each is visited once a deadline.
+    private static func measureVisits(sensors: Int) {
+        var engine = self.engine(sensors: sensors)
+        let slots = self.second(.plain, sensors: sensors)
+        var n: UInt64 = 1_000_000
+        var taken: UInt64 = 0
+        var ticks: UInt64 = 0
+        // Three deadlines; one virtual second of readings, then its thousand ticks.
+        for second in UInt64(1)...30 {
+            for var slot in slots {
+                slot.arrival.nanoseconds &+= second * 1_000_000_000
+                engine.apply(slot, n: n)
+                n += 1
+            }
+            let begin = self.clock()
+            for tick in UInt64(1)...1_000 {
+                let now = MonotonicInstant(
+                    nanoseconds: self.origin + (second + 1) * 1_000_000_000 + tick * 1_000_000)
+                precondition(!engine.needsTick(at: now))
+            }
+            taken += self.clock() - begin
+            ticks += 1_000
+        }
+        let visits = UInt64(sensors) * 3
+        print(
+            "staleness: \(taken / visits) ns a visit, \(visits) visits in \(ticks) ticks,",
+            "\(taken / ticks) ns a tick")
+    }
+
+    /// What it costs to bind sensors to a thousand rules, at a reload.
+    private static func measureBinding(sensors: Int) {
+        let rules = (0..<1_000).map { number in
+            RuleDeclaration(
+                name: "rule-\(number)",
+                sensors: [
+                    number % 2 == 0
+                        ? "plant/hall-\(number)/#" : "plant/+/machine/\(number * 7)"
+                ], condition: .offNormal(normalStates: 1))
+        }
+        let revision = [UInt8](repeating: 7, count: 32)
+        var declaration = SensorDeclaration(
+            pattern: "plant/#", deadlineNanoseconds: 10_000_000_000)
+        declaration.high = LimitSetting(setpoint: 80, deadband: 2)
+        let book = RuleBook(
+            revision: HexDigits.text(revision), declarations: [declaration], rules: rules)
+        var engine = self.engine(sensors: sensors, book: book)
+        let begin = self.clock()
+        var n: UInt64 = 10_000_000
+        let head = Slot(
+            kind: .configuration, arrival: MonotonicInstant(nanoseconds: self.origin))
+        for slot in ControlRecord.slots(head: head, payload: revision) {
+            engine.apply(slot, n: n)
+            n += 1
+        }
+        print("reload: \((self.clock() - begin) / 1_000_000) ms with 1000 rules")
+        engine.takeDecisions { _ in }
     }
 
     private static func residentBytes() -> Int {
@@ -95,7 +214,9 @@ struct EngineBench {
         return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4_096 : 0
     }
 
-    private static func engine(sensors: Int) -> AlarmEngine {
+    private static func engine(
+        sensors: Int, rules: [RuleDeclaration] = [], book: RuleBook? = nil
+    ) -> AlarmEngine {
         var declaration = SensorDeclaration(
             pattern: "plant/#", deadlineNanoseconds: 10_000_000_000)
         declaration.high = LimitSetting(setpoint: 80, deadband: 2)
@@ -103,8 +224,8 @@ struct EngineBench {
         declaration.highHigh = LimitSetting(setpoint: 90, deadband: 2, priority: .high)
         declaration.lowLow = LimitSetting(setpoint: 5, deadband: 2, priority: .high)
         var engine = AlarmEngine(
-            rules: RuleBook(revision: "", declarations: [declaration]),
-            reservingSensors: sensors, book: { _ in nil })
+            rules: RuleBook(revision: "", declarations: [declaration], rules: rules),
+            reservingSensors: sensors, book: { _ in book })
         var n: UInt64 = 0
         var start = Slot(kind: .start, arrival: MonotonicInstant(nanoseconds: self.origin))
         start.aux = 1
@@ -158,7 +279,7 @@ struct EngineBench {
     private static func run(
         _ round: Round, sensors: Int, readings: Int
     ) -> (nanoseconds: Double, decisions: UInt64) {
-        var engine = self.engine(sensors: sensors)
+        var engine = self.engine(sensors: sensors, rules: round.rules)
         let slots = self.second(round, sensors: sensors)
         var n: UInt64 = 1_000_000
         var looked: UInt64 = 0
@@ -171,6 +292,11 @@ struct EngineBench {
         let begin = started
         while total < readings {
             for index in slots.indices {
+                if index & (Self.foresight - 1) == 0 {
+                    for next in index..<min(index + Self.foresight, slots.count) {
+                        engine.foresee(slots[next])
+                    }
+                }
                 var slot = slots[index]
                 slot.arrival.nanoseconds &+= offset
                 if round.hasSourceTime { slot.sourceTime &+= Int64(offset) }
@@ -202,9 +328,10 @@ struct EngineBench {
         return (Double(taken) / Double(total), counts.decisions)
     }
 
+    /// Time that this thread had, not time that passed: what else runs on the machine counts less.
     private static func clock() -> UInt64 {
         var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }
