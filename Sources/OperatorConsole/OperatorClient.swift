@@ -248,11 +248,6 @@ package struct OperatorClient: Sendable {
         try self.exchange("GET", path, body: nil)
     }
 
-    /// The answer to a command.
-    package func post(_ path: String, body: [UInt8]) throws(ClientError) -> [UInt8] {
-        try self.exchange("POST", path, body: body)
-    }
-
     // MARK: Private
 
     private func view<View: OperatorView>(_ bytes: [UInt8]) throws(ClientError) -> View {
