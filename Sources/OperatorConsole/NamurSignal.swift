@@ -13,7 +13,7 @@ package enum NamurSignal: Sendable, Equatable {
     case outOfSpecification
     /// M: valid, and the instrument asks for care.
     case maintenance
-    /// Nothing is known yet.
+    /// Nothing is known: nothing came yet, or nothing can be seen now.
     case unknown
     case good
 
@@ -34,7 +34,7 @@ package enum NamurSignal: Sendable, Equatable {
         case .functionCheck: "function check: somebody works on it, the value is not valid"
         case .outOfSpecification: "out of specification or not verified: the value is uncertain"
         case .maintenance: "maintenance required: the value is valid, the instrument wants care"
-        case .unknown: "nothing is known yet"
+        case .unknown: "nothing is known"
         case .good: "in order"
         }
     }

@@ -63,7 +63,9 @@ package enum Words {
     /// A count in at most 5 characters: `950`, `12.4k`, `3.1M`.
     package static func count(_ value: Double) -> String {
         switch value {
-        case ..<1_000: self.decimals(max(0, value), value < 10 && value > 0 ? 1 : 0)
+        case ..<1_000:
+            // What is counted one by one has no tenths.
+            self.decimals(max(0, value), value < 10 && value != value.rounded() ? 1 : 0)
         case ..<1_000_000: self.decimals(value / 1e3, value < 100_000 ? 1 : 0) + "k"
         case ..<1_000_000_000: self.decimals(value / 1e6, value < 100_000_000 ? 1 : 0) + "M"
         default: self.decimals(min(value, 1e15) / 1e9, 1) + "G"
@@ -193,7 +195,8 @@ package struct Glyphs: Sendable {
         switch (self.set, isGood) {
         case (.ascii, true): "+"
         case (.ascii, false): "X"
-        case (_, true): "●"
+        // Not a circle: that is a priority.
+        case (_, true): "✓"
         case (_, false): "✖"
         }
     }

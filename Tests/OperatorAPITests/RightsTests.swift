@@ -29,8 +29,9 @@ import Testing
         """
 
     private static func address(of operation: APIOperation) -> String {
-        operation.path.replacing("{alarmID}", with: "plant%2Farea%2F0001:stale")
+        let path = operation.path.replacing("{alarmID}", with: "plant%2Farea%2F0001:stale")
             .replacing("{area}", with: "west")
+        return operation.name == .why ? path + "?sensor=plant/area/0001" : path
     }
 
     @Test func `every operation asks for its role, over the socket and with a token`()

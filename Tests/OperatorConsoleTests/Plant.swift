@@ -109,6 +109,7 @@ enum Plant {
         status.rates.journaled = 20_398
         status.queues.ringFill = 0.02
         status.queues.journalStagedBytes = 131_072
+        status.queues.deliveryBacklog = 2
         status.queues.archiveLagRecords = 1_240_000
         status.queues.archiveLagSeconds = 61.2
         status.stages = [

@@ -24,16 +24,17 @@ extension Dashboard {
             body.items.append(.heading("\(section.title)  \(members.count)"))
             body.items += members.map(Item.alarm)
         }
-        if self.columns >= 80, self.size.rows >= 30, let alarm = self.alarmUnderCursor(body.items) {
-            body.foot = [self.heading(alarm.alarmID)] + self.guidance(alarm).prefix(6)
+        if self.columns >= 60, self.size.rows >= 24,
+            case .alarm(let alarm) = self.itemUnderCursor(body.items)
+        {
+            let what = self.field("what", Self.summary(alarm))
+            body.foot = [self.heading(alarm.alarmID), what] + self.guidance(alarm).prefix(6)
         }
         return body
     }
 
-    private func alarmUnderCursor(_ items: [Item]) -> AlarmView? {
-        guard let index = self.state.selectedIndex(items), case .alarm(let alarm) = items[index]
-        else { return nil }
-        return alarm
+    func itemUnderCursor(_ items: [Item]) -> Item? {
+        self.state.selectedIndex(items).map { items[$0] }
     }
 
     func filterNote(_ place: Place) -> String {
@@ -76,11 +77,20 @@ extension Dashboard {
             text = "held, not verified since \(Words.timeOfDay(heldSince)); "
         }
         if !alarm.message.isEmpty { return text + alarm.message }
+        if let silence = Self.silence[alarm.kind] {
+            guard alarm.currentValue != nil else { return text + silence }
+            text += silence + ", last "
+        }
         text += Words.value(alarm.currentValue)
         if !alarm.unit.isEmpty { text += " " + alarm.unit }
         if let setpoint = alarm.setpoint { text += ", limit \(Words.value(setpoint))" }
         return text
     }
+
+    /// What alarms about no value say for themselves.
+    private static let silence = [
+        "stale": "silent past its deadline", "unverifiable": "cannot be verified",
+    ]
 
     /// What to do about an alarm, most urgent first.
     func guidance(_ alarm: AlarmView) -> [StyledText] {

@@ -161,6 +161,11 @@ extension Dashboard {
 
     func drawTabs(_ screen: inout Screen, row: Int) {
         guard row < self.size.rows - 1 else { return }
+        self.draw(self.tabs, &screen, row: row)
+    }
+
+    /// The names of the views, the one that is shown reversed.
+    var tabs: StyledText {
         var line = StyledText()
         let unacknowledged = self.model.status.map { status in
             status.alarms.unacknowledged + status.alarms.latchedUnacknowledged
@@ -175,6 +180,6 @@ extension Dashboard {
             line.add(text, Style(isShown ? .accent : .plain, bold: isShown, reversed: isShown))
             if self.columns >= 80 { line.add(" ") }
         }
-        self.draw(line, &screen, row: row)
+        return line
     }
 }

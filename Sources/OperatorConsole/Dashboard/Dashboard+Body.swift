@@ -65,11 +65,23 @@ extension Dashboard {
                 isSelected: index == selected)
             row += 1
         }
+        self.drawPlace(&screen, visible: self.visible(body), count: body.items.count)
         row = end - foot.count
         for line in foot where row < end {
             self.draw(line, &screen, row: row)
             row += 1
         }
+    }
+
+    /// Says at the end of the row of views which part of a long list is on the screen.
+    private func drawPlace(_ screen: inout Screen, visible: Range<Int>, count: Int) {
+        // The overview shows the worst on purpose, and says so.
+        guard visible.count < count, self.state.place != .overview else { return }
+        let free = self.columns - self.tabs.width
+        let whole = " \(visible.lowerBound + 1)-\(visible.upperBound) of \(count)"
+        let text = TerminalText.width(whole) < free ? whole : " more"
+        let column = max(0, self.columns - TerminalText.width(text))
+        screen.write(text, column: column, row: self.bodyRow - 1, style: Style(.accent, bold: true))
     }
 
     /// An item as text.
@@ -94,10 +106,7 @@ extension Dashboard {
 
     // MARK: What is under the cursor
 
-    var selectedItem: Item? {
-        let items = self.body.items
-        return self.state.selectedIndex(items).map { items[$0] }
-    }
+    var selectedItem: Item? { self.itemUnderCursor(self.body.items) }
 
     /// The alarm that a key acts on.
     var selectedAlarm: AlarmView? {

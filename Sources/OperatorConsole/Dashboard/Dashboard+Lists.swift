@@ -17,8 +17,34 @@ extension Dashboard {
             let line = EventLine(event)
             return "\(line.what) \(line.subject) \(line.detail)".lowercased().contains(wanted)
         }.map(Item.event)
+        if self.size.rows >= 20, case .event(let event) = self.itemUnderCursor(body.items) {
+            body.foot = self.whole(event)
+        }
         return body
     }
+
+    /// All that an event says, over as many rows as it takes: its own row may cut it.
+    private func whole(_ event: EventView) -> [StyledText] {
+        let words = EventLine(event)
+        let time = Words.dateAndTime(event.written)
+        var lines = [self.heading("record \(event.n), \(time), \(words.what)")]
+        if !words.subject.isEmpty { lines.append(StyledText("   " + words.subject)) }
+        var line = ""
+        for part in words.detail.split(separator: " ") {
+            if !line.isEmpty,
+                TerminalText.width(line) + TerminalText.width(String(part)) + 5
+                    > self.columns
+            {
+                lines.append(StyledText("   " + line))
+                line = ""
+            }
+            line += (line.isEmpty ? "" : " ") + part
+        }
+        if !line.isEmpty { lines.append(StyledText("   " + line)) }
+        return Array(lines.prefix(Self.wholeRowsMax))
+    }
+
+    private static let wholeRowsMax = 6
 
     func eventLine(_ event: EventView, _ cursor: String) -> StyledText {
         let words = EventLine(event)
@@ -42,7 +68,7 @@ extension Dashboard {
         body.head = [
             self.heading("DELIVERY  \(status.queues.deliveryBacklog) alerts wait"),
             StyledText(
-                "   " + self.padded("endpoint", 22) + self.padded("breaker", 10)
+                "   " + self.padded("endpoint", self.endpointColumns) + self.padded("breaker", 10)
                     + self.padded("waiting", 9, right: true) + self.padded("oldest", 9, right: true)
                     + self.padded("delivered", 11, right: true)
                     + self.padded("failed", 8, right: true)
@@ -70,6 +96,17 @@ extension Dashboard {
         return body
     }
 
+    private var endpointColumns: Int { self.columns >= 100 ? 32 : 18 }
+
+    /// The breaker of an endpoint, what is not in order in capitals.
+    static func breaker(_ endpoint: EndpointView) -> String {
+        switch endpoint.breaker {
+        case "closed": "closed"
+        case "halfOpen": "HALF OPEN"
+        default: endpoint.breaker.uppercased()
+        }
+    }
+
     private func endpointRow(_ endpoint: EndpointView) -> StyledText {
         let isGood = endpoint.breaker == "closed"
         let oldest = UInt64(max(0, endpoint.oldestAgeSeconds)) &* 1_000_000_000 &+ self.lag
@@ -79,10 +116,11 @@ extension Dashboard {
             return sum.map(Words.count) ?? "-"
         }
         var line = StyledText(
-            " \(self.glyphs.mark(isGood: isGood)) " + self.padded(endpoint.name, 22),
+            " \(self.glyphs.mark(isGood: isGood)) "
+                + self.padded(endpoint.name, self.endpointColumns),
             Style(isGood ? .plain : .critical, bold: !isGood))
         line.add(
-            self.padded(isGood ? "closed" : endpoint.breaker.uppercased(), 10),
+            self.padded(Self.breaker(endpoint), 10),
             Style(isGood ? .good : .critical, bold: !isGood))
         line.add(self.padded("\(endpoint.queue)", 9, right: true))
         line.add(
@@ -140,7 +178,7 @@ extension Dashboard {
     private var outcomeLines: [StyledText] {
         guard let metrics = self.model.metrics else { return [] }
         var line = StyledText(" since the start  ", Style(.muted))
-        for outcome in ["received", "accepted", "redelivered", "rejected", "shed"] {
+        for outcome in ["received", "accepted", "rejected", "shed", "redelivered"] {
             let sum = metrics.sum("midwatch_readings_total", ["outcome": outcome]) ?? 0
             let isLoss = outcome == "rejected" || outcome == "shed"
             line.add(

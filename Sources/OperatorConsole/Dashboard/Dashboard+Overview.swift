@@ -55,11 +55,12 @@ extension Dashboard {
     /// Health of Midwatch: what it can do, how fast, how far behind, who turns.
     private func monitorLines(_ status: StatusView) -> [StyledText] {
         let age = UInt64(clamping: status.time.nanoseconds - status.startedAt.nanoseconds)
-        let up = Words.duration(nanoseconds: age &+ self.lag)
+        let up = Words.duration(nanoseconds: age &+ (self.isBlind ? 0 : self.lag))
         var title = "MONITOR  \(status.version), up \(up), run \(status.epoch)"
         if !status.configurationRevision.isEmpty {
             title += ", configuration \(status.configurationRevision.prefix(8))"
         }
+        if self.isBlind { title += " (when last seen)" }
         var lines = [self.heading(title), self.abilities(status)]
         lines.append(self.labelled("rates /s", self.rates(status.rates)))
         lines.append(self.labelled("queues", self.queues(status)))
@@ -84,6 +85,9 @@ extension Dashboard {
         ].joined(separator: separator)
     }
 
+    /// A disk that is full within a week is somebody's work today.
+    private static let diskSoonSeconds: UInt64 = 7 * 86_400
+
     private func queues(_ status: StatusView) -> String {
         let queues = status.queues
         var parts = [
@@ -94,7 +98,10 @@ extension Dashboard {
             "delivery \(queues.deliveryBacklog)",
         ]
         if let seconds = status.disk.timeToFullSeconds {
-            parts.append("disk full in \(Words.duration(nanoseconds: seconds &* 1_000_000_000))")
+            // What comes soon stands first: the row may be too short for all.
+            let time = Words.duration(nanoseconds: seconds &* 1_000_000_000)
+            let isSoon = seconds < Self.diskSoonSeconds
+            parts.insert("disk full in \(time)", at: isSoon ? 0 : parts.count)
         } else if status.disk.bytesFree > 0 {
             parts.append("disk \(Words.bytes(status.disk.bytesFree)) free")
         }
@@ -168,8 +175,10 @@ extension Dashboard {
         }
         let watchdog = Self.watchdogText(status.watchdog, lag: self.lag)
         line.add(
-            "watchdog " + (watchdog.isAlive ? "alive" : watchdog.text),
-            Style(watchdog.isAlive ? .plain : .critical, bold: !watchdog.isAlive))
+            "watchdog " + (self.isBlind ? "?" : watchdog.isAlive ? "alive" : watchdog.text),
+            self.isBlind
+                ? Style(.stale)
+                : Style(watchdog.isAlive ? .plain : .critical, bold: !watchdog.isAlive))
         return line
     }
 
@@ -185,11 +194,15 @@ extension Dashboard {
         if status.endpoints.isEmpty {
             line.add("no endpoint: alerts go nowhere", Style(.high, bold: true))
         }
-        for (index, endpoint) in status.endpoints.enumerated() {
+        // What is not in order comes first: the row may be too short for all.
+        let endpoints =
+            status.endpoints.filter { $0.breaker != "closed" }
+            + status.endpoints.filter { $0.breaker == "closed" }
+        for (index, endpoint) in endpoints.enumerated() {
             if index > 0 { line.add(", ") }
             let isGood = endpoint.breaker == "closed"
             line.add(
-                "\(endpoint.name) \(isGood ? "in order" : "breaker \(endpoint.breaker)")"
+                "\(endpoint.name) \(isGood ? "in order" : "breaker \(Self.breaker(endpoint))")"
                     + (endpoint.queue > 0 ? ", \(endpoint.queue) waiting" : ""),
                 Style(self.isBlind ? .stale : isGood ? .plain : .critical, bold: !isGood))
         }

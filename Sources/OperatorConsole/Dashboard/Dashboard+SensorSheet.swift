@@ -33,7 +33,10 @@ extension Dashboard {
     }
 
     private func facts(_ sensor: SensorView, _ isLive: Bool) -> [StyledText] {
-        let signal = NamurSignal(sensor, alarms: self.model.alarms)
+        let signal = self.signal(of: sensor)
+        let quality =
+            sensor.ageNanoseconds == nil
+            ? "none" : isLive ? sensor.quality.word : "\(sensor.quality.word) when last heard"
         var value = self.valueText(sensor, isLive)
         if !sensor.unit.isEmpty { value += " \(sensor.unit)" }
         if !isLive, sensor.value != nil { value += "   the last one known, not the present one" }
@@ -52,7 +55,7 @@ extension Dashboard {
                 Style(isLive ? .good : .stale, bold: !isLive)))
         lines.append(
             self.field(
-                "quality", "\(sensor.quality.word); NE 107 \(signal.letter): \(signal.meaning)"))
+                "quality", "\(quality); NE 107 \(signal.letter): \(signal.meaning)"))
         var source = sensor.source.isEmpty ? "unknown" : sensor.source
         source += ", time of the sender \(sensor.sourceTimeStatus.word)"
         source += ", \(Words.count(Double(sensor.readingsCount))) readings"

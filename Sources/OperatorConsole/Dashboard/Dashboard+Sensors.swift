@@ -16,7 +16,7 @@ extension Dashboard {
 
         init(width: Int) {
             self.age = width >= 72 ? 13 : 7
-            self.quality = width >= 100 ? 12 : width >= 60 ? 6 : 2
+            self.quality = width >= 100 ? 12 : width >= 60 ? 7 : 2
             self.spark = width >= 100 ? 25 : width >= 80 ? 7 : 0
             let fixed =
                 3 + self.value + 1 + self.unit + self.age + self.freshness + self.quality
@@ -156,13 +156,20 @@ extension Dashboard {
         return Words.freshness(sensor.freshness)
     }
 
+    /// What a value is worth now; of what cannot be seen nothing is known.
+    func signal(of sensor: SensorView) -> NamurSignal {
+        self.isBlind || self.isOutdated(sensor)
+            ? .unknown : NamurSignal(sensor, alarms: self.model.alarms)
+    }
+
+    /// No value but a live one is called good.
     private func qualityText(_ sensor: SensorView, _ columns: Int) -> String {
-        let signal = NamurSignal(sensor, alarms: self.model.alarms)
-        guard columns > 2 else { return String(signal.letter) }
-        if sensor.backlogCount > 0, sensor.quality == .good, columns > 6 {
-            return "\(signal.letter) backlog"
-        }
-        return "\(signal.letter) \(columns > 6 ? sensor.quality.word : Words.short(sensor.quality))"
+        let letter = self.signal(of: sensor).letter
+        guard columns > 2 else { return String(letter) }
+        if !self.isLive(sensor), sensor.quality == .good { return "\(letter) -" }
+        let isWide = columns > 7
+        if sensor.backlogCount > 0, sensor.quality == .good, isWide { return "\(letter) backlog" }
+        return "\(letter) \(isWide ? sensor.quality.word : Words.short(sensor.quality))"
     }
 
     private func style(_ sensor: SensorView, _ isLive: Bool) -> Style {

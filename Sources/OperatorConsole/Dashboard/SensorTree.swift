@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import MidwatchModel
 internal import OperatorViews
 
 /// The sensors as a tree by the levels of their paths: site, area, equipment.
@@ -61,10 +62,13 @@ package struct SensorTree: Sendable, Equatable {
         }
     }
 
-    /// Whether a level is open: all of a small tree and of a filtered one are.
+    /// Whether a level is open: those of a small tree are, and of a larger one the highest.
+    ///
+    /// Midwatch's own sensors are closed until somebody asks for them: the plant comes first.
     private func isOpen(_ prefix: String, depth: Int) -> Bool {
         let isSmall = self.paths.count <= Self.openMax
-        return (isSmall || depth == 0) != self.key.toggled.contains(prefix)
+        let isOwn = depth == 0 && self.key.filter.isEmpty && prefix.hasPrefix(OwnPath.root)
+        return ((isSmall || depth == 0) && !isOwn) != self.key.toggled.contains(prefix)
     }
 
     private mutating func add(
