@@ -193,6 +193,7 @@ enum Plant {
         midwatch_source_readings_total{source="gw \\"west\\"",outcome="rejected"} 0
         midwatch_source_readings_total{source="press-4",outcome="accepted"} 4100
         midwatch_source_readings_total{source="press-4",outcome="rejected"} 3
+        midwatch_source_readings_total{source="press-4",outcome="linesRejected"} 12
         midwatch_readings_total{outcome="received"} 124103
         midwatch_readings_total{outcome="accepted"} 124100
         midwatch_readings_total{outcome="rejected"} 3

@@ -86,7 +86,8 @@ extension Dashboard {
             Style(tone, bold: true))
         let watchdog = Self.watchdogText(status.watchdog, lag: self.lag)
         let right = "watchdog \(watchdog.text) "
-        if !status.modes.isEmpty {
+        // How many is said where there is room: they stand below.
+        if !status.modes.isEmpty, self.columns >= 72 {
             line.add(
                 "  \(status.modes.count) "
                     + (status.modes.count == 1 ? "thing is" : "things are") + " not in order",

@@ -177,15 +177,24 @@ extension Dashboard {
 
     private var outcomeLines: [StyledText] {
         guard let metrics = self.model.metrics else { return [] }
-        var line = StyledText(" since the start  ", Style(.muted))
-        for outcome in ["received", "accepted", "rejected", "shed", "redelivered"] {
-            let sum = metrics.sum("midwatch_readings_total", ["outcome": outcome]) ?? 0
-            let isLoss = outcome == "rejected" || outcome == "shed"
+        var line = StyledText(" in all     ", Style(.muted))
+        func sum(_ outcome: String) -> Double {
+            metrics.sum("midwatch_readings_total", ["outcome": outcome]) ?? 0
+        }
+        // A line that could not be read is no reading, and no less lost.
+        let lines =
+            metrics.sum("midwatch_source_readings_total", ["outcome": "linesRejected"]) ?? 0
+        let outcomes = [
+            ("received", sum("received"), false), ("accepted", sum("accepted"), false),
+            ("rejected", sum("rejected"), true), ("unreadable", lines, true),
+            ("shed", sum("shed"), true), ("redelivered", sum("redelivered"), false),
+        ]
+        for (name, sum, isLoss) in outcomes {
             line.add(
-                "\(outcome) \(Words.count(sum))  ",
+                "\(name) \(Words.count(sum))  ",
                 Style(isLoss && sum > 0 ? .high : .plain, bold: isLoss && sum > 0))
         }
-        var listeners = StyledText(" listeners        ", Style(.muted))
+        var listeners = StyledText(" listeners  ", Style(.muted))
         for sample in metrics.family("midwatch_listener_up") {
             let isUp = sample.value > 0
             let name = sample.labels["listener"] ?? sample.labels.values.first ?? "?"
@@ -218,20 +227,23 @@ extension Dashboard {
         var lines = [
             StyledText(""), self.heading("SOURCES  \(sources.count)"),
             StyledText(
-                "   " + self.padded("source", 32) + self.padded("per s", 9, right: true)
+                "   " + self.padded("source", 25) + self.padded("per s", 9, right: true)
                     + self.padded("accepted", 11, right: true)
-                    + self.padded("rejected", 11, right: true)
+                    + self.padded("rejected", 10, right: true)
+                    + self.padded("unreadable", 11, right: true)
                     + self.padded("shed", 8, right: true),
                 Style(.muted)),
         ]
         for (source, rate) in rows.prefix(Self.sourcesMax) {
-            let lost = total(source, "rejected") + total(source, "shed")
+            let lost = ["rejected", "linesRejected", "shed"].reduce(0) { $0 + total(source, $1) }
             lines.append(
                 StyledText(
-                    "   " + self.paddedPath(source, 32)
+                    "   " + self.paddedPath(source, 25)
                         + self.padded(rate.map(Words.count) ?? "-", 9, right: true)
                         + self.padded(Words.count(total(source, "accepted")), 11, right: true)
-                        + self.padded(Words.count(total(source, "rejected")), 11, right: true)
+                        + self.padded(Words.count(total(source, "rejected")), 10, right: true)
+                        + self.padded(
+                            Words.count(total(source, "linesRejected")), 11, right: true)
                         + self.padded(Words.count(total(source, "shed")), 8, right: true),
                     Style(lost > 0 ? .high : .plain)))
         }
