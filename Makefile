@@ -19,7 +19,7 @@ deps: ## Install the C libraries the build needs (Debian packages)
 	@Deploy/install-packages.sh libpq-dev libsqlite3-dev libyaml-dev pkg-config
 
 deps-test: deps ## Install what the tests need as well
-	@Deploy/install-packages.sh postgresql mosquitto mosquitto-clients python3-venv curl openssl e2fsprogs mount binutils strace prometheus prometheus-alertmanager
+	@Deploy/install-packages.sh postgresql mosquitto mosquitto-clients python3-venv curl openssl e2fsprogs mount binutils strace prometheus prometheus-alertmanager tmux
 	@test -x $(VENV)/bin/python3 || python3 -m venv $(VENV)
 	@$(VENV)/bin/python3 -c 'import paho.mqtt, aiomqtt, gmqtt, standardwebhooks' 2>/dev/null \
 		|| $(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check paho-mqtt aiomqtt gmqtt standardwebhooks

@@ -46,6 +46,7 @@ func tests(_ name: String, _ own: [String], _ external: [Target.Dependency] = []
 /// SwiftPM resources are not used: the accessor they generate imports Foundation.
 let testFixtures: [String: [String]] = [
     "IntegrationTests": ["Fixtures"], "AlertDeliveryTests": ["Golden"],
+    "OperatorConsoleTests": ["Golden"],
 ]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")

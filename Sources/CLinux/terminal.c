@@ -119,6 +119,11 @@ int clinux_terminal_size(int fd, int *columns, int *rows) {
     return 0;
 }
 
+int clinux_terminal_waiting(int fd) {
+    int count = 0;
+    return ioctl(fd, TIOCOUTQ, &count) == 0 && count > 0 ? count : 0;
+}
+
 int clinux_terminal_take_change(void) {
     return atomic_exchange_explicit(&size_changed, 0, memory_order_relaxed);
 }

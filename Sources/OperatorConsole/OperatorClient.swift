@@ -301,7 +301,7 @@ package struct OperatorClient: Sendable {
         }
     }
 
-    private func connect() throws(ClientError) -> UnixSocketConnection {
+    func connect() throws(ClientError) -> UnixSocketConnection {
         do {
             return try UnixSocketConnection(
                 path: self.socketPath, timeoutNanoseconds: self.timeoutNanoseconds)
@@ -327,7 +327,7 @@ package struct OperatorClient: Sendable {
         return answer
     }
 
-    private func send(
+    func send(
         _ method: String, _ path: String, body: [UInt8]?,
         on connection: borrowing UnixSocketConnection
     ) throws(ClientError) {
@@ -345,7 +345,7 @@ package struct OperatorClient: Sendable {
     }
 
     /// Reads once; true when the response is over.
-    private func receive(
+    func receive(
         on connection: borrowing UnixSocketConnection, deadline: UInt64,
         into parser: inout ResponseParser
     ) throws(ClientError) -> Bool {
@@ -368,7 +368,7 @@ package struct OperatorClient: Sendable {
         }
     }
 
-    private func failure(_ status: Int, _ body: [UInt8]) -> ClientError {
+    func failure(_ status: Int, _ body: [UInt8]) -> ClientError {
         if let json = try? JSONValue(parsing: body.span), let problem = try? Problem(json: json) {
             return .problem(problem)
         }

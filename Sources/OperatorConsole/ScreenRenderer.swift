@@ -33,6 +33,8 @@ package struct ScreenRenderer: Sendable {
         var style: Style?
         /// Where the terminal's cursor stands, when that is certain.
         var cursor: (column: Int, row: Int)?
+        /// Where it stands if the terminal draws lines and blocks in one column.
+        var likely: (column: Int, row: Int)?
         for row in 0..<screen.size.rows {
             for column in 0..<screen.size.columns {
                 let cell = screen[column, row]
@@ -40,9 +42,10 @@ package struct ScreenRenderer: Sendable {
                 guard cell != shown[column, row], !cell.isContinuation else {
                     continue
                 }
+                let isDrawing = Self.isDrawing(cell.character)
                 if let bridge = Self.bridge(screen, from: cursor, style, to: (column, row)) {
                     out += bridge
-                } else {
+                } else if !isDrawing || likely?.column != column || likely?.row != row {
                     out += "\u{1B}[\(row + 1);\(column + 1)H"
                 }
                 if style != cell.style {
@@ -51,13 +54,21 @@ package struct ScreenRenderer: Sendable {
                 }
                 out.append(cell.character)
                 // Terminals differ in the width of what is not ASCII: the cursor is set anew
-                // behind it, so that an error stays in its cell.
-                let isCertain = cell.character.isASCII && column + 1 < screen.size.columns
-                cursor = isCertain ? (column + 1, row) : nil
+                // behind it, so that an error stays in its cell. A run of lines and blocks is
+                // one such cell: setting the cursor in it would cost three times the run.
+                let hasNext = column + 1 < screen.size.columns
+                cursor = hasNext && cell.character.isASCII ? (column + 1, row) : nil
+                likely = hasNext && isDrawing ? (column + 1, row) : nil
             }
         }
         out += "\u{1B}[0m\u{1B}[?2026l"
         return Array(out.utf8)
+    }
+
+    /// Whether a character is a line, a block or a braille pattern.
+    private static func isDrawing(_ character: Character) -> Bool {
+        guard let scalar = character.unicodeScalars.first else { return false }
+        return (0x2500...0x259F).contains(scalar.value) || (0x2800...0x28FF).contains(scalar.value)
     }
 
     /// Cells that are written again because that is shorter than moving the cursor.

@@ -196,18 +196,18 @@ package enum EventText {
     }
 }
 
-extension DashboardSnapshot {
-    /// The snapshot as one JSON object.
+extension DashboardAnswer {
+    /// The answer as one JSON object: what `midwatch top --json` prints.
     package var jsonText: String {
         var json = JSONWriter()
         json.object { json in
             json.name("status")
             self.status.encode(to: &json)
             json.arrayField("alarms") { json in
-                for alarm in self.alarms { alarm.encode(to: &json) }
+                for alarm in self.alarms ?? [] { alarm.encode(to: &json) }
             }
             json.arrayField("sensors") { json in
-                for sensor in self.sensors { sensor.encode(to: &json) }
+                for sensor in self.worst ?? [] { sensor.encode(to: &json) }
             }
         }
         return json.text

@@ -76,6 +76,14 @@ package struct TerminalSession: ~Copyable {
         return nil
     }
 
+    /// Whether everything written is through: nothing waits in the terminal's queue, and it takes
+    /// more at once.
+    package var isDrained: Bool {
+        guard clinux_terminal_waiting(self.output) == 0 else { return false }
+        var entry = pollfd(fd: self.output, events: Int16(POLLOUT), revents: 0)
+        return unsafe poll(&entry, 1, 0) > 0
+    }
+
     /// Writes a frame in one call if the terminal takes it at once; false if it is gone.
     package func write(_ bytes: [UInt8]) -> Bool {
         var sent = 0

@@ -20,6 +20,15 @@ package enum Words {
         }
     }
 
+    /// An age in whole seconds, in at most 5 characters: `<1s`, `4s`, `38s`, `12m05`, `3h20`.
+    ///
+    /// Tenths of a second in a column of ages would only make every row flicker.
+    package static func age(nanoseconds: UInt64) -> String {
+        let seconds = nanoseconds / 1_000_000_000
+        return seconds == 0
+            ? "<1s" : seconds < 60 ? "\(seconds)s" : self.duration(nanoseconds: nanoseconds)
+    }
+
     /// A short length of time with three digits: `840ns`, `12.5us`, `3.20ms`, `1.50s`.
     package static func latency(nanoseconds: UInt64) -> String {
         let value = Double(nanoseconds)
@@ -54,7 +63,9 @@ package enum Words {
     /// A count in at most 5 characters: `950`, `12.4k`, `3.1M`.
     package static func count(_ value: Double) -> String {
         switch value {
-        case ..<1_000: self.decimals(max(0, value), value < 10 && value > 0 ? 1 : 0)
+        case ..<1_000:
+            // What is counted one by one has no tenths.
+            self.decimals(max(0, value), value < 10 && value != value.rounded() ? 1 : 0)
         case ..<1_000_000: self.decimals(value / 1e3, value < 100_000 ? 1 : 0) + "k"
         case ..<1_000_000_000: self.decimals(value / 1e6, value < 100_000_000 ? 1 : 0) + "M"
         default: self.decimals(min(value, 1e15) / 1e9, 1) + "G"
@@ -122,6 +133,15 @@ package enum Words {
         }
     }
 
+    /// A quality in at most 4 characters.
+    package static func short(_ quality: Quality) -> String {
+        switch quality {
+        case .good: "good"
+        case .uncertain: "unc."
+        case .bad: "BAD"
+        }
+    }
+
     package static func state(_ state: AlarmState) -> String {
         switch state {
         case .normal: "normal"
@@ -160,6 +180,26 @@ package struct Glyphs: Sendable {
     package var separator: String { self.set == .ascii ? "|" : "·" }
     package var rule: Character { self.set == .ascii ? "-" : "─" }
     package var cursor: Character { self.set == .ascii ? ">" : "▶" }
+    package var warning: Character { self.set == .ascii ? "!" : "▲" }
+    /// A level of a tree, open or closed.
+    package func level(isOpen: Bool) -> Character {
+        switch (self.set, isOpen) {
+        case (.ascii, true): "v"
+        case (.ascii, false): ">"
+        case (_, true): "▾"
+        case (_, false): "▸"
+        }
+    }
+    /// Whether something works.
+    package func mark(isGood: Bool) -> Character {
+        switch (self.set, isGood) {
+        case (.ascii, true): "+"
+        case (.ascii, false): "X"
+        // Not a circle: that is a priority.
+        case (_, true): "✓"
+        case (_, false): "✖"
+        }
+    }
 
     /// Different shapes, so that priorities differ without colour and without reading.
     package func priority(_ priority: AlarmPriority) -> String {

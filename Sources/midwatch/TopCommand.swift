@@ -9,62 +9,88 @@ internal import OperatorViews
 /// The command `midwatch top`.
 struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "top", abstract: "The dashboard: alarms, sensors, stages, live.",
+        commandName: "top", abstract: "The dashboard: what is wrong, how bad, since when.",
         discussion: """
             Without a terminal at both ends it needs --once or --json. ? shows the keys.
 
             EXAMPLES:
               midwatch top
-              midwatch top --glyphs ascii
-              midwatch top --once
+              midwatch top --view alarms --glyphs ascii
+              midwatch top --once --view sensors --size 120x40
+              midwatch top --json                 one JSON object a second, until stopped
+              midwatch top --json --once          one JSON object
             """)
 
     @OptionGroup var daemon: DaemonOptions
 
-    @Flag(help: "Print one frame as text and exit.")
+    @Flag(help: "Print one frame as text, or with --json one object, and exit.")
     var once = false
+
+    @Option(help: "overview, alarms, sensors, events, delivery or ingest.")
+    var view: ViewArgument?
 
     @Option(help: "braille, blocks or ascii; default by locale and TERM.")
     var glyphs: GlyphArgument?
 
-    @Option(help: "Columns of the frame that --once prints; default: the terminal's, else 80.")
-    var columns: Int?
-
-    @Option(help: "Rows of the frame that --once prints; default: the terminal's, else 24.")
-    var rows: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Size of the frame that --once prints, as 120x40.",
+            discussion: "Default: the terminal's, else 80x24."))
+    var size: SizeArgument?
 
     func validate() throws {
-        if !self.once, self.columns != nil || self.rows != nil {
-            throw ValidationError("--columns and --rows go with --once")
-        }
+        if !self.once, self.size != nil { throw ValidationError("--size goes with --once") }
     }
 
     func run() throws {
         let glyphs = self.glyphs?.set ?? GlyphSet.detect(CommandOutput.environment)
-        if self.once || self.daemon.json {
-            try self.printOnce(glyphs)
+        if self.daemon.json {
+            try self.printObjects()
+        } else if self.once {
+            try self.printFrame(glyphs)
         } else {
             try self.runDashboard(glyphs)
         }
     }
 
-    private func printOnce(_ glyphs: GlyphSet) throws {
-        let askedAt = clinux_boottime_ns()
-        let snapshot = try self.daemon.perform { client throws(ClientError) in
-            try DashboardPoller.snapshot(client, filter: "")
+    /// Sensors in a JSON object: the worst of them.
+    private static let sensorsMax = 250
+
+    private func printObjects() throws {
+        var need = DashboardNeed()
+        need.worstLimit = Self.sensorsMax
+        need.alarmLimit = 500
+        while true {
+            let answer = try self.daemon.perform { client throws(ClientError) in
+                var round = DashboardRound(client: client)
+                return try round.ask(need)
+            }
+            CommandOutput.line(answer.jsonText)
+            if self.once { return }
+            sleep(1)
         }
-        if self.daemon.json {
-            CommandOutput.line(snapshot.jsonText)
-            return
-        }
-        var model = DashboardModel(startedAt: askedAt)
-        model.receive(snapshot, askedAt: askedAt)
+    }
+
+    private func printFrame(_ glyphs: GlyphSet) throws {
         let terminal = TerminalSession.size()
-        let size = ScreenSize(
-            columns: self.columns ?? terminal?.columns ?? 80,
-            rows: self.rows ?? terminal?.rows ?? 24)
+        let size = self.size?.size ?? terminal ?? ScreenSize(columns: 80, rows: 24)
+        var model = DashboardModel(startedAt: clinux_boottime_ns())
+        var state = DashboardState(view: self.view?.place ?? .overview)
+        try self.daemon.perform { client throws(ClientError) in
+            var round = DashboardRound(client: client)
+            // What is on the screen is known after a first round, and complete after some more.
+            var isComplete = false
+            while !isComplete {
+                let now = clinux_boottime_ns()
+                let need = Dashboard.need(model, state, now: now, size: size)
+                model.receive(try round.ask(need), now: clinux_boottime_ns())
+                state.sync(model)
+                let later = Dashboard.need(model, state, now: clinux_boottime_ns(), size: size)
+                isComplete = !round.hasMore && later == need
+            }
+        }
         let screen = Dashboard.draw(
-            model, DashboardState(), glyphs: glyphs, now: clinux_boottime_ns(), size: size)
+            model, state, glyphs: glyphs, now: clinux_boottime_ns(), size: size)
         CommandOutput.write(screen.text)
     }
 
@@ -78,7 +104,8 @@ struct TopCommand: ParsableCommand {
             let terminal = try TerminalSession()
             var loop = DashboardLoop(
                 poller: poller, glyphs: glyphs,
-                colors: ColorLevel.detect(CommandOutput.environment))
+                colors: ColorLevel.detect(CommandOutput.environment),
+                state: DashboardState(view: self.view?.place ?? .overview))
             loop.run(terminal)
         } catch {
             CommandOutput.complain("midwatch top: \(error)")
@@ -97,4 +124,29 @@ struct GlyphArgument: ExpressibleByArgument {
     }
 
     static var allValueStrings: [String] { GlyphSet.allCases.map(\.rawValue) }
+}
+
+/// A view on the command line.
+struct ViewArgument: ExpressibleByArgument {
+    let place: Place
+
+    init?(argument: String) {
+        guard let place = Place.views.first(where: { $0.title == argument }) else { return nil }
+        self.place = place
+    }
+
+    static var allValueStrings: [String] { Place.views.map(\.title) }
+}
+
+/// Columns and rows on the command line, `120x40`.
+struct SizeArgument: ExpressibleByArgument {
+    let size: ScreenSize
+
+    init?(argument: String) {
+        let numbers = argument.split(separator: "x").map { Int($0) }
+        guard numbers.count == 2, let columns = numbers[0], let rows = numbers[1],
+            ScreenSize.columnsRange.contains(columns), ScreenSize.rowsRange.contains(rows)
+        else { return nil }
+        self.size = ScreenSize(columns: columns, rows: rows)
+    }
 }

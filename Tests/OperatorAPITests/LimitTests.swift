@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import JSONText
+import MidwatchModel
 import OperatorAPI
 import OperatorConsole
 import OperatorViews
@@ -47,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `the poller brings snapshots, sends acknowledgements, and tells of silence`()
+    @Test func `the poller brings answers, sends acknowledgements, and tells of silence`()
         async throws
     {
         let kept = Mutex<DashboardPoller?>(nil)
@@ -56,16 +57,18 @@ import Testing
             kept.withLock { $0 = poller }
             let seen = SeenAnswers()
             #expect(await eventually { seen.add(poller.takeAnswers()).snapshots > 0 })
-            #expect(
-                poller.acknowledge(
-                    alarmID: "plant/area/0001:stale", activation: "1:5.0", comment: "c"))
+            let alarm = AlarmView(
+                alarmID: "plant/area/0001:stale", activation: "1:5.0", path: "plant/area/0001",
+                kind: "stale", state: .unacknowledged, priority: .high)
+            let action = OperatorAction.acknowledge([AlarmTarget(alarm)], comment: "c")
+            #expect(poller.send(action))
             #expect(await eventually { seen.add(poller.takeAnswers()).acknowledged == 1 })
             server.backend.state.withLock { $0.refusal = Problem(.alreadyAcknowledged, detail: "") }
-            #expect(
-                poller.acknowledge(
-                    alarmID: "plant/area/0001:stale", activation: "1:5.0", comment: "c"))
+            #expect(poller.send(action))
             #expect(await eventually { seen.add(poller.takeAnswers()).refused == 1 })
-            poller.refresh(filter: "0001")
+            var need = DashboardNeed()
+            need.windows = [.init(filter: "0001", after: nil, limit: 10)]
+            poller.want(need)
             #expect(await eventually { seen.add(poller.takeAnswers()).sensors == 1 })
         }
         let poller = try #require(kept.withLock { $0 })
@@ -92,7 +95,7 @@ private final class SeenAnswers: Sendable {
         var acknowledged = 0
         var refused = 0
         var failed = 0
-        /// Sensors in the newest snapshot.
+        /// Sensors in the newest answer.
         var sensors = -1
     }
 
@@ -102,10 +105,10 @@ private final class SeenAnswers: Sendable {
         self.counts.withLock { counts in
             for answer in answers {
                 switch answer {
-                case .snapshot(let snapshot, _):
+                case .seen(let seen):
                     counts.snapshots += 1
-                    counts.sensors = snapshot.sensors.count
-                case .acknowledged: counts.acknowledged += 1
+                    counts.sensors = seen.sensors.count
+                case .done: counts.acknowledged += 1
                 case .refused: counts.refused += 1
                 case .failed: counts.failed += 1
                 }

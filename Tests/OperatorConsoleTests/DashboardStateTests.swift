@@ -6,117 +6,191 @@ import OperatorViews
 import Testing
 
 @Suite struct DashboardStateTests {
-    private let now = 100 * Plant.second
+    private let now = Plant.at
+    private let size = ScreenSize(columns: 80, rows: 24)
 
     private func press(
         _ text: String, _ state: inout DashboardState, _ model: DashboardModel = Plant.model
     ) -> [DashboardState.Intent] {
-        var parser = KeyParser()
-        var keys = parser.feed(Array(text.utf8))
-        if let key = parser.timeOut() { keys.append(key) }
-        return keys.compactMap { state.handle($0, model: model, now: self.now) }
+        Keys.of(text).compactMap { key in
+            state.sync(model)
+            return state.handle(key, model: model, now: self.now, size: self.size)
+        }
     }
 
-    @Test func `an acknowledgement names the activation that was on the screen`() {
+    private func acknowledgement(_ id: String, _ comment: String) throws -> DashboardState.Intent {
+        let alarm = try #require(Plant.model.alarm(id))
+        return .send(.acknowledge([AlarmTarget(alarm)], comment: comment))
+    }
+
+    @Test func `an acknowledgement names the activation that was on the screen`() throws {
         var state = DashboardState()
-        #expect(
-            self.press("jafans on\u{7F}N\r", &state) == [
-                .acknowledge(
-                    alarmID: "tunnel/west/fan-03/vibration:stale", activation: "4:81220.0",
-                    comment: "fans oN")
-            ])
+        let sent = try self.acknowledgement("tunnel/west/fan-03/vibration:stale", "fans oN")
+        #expect(self.press("2jafans on\u{7F}N\r", &state) == [sent])
         #expect(state.mode == .browse)
     }
 
-    @Test func `the selection stays with its alarm when the list moves`() {
+    @Test func `the selection stays with its alarm when the list moves`() throws {
         var state = DashboardState()
-        var model = Plant.model
-        _ = self.press("j", &state)
-        #expect(state.selectedAlarmID == "tunnel/west/fan-03/vibration:stale")
-        var snapshot = Plant.snapshot
-        var newer = snapshot.alarms[0]
-        newer.alarmID = "a/new:high"
-        snapshot.alarms.insert(newer, at: 0)
-        model.receive(snapshot, askedAt: self.now)
-        #expect(state.alarmRow(snapshot.alarms) == 2)
-        #expect(
-            self.press("a\r", &state, model) == [
-                .acknowledge(
-                    alarmID: "tunnel/west/fan-03/vibration:stale", activation: "4:81220.0",
-                    comment: "")
-            ])
+        _ = self.press("2j", &state)
+        let model = Plant.model { answer in
+            var newer = answer.alarms?[0]
+            newer?.alarmID = "a/new:high"
+            if let newer { answer.alarms?.insert(newer, at: 0) }
+        }
+        let sent = try self.acknowledgement("tunnel/west/fan-03/vibration:stale", "")
+        #expect(self.press("a\r", &state, model) == [sent])
     }
 
-    @Test func `the first alarm is taken by name too, before the list moves`() {
+    @Test func `the first alarm is taken by name too, before the list moves`() throws {
         var state = DashboardState()
         _ = self.press("a", &state)
-        #expect(state.selectedAlarmID == "tunnel/west/co:high")
+        let model = Plant.model { answer in
+            var newer = answer.alarms?[0]
+            newer?.alarmID = "a/new:high"
+            if let newer { answer.alarms?.insert(newer, at: 0) }
+        }
         #expect(
-            state.mode
-                == .comment(alarmID: "tunnel/west/co:high", activation: "4:81220.0", text: ""))
+            self.press("\r", &state, model) == [try self.acknowledgement("tunnel/west/co:high", "")]
+        )
+        #expect(state.selected[.overview] == "atunnel/west/co:high")
+    }
+
+    @Test func `all alarms on the screen are acknowledged after a yes, and no others`() throws {
+        var state = DashboardState()
+        #expect(self.press("2Aseen\r", &state) == [])
+        guard case .prompt(let prompt) = state.mode, prompt.isConfirming else {
+            Issue.record("nobody asked")
+            return
+        }
+        var other = state
+        #expect(self.press("n", &other) == [])
+        #expect(other.notice?.text == "nothing was done")
+        let targets = Plant.model.alarms.filter(\.state.needsAcknowledgement).map(AlarmTarget.init)
+        #expect(targets.count == 3)
+        #expect(self.press("y", &state) == [.send(.acknowledge(targets, comment: "seen"))])
+    }
+
+    @Test func `what is below the edge of the screen is not acknowledged with the rest`() throws {
+        let model = Plant.model { answer in
+            answer.alarms = (0..<50).map { index in
+                var alarm = AlarmView(
+                    alarmID: "s/\(index):high", activation: "1:\(index).0", path: "s/\(index)",
+                    kind: "high", state: .unacknowledged, priority: .high)
+                alarm.raisedAt = WallInstant(nanoseconds: Plant.wall - Int64(index))
+                return alarm
+            }
+        }
+        var state = DashboardState()
+        let intents = self.press("2A\ry", &state, model)
+        guard case .send(.acknowledge(let targets, _)) = intents.first else {
+            Issue.record("nothing was sent")
+            return
+        }
+        let screen = Dashboard.draw(
+            model, Keys.pressed("2", model: model), glyphs: .ascii, now: self.now, size: self.size)
+        let shown = screen.text.split(separator: "\n").filter { $0.contains("UNACK ") }
+        #expect(targets.count == shown.count)
+        #expect(targets.count < 20 && targets.count > 10)
+        #expect(
+            targets.allSatisfy { target in
+                shown.contains { $0.contains(" \(target.alarmID) ") }
+            })
     }
 
     @Test func `a key that cannot act says why`() {
         var state = DashboardState()
-        #expect(self.press("Ga", &state) == [])
+        #expect(self.press("2Ga", &state) == [])
         #expect(state.notice?.text == "pump/2/level:unverifiable is already acknowledged by maria")
         var blind = Plant.model
         blind.fail("gone")
         #expect(self.press("ga", &state, blind) == [])
-        #expect(state.notice?.text == "cannot acknowledge: the daemon does not answer")
-        #expect(self.press("\ta", &state) == [])
-        #expect(state.notice?.text == "press Tab to choose an alarm first")
-        var empty = Plant.snapshot
-        empty.alarms = []
-        var model = Plant.model
-        model.receive(empty, askedAt: self.now)
-        #expect(self.press("a", &state, model) == [])
-        #expect(state.notice?.text == "there is no alarm to acknowledge")
+        #expect(state.notice?.text == "cannot act: the daemon does not answer")
+        #expect(self.press("3a", &state) == [])
+        #expect(state.notice?.text.hasPrefix("a (acknowledge the alarm, with a comment)") == true)
+        let quiet = Plant.model { $0.alarms = [] }
+        #expect(self.press("2a", &state, quiet) == [])
+        #expect(state.notice?.text == "there is no alarm")
         #expect(state.mode == .browse)
     }
 
-    @Test func `a filter is typed, applied and dropped`() {
+    @Test func `what was begun is not sent when the daemon falls silent meanwhile`() {
         var state = DashboardState()
-        #expect(self.press("/qa\u{15}temp-0", &state) == [])
-        #expect(state.filter == "")
-        #expect(self.press("\r", &state) == [.refresh])
+        #expect(self.press("2ax", &state) == [])
+        var blind = Plant.model
+        blind.fail("gone")
+        #expect(self.press("\r", &state, blind) == [])
+        #expect(state.notice?.text == "nothing was done: the daemon does not answer")
+    }
+
+    @Test func `a filter acts while it is typed, is kept by Enter and dropped by Escape`() {
+        var state = DashboardState()
+        _ = self.press("3/temp-0", &state)
         #expect(state.filter == "temp-0")
-        #expect(state.pane == .sensors)
-        #expect(state.shownSensors(Plant.snapshot).count == 9)
-        #expect(self.press("jj", &state) == [])
-        #expect(state.selectedPath == "plant/line/temp-03")
-        #expect(self.press("\u{1B}", &state) == [.refresh])
+        #expect(state.sensorTree(Plant.model).paths.count == 9)
+        _ = self.press("\r", &state)
+        #expect(state.mode == .browse)
+        _ = self.press("/x\u{1B}", &state)
+        #expect(state.filter == "temp-0")
+        _ = self.press("\u{1B}", &state)
         #expect(state.filter == "")
-        #expect(self.press("/x\u{1B}", &state) == [])
-        #expect(state.filter == "")
+        #expect(state.sensorTree(Plant.model).paths.count == 25)
     }
 
-    @Test func `help closes by any key and q leaves from the lists only`() {
+    @Test func `q leaves from the lists only and Control-C cancels what is typed`() {
         var state = DashboardState()
-        #expect(self.press("?q", &state) == [])
-        #expect(state.mode == .browse)
-        #expect(self.press("/q\u{1B}", &state) == [])
+        #expect(self.press("?q\u{1B}", &state) == [])
+        #expect(self.press("3/q\u{1B}", &state) == [])
+        #expect(self.press("/\u{3}", &state) == [])
         #expect(self.press("q", &state) == [.quit])
-        #expect(self.press("/\u{3}", &state) == [.quit])
+        #expect(self.press("\u{3}", &state) == [.quit])
     }
 
     @Test func `typed text is bounded`() {
         var state = DashboardState()
-        _ = self.press("a" + String(repeating: "x", count: 500), &state)
-        guard case .comment(_, _, let text) = state.mode else {
+        _ = self.press("2a" + String(repeating: "x", count: 500), &state)
+        guard case .prompt(let prompt) = state.mode else {
             Issue.record("not in the comment")
             return
         }
-        #expect(text.count == DashboardState.commentCharactersMax)
+        #expect(prompt.text(0).count == Prompt.textCharactersMax)
     }
 
-    @Test func `movement stops at both ends and in empty lists`() {
+    @Test func `movement steps over headings and stops at both ends`() {
         var state = DashboardState()
-        _ = self.press("kkk", &state)
-        #expect(state.alarmRow(Plant.snapshot.alarms) == 0)
-        _ = self.press("jjjjjjjj", &state)
-        #expect(state.alarmRow(Plant.snapshot.alarms) == 3)
-        var fresh = DashboardState()
-        #expect(self.press("jkG\tjkG", &fresh, DashboardModel(startedAt: 0)) == [])
+        _ = self.press("2kkk", &state)
+        #expect(state.selected[.alarms] == "atunnel/west/co:high")
+        _ = self.press("jjjjjjjjjj", &state)
+        #expect(state.selected[.alarms] == "apump/2/level:unverifiable")
+        _ = self.press("k", &state)
+        #expect(state.selected[.alarms] == "aplant/line/temp-07:low")
+        var empty = DashboardState()
+        #expect(self.press("2jkG3jkG4G", &empty, DashboardModel(startedAt: 0)) == [])
+    }
+
+    @Test func `sheets open over each other and Escape goes back`() {
+        var state = DashboardState()
+        _ = self.press("\r", &state)
+        #expect(state.sheets == [.alarm(id: "tunnel/west/co:high")])
+        _ = self.press("\u{1B}", &state)
+        #expect(state.place == .overview)
+        _ = self.press("3/fan\r\r", &state)
+        #expect(state.place == .sensors, "a level is opened and closed, not a sheet")
+        _ = self.press("\u{1B}", &state)
+        _ = self.press("1", &state)
+        #expect(state.place == .overview)
+    }
+
+    @Test func `tab goes through all views and back`() {
+        var state = DashboardState()
+        var seen: [Place] = []
+        for _ in Place.views {
+            seen.append(state.view)
+            _ = self.press("\t", &state)
+        }
+        #expect(seen == Place.views)
+        #expect(state.view == .overview)
+        _ = self.press("\u{1B}[Z", &state)
+        #expect(state.view == .ingest)
     }
 }

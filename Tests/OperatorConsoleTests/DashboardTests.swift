@@ -6,40 +6,32 @@ import OperatorViews
 import Testing
 
 @Suite struct DashboardTests {
-    private let at = 100 * Plant.second
-
     private func draw(
-        _ model: DashboardModel = Plant.model, _ state: DashboardState = DashboardState(),
-        glyphs: GlyphSet = .braille, after seconds: Double = 0.2, _ columns: Int = 80,
-        _ rows: Int = 24
+        _ model: DashboardModel = Plant.model, keys: String = "", after seconds: Double = 0.2,
+        _ columns: Int = 80, _ rows: Int = 24, glyphs: GlyphSet = .braille
     ) -> Screen {
-        Dashboard.draw(
-            model, state, glyphs: glyphs, now: self.at + UInt64(seconds * 1e9),
-            size: ScreenSize(columns: columns, rows: rows))
+        let size = ScreenSize(columns: columns, rows: rows)
+        let now = Plant.at + UInt64(seconds * 1e9)
+        let state = Keys.pressed(keys, model: model, now: now, size: size)
+        return Dashboard.draw(model, state, glyphs: glyphs, now: now, size: size)
     }
 
-    @Test func `the overview at 80 by 24 is the golden frame`() {
-        #expect(self.draw().text == GoldenFrames.overview80)
-    }
-
-    @Test func `the overview at 120 by 40 is the golden frame`() {
-        #expect(self.draw(after: 0.2, 120, 40).text == GoldenFrames.overview120)
-    }
-
-    @Test func `the overview in ASCII has nothing but ASCII of its own`() {
-        let text = self.draw(glyphs: .ascii).text
-        #expect(text == GoldenFrames.ascii80)
-        #expect(text.replacing("°", with: "").utf8.allSatisfy { $0 < 0x80 })
-    }
-
-    @Test func `a blind dashboard says so, counts on, and shows nothing as live`() {
+    @Test(arguments: ["", "2", "3", "4", "5", "6", "\r", "3j\r"])
+    func `a blind dashboard says so on every view and calls nothing fresh`(keys: String) {
         var model = Plant.model
         model.fail("midwatchd is not running")
-        let screen = self.draw(model, after: 62.2)
-        #expect(screen.text == GoldenFrames.blind80)
-        #expect(!screen.text.contains(" fresh "))
+        let text = self.draw(model, keys: keys, after: 62.2).text
+        #expect(text.contains("BLIND for 1m02 since 03:04:05Z"))
+        #expect(!text.contains(" fresh  "))
+        #expect(!text.contains("fresh:"))
+    }
+
+    @Test func `ages go on counting while the dashboard is blind`() {
+        var model = Plant.model
+        model.fail("gone")
         // 0.4 s old when asked, 62.2 s ago.
-        #expect(screen.text.contains("1m02/5.0s"))
+        #expect(self.draw(model, after: 62.2).text.contains("1m02/5.0s"))
+        #expect(self.draw(model, after: 65.2).text.contains("1m05/5.0s"))
     }
 
     @Test func `a request that hangs blinds the dashboard after three seconds`() {
@@ -47,42 +39,96 @@ import Testing
         #expect(self.draw(after: 3.1).text.contains("BLIND for 3.1s"))
     }
 
+    @Test func `after a blindness its length stays on the screen for a while`() {
+        var model = Plant.model
+        model.fail("gone")
+        var answer = Plant.answer(at: Plant.at + 40 * Plant.second)
+        answer.status.epoch = 5
+        model.receive(answer, now: Plant.at + 40 * Plant.second)
+        let text = self.draw(model, after: 42, 120, 40).text
+        #expect(text.contains("saw nothing for 40s until 2.0s ago; midwatchd was restarted"))
+        var later = answer
+        later.askedAt += 70 * Plant.second
+        model.receive(later, now: later.askedAt)
+        #expect(self.draw(model, after: 110, 120, 40).text.contains("saw nothing for 40s") == false)
+    }
+
     @Test func `a stale sensor never looks like a live one`() throws {
-        let screen = self.draw(after: 0.2, 120, 40)
+        let screen = self.draw(keys: "3", 120, 40)
         let rows = screen.text.split(separator: "\n", omittingEmptySubsequences: false)
-        let stale = try #require(rows.firstIndex { $0.contains("fan-03/vibration   ") })
+        let stale = try #require(rows.firstIndex { $0.contains("vibration") })
         let live = try #require(rows.firstIndex { $0.contains("temp-01") })
         #expect(rows[stale].contains("(4.1)"))
         #expect(rows[stale].contains("STALE"))
         #expect(rows[stale].contains("42s/5.0s"))
-        #expect(screen[5, stale].style.tone == .stale)
-        #expect(screen[5, live].style.tone == .plain)
+        #expect(rows[stale].contains("S uncertain"))
+        #expect(screen[20, stale].style.tone == .stale)
         #expect(rows[live].contains("▁"))
         #expect(!rows[stale].contains("▁"))
     }
 
+    @Test func `a sensor that was off the screen is not shown as live until it is asked about`() {
+        var model = Plant.model
+        var answer = Plant.answer(at: Plant.at + 10 * Plant.second)
+        answer.worst = nil
+        model.receive(answer, now: Plant.at + 10 * Plant.second)
+        let text = self.draw(model, keys: "3", after: 10.2, 120, 40).text
+        #expect(text.contains("(20.25)"))
+        #expect(!text.contains(" fresh  "))
+    }
+
     @Test func `priority and state are told by glyph and word, whatever the colours`() {
-        let text = self.draw().text
+        let text = self.draw(keys: "2").text
         #expect(text.contains("■ CRITICAL UNACK"))
         #expect(text.contains("▲ HIGH     UNACK"))
         #expect(text.contains("○ low      returned"))
         #expect(text.contains("● medium   acked"))
     }
 
-    @Test func `a stage that does not turn is named`() {
-        var snapshot = Plant.snapshot
-        snapshot.status.stages[2].beatAgeNanoseconds = 9 * Plant.second
-        snapshot.status.watchdog.alive = false
-        snapshot.status.watchdog.ageNanoseconds = 30 * Plant.second
-        var model = Plant.model
-        model.receive(snapshot, askedAt: self.at)
+    @Test func `alarms stand in sections, what is out of view last`() throws {
+        let model = Plant.model { answer in
+            answer.alarms?[0].suppression = [.shelved]
+            answer.alarms?[1].suppression = [.outOfService]
+        }
+        let text = self.draw(model, keys: "2").text
+        let titles = ["RETURNED", "ACKNOWLEDGED  1", "SHELVED  1", "OUT OF SERVICE  1"]
+        let rows = text.split(separator: "\n")
+        let places = try titles.map { title in
+            try #require(rows.firstIndex { $0.contains(title) })
+        }
+        #expect(places == places.sorted())
+        #expect(!text.contains("UNACKNOWLEDGED  "))
+    }
+
+    @Test(arguments: ["", "2", "3", "4", "5", "6"])
+    func `what must be known stands on every view`(keys: String) {
+        let model = Plant.model { answer in
+            answer.status.modes = ["mqtt/open listens without authentication"]
+            answer.status.endpoints = [
+                EndpointView(name: "pager", breaker: "open", queue: 12, oldestAgeSeconds: 200)
+            ]
+        }
+        let text = self.draw(model, keys: keys, 120, 40).text
+        #expect(text.contains("DELIVERY DOWN: nobody is told"))
+        #expect(text.contains("pager (breaker open, 12 waiting for 3m20)"))
+        #expect(text.contains("mqtt/open listens without authentication"))
+        #expect(text.contains("DEGRADED"))
+    }
+
+    @Test func `a stage that does not turn and a silent watchdog are named`() {
+        let model = Plant.model { answer in
+            answer.status.stages[2].beatAgeNanoseconds = 9 * Plant.second
+            answer.status.watchdog.alive = false
+            answer.status.watchdog.ageNanoseconds = 30 * Plant.second
+        }
         let text = self.draw(model).text
-        #expect(text.contains("journal NOT TURNING for 9.2s"))
+        #expect(text.contains("journal NOT TURNING for 9.0s"))
         #expect(text.contains("watchdog SILENT for 30s"))
+        #expect(text.contains("NOT BE WATCHED"))
     }
 
     @Test func `the first seconds say what is awaited`() {
-        let model = DashboardModel(startedAt: self.at)
+        let model = DashboardModel(startedAt: Plant.at)
         #expect(self.draw(model).text.contains("waiting for the first answer"))
         var failed = model
         failed.fail("midwatchd is not running")
@@ -91,44 +137,78 @@ import Testing
         #expect(text.contains("nothing was received yet"))
     }
 
-    @Test(arguments: [(20, 5), (37, 9), (80, 24), (200, 60), (500, 200)])
-    func `any size can be drawn in any mode`(columns: Int, rows: Int) {
-        var states = [DashboardState()]
-        for keys in ["?", "/x日本", "a\u{1B}", "a"] {
-            var parser = KeyParser()
-            var state = DashboardState()
-            for key in parser.feed(Array(keys.utf8)) {
-                _ = state.handle(key, model: Plant.model, now: self.at)
-            }
-            states.append(state)
-        }
-        for state in states {
+    @Test(arguments: [(20, 5), (37, 9), (60, 16), (80, 24), (200, 60), (500, 200)])
+    func `any size can be drawn in any place and mode`(columns: Int, rows: Int) {
+        for keys in [
+            "", "2", "3", "4", "5", "6", "\r", "3j\r", "?", "?日本", "3/日本", "2a", "2A\r", "3G",
+        ] {
             for model in [Plant.model, DashboardModel(startedAt: 0)] {
-                let screen = self.draw(model, state, after: 1, columns, rows)
-                #expect(screen.size == ScreenSize(columns: columns, rows: rows))
-                let text = screen.text.split(separator: "\n", omittingEmptySubsequences: false)
-                #expect(text.first?.contains("midwatch") == true)
+                for glyphs in GlyphSet.allCases {
+                    let screen = self.draw(
+                        model, keys: keys, after: 1, columns, rows, glyphs: glyphs)
+                    #expect(screen.size == ScreenSize(columns: columns, rows: rows))
+                    #expect(screen.text.contains("midwatch"))
+                }
             }
         }
     }
 
-    @Test func `history grows by new readings of fresh sensors only and is bounded`() {
-        var model = DashboardModel(startedAt: 0)
-        var snapshot = Plant.snapshot
-        for step in 0..<100 {
-            for index in snapshot.sensors.indices {
-                snapshot.sensors[index].readingsCount = UInt64(step / 2)
-            }
-            model.receive(snapshot, askedAt: UInt64(step))
+    @Test func `the key bar always offers help and quit`() {
+        for place in ["", "2", "3", "4", "5", "6", "\r", "3j\r"] {
+            let rows = self.draw(keys: place, 60, 20).text.split(separator: "\n")
+            #expect(rows.last?.hasSuffix("? help  q quit") == true, "\(place)")
         }
-        #expect(model.history["tunnel/west/co"]?.count == DashboardModel.historyMax)
-        #expect(model.history["tunnel/west/fan-03/vibration"] == nil)
-        for index in 0..<3_000 {
-            snapshot.sensors = [
-                Plant.sensor("s/\(index)", .fresh, value: 1, unit: "", age: 0)
-            ]
-            model.receive(snapshot, askedAt: 200)
+    }
+
+    @Test func `help is searched by what is typed`() {
+        let text = self.draw(keys: "?ackn", 120, 40).text
+        #expect(text.contains("acknowledge every alarm on the screen"))
+        #expect(!text.contains("leave the dashboard"))
+    }
+
+    @Test func `the tree folds levels and a filter opens them`() {
+        let plant = SensorDirectory(
+            entries: (0..<1_000).map { index in
+                .init(path: "site/area-\(index / 100)/pump-\(index % 100)/flow", title: "")
+            }.sorted { $0.path < $1.path }, version: 3)
+        let closed = SensorTree(plant, key: .init(version: 3))
+        #expect(closed.rows.count == 11, "the site and its areas")
+        let one = SensorTree(plant, key: .init(version: 3, toggled: ["site/area-4/"]))
+        #expect(one.rows.count == 111)
+        let found = SensorTree(plant, key: .init(version: 3, filter: "area-4/pump-7"))
+        #expect(found.paths.count == 11)
+        #expect(found.rows.contains(.leaf(index: 10, depth: 2)), "a filter opens the levels")
+        let flat = SensorTree(plant, key: .init(version: 3, isFlat: true))
+        #expect(flat.rows.count == 1_000)
+    }
+
+    @Test func `only what the screen shows is asked for`() {
+        let size = ScreenSize(columns: 80, rows: 24)
+        func need(_ keys: String) -> DashboardNeed {
+            let state = Keys.pressed(keys)
+            return Dashboard.need(Plant.model, state, now: Plant.at, size: size)
         }
-        #expect(model.history.count <= DashboardModel.historySensorsMax)
+        #expect(need("").worstLimit == 24)
+        #expect(need("").windows.isEmpty && !need("").wantsDirectory && !need("").wantsMetrics)
+        #expect(need("2").worstLimit == 0 && need("2").alarmLimit == 250)
+        #expect(need("3").wantsDirectory)
+        let sensors = need("3").windows.reduce(0) { $0 + $1.limit }
+        #expect(sensors > 0 && sensors < 24)
+        #expect(need("4").wantsEvents && !need("4").wantsMetrics)
+        #expect(need("6").wantsMetrics && need("6").wantsRejects)
+        #expect(need("3/temp-0").windows.first?.filter == "temp-0")
+    }
+}
+
+extension DashboardTests {
+    @Test func `a part that is refused is said and blinds nothing`() {
+        let model = Plant.model { $0.trouble = "The disk does not answer" }
+        let size = ScreenSize(columns: 80, rows: 24)
+        let state = Keys.pressed("4", model: model)
+        let text = Dashboard.draw(
+            model, state, glyphs: .braille, now: Plant.at, size: size
+        ).text
+        #expect(text.contains("this view is not complete: The disk does not answer"))
+        #expect(!text.contains("BLIND"))
     }
 }

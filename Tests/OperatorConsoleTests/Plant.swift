@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
 import MidwatchModel
 import OperatorConsole
 import OperatorViews
@@ -23,6 +24,7 @@ enum Plant {
     static var sensors: [SensorView] {
         var carbon = self.sensor("tunnel/west/co", .fresh, value: 88.4, unit: "ppm", age: 0.4)
         carbon.alarm = AlarmMark(state: .unacknowledged, priority: .critical)
+        carbon.limits = LimitsView(high: 50, highHigh: 100)
         var fan = self.sensor(
             "tunnel/west/fan-03/vibration", .stale, value: 4.1, unit: "mm/s", age: 42)
         fan.alarm = AlarmMark(state: .unacknowledged, priority: .high)
@@ -107,6 +109,7 @@ enum Plant {
         status.rates.journaled = 20_398
         status.queues.ringFill = 0.02
         status.queues.journalStagedBytes = 131_072
+        status.queues.deliveryBacklog = 2
         status.queues.archiveLagRecords = 1_240_000
         status.queues.archiveLagSeconds = 61.2
         status.stages = [
@@ -118,28 +121,128 @@ enum Plant {
         status.watchdog.ageNanoseconds = 400_000_000
         status.archive.store = "postgresql"
         status.archive.breaker = "open"
+        status.version = "0.1.0"
+        status.epoch = 4
+        status.configurationRevision = "9f2c41d07a"
+        status.latencies = [
+            LatencyView(
+                stage: "evaluate", p50Nanoseconds: 210_000, p99Nanoseconds: 1_900_000,
+                p999Nanoseconds: 2_600_000, maxNanoseconds: 4_000_000)
+        ]
+        status.endpoints = [
+            EndpointView(name: "pager", breaker: "closed", queue: 0, oldestAgeSeconds: 0),
+            EndpointView(name: "desk", breaker: "halfOpen", queue: 2, oldestAgeSeconds: 20),
+        ]
         return status
     }
 
-    static var snapshot: DashboardSnapshot {
-        DashboardSnapshot(
-            status: self.status, sensors: self.sensors.sorted(by: SensorView.isWorse),
-            alarms: self.alarms.sorted(by: AlarmView.comesFirst))
+    static var events: [EventView] {
+        func event(_ n: UInt64, _ secondsAgo: Int64, _ json: String) -> EventView {
+            EventView(
+                n: n, written: WallInstant(nanoseconds: self.wall - secondsAgo * 1_000_000_000),
+                body: (try? JSONValue(parsing: json)) ?? .null)
+        }
+        return [
+            event(811, 3_600, #"{"kind":"runStarted","epoch":4}"#),
+            event(
+                812, 400,
+                """
+                {"kind":"alarmRaised","sensor":"pump/2/level","alarm":"unverifiable",
+                 "priority":"medium","cause":"notVerifiable"}
+                """),
+            event(
+                813, 390,
+                """
+                {"kind":"alarmAcknowledged","sensor":"pump/2/level","alarm":"unverifiable",
+                 "priority":"medium","cause":"operatorCommand",
+                 "command":{"user":"maria","origin":"unix:pid=77,uid=1000","comment":"on my way"}}
+                """),
+            event(
+                814, 12,
+                """
+                {"kind":"alarmRaised","sensor":"tunnel/west/co","alarm":"high",
+                 "priority":"critical","value":51.2,"setpoint":50,"cause":"valueBeyondLimit"}
+                """),
+            event(
+                815, 11,
+                """
+                {"kind":"alertDelivered","alert":"A","alarmID":"tunnel/west/co:high",
+                 "endpoint":"pager","attempt":1,"status":200}
+                """),
+            event(
+                816, 9,
+                """
+                {"kind":"alertDeadLettered","alert":"B","alarmID":"plant/line/temp-07:low",
+                 "endpoint":"desk","reason":"gone","attempts":9,"status":410}
+                """),
+        ]
     }
 
-    /// A model that received this plant at second 100 with 8 readings of history before.
+    static var rejects: [RejectView] {
+        var reject = RejectView(
+            listener: "mqtt/gateways", number: 3,
+            time: WallInstant(nanoseconds: self.wall - 5_000_000_000), source: "press-4",
+            cause: "notANumber", inputBytes: 12, excerpt: #"{"v":"warm"}"#)
+        reject.topic = "plant/press-4/temp"
+        return [reject]
+    }
+
+    static let page = """
+        # HELP midwatch_source_readings_total Readings by source and outcome.
+        midwatch_source_readings_total{source="gw \\"west\\"",outcome="accepted"} 120000
+        midwatch_source_readings_total{source="gw \\"west\\"",outcome="rejected"} 0
+        midwatch_source_readings_total{source="press-4",outcome="accepted"} 4100
+        midwatch_source_readings_total{source="press-4",outcome="rejected"} 3
+        midwatch_source_readings_total{source="press-4",outcome="linesRejected"} 12
+        midwatch_readings_total{outcome="received"} 124103
+        midwatch_readings_total{outcome="accepted"} 124100
+        midwatch_readings_total{outcome="rejected"} 3
+        midwatch_listener_up{listener="udp/field"} 1
+        midwatch_listener_up{listener="mqtt/gateways"} 0
+        midwatch_delivery_delivered_total{endpoint="pager"} 41
+        midwatch_delivery_dead_letters_total{endpoint="pager"} 1
+        go_goroutines 7
+        """
+
+    /// What the daemon answers when everything is asked for.
+    static func answer(at: UInt64) -> DashboardAnswer {
+        var answer = DashboardAnswer(askedAt: at, status: self.status)
+        answer.alarms = self.alarms.sorted(by: AlarmView.comesFirst)
+        answer.worst = self.sensors.sorted(by: SensorView.isWorse)
+        answer.directory = SensorDirectory(
+            entries: self.sensors.map { .init(path: $0.path, title: $0.title) }
+                .sorted { $0.path < $1.path }, version: 1)
+        answer.events = self.events
+        answer.rejects = self.rejects
+        answer.metrics = MetricsPicture(page: Array(self.page.utf8), at: at)
+        return answer
+    }
+
+    /// When the newest answer of `model` was asked for.
+    static let at = 100 * Self.second
+
+    /// A model that received this plant at second 100 with 8 answers before.
     static var model: DashboardModel {
         var model = DashboardModel(startedAt: 90 * self.second)
         for step in 0..<8 {
-            var snapshot = self.snapshot
-            for index in snapshot.sensors.indices {
-                snapshot.sensors[index].readingsCount = UInt64(step)
-                if let value = snapshot.sensors[index].value {
-                    snapshot.sensors[index].value = value + Double(step - 7) * 1.5
-                }
+            var answer = self.answer(at: UInt64(93 + step) * self.second)
+            answer.worst = answer.worst?.map { sensor in
+                var sensor = sensor
+                sensor.readingsCount = UInt64(step + 1)
+                sensor.value = sensor.value.map { $0 + Double(step - 7) * 1.5 }
+                return sensor
             }
-            model.receive(snapshot, askedAt: UInt64(93 + step) * self.second)
+            model.receive(answer, now: UInt64(93 + step) * self.second)
         }
+        return model
+    }
+
+    /// The model after one more answer in which `change` changed something.
+    static func model(_ change: (inout DashboardAnswer) -> Void) -> DashboardModel {
+        var model = self.model
+        var answer = self.answer(at: self.at)
+        change(&answer)
+        model.receive(answer, now: self.at)
         return model
     }
 }

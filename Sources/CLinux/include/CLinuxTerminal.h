@@ -18,6 +18,9 @@ void clinux_terminal_end(void);
 /// Columns and rows of the terminal at `fd`; returns 0 or an errno value.
 int clinux_terminal_size(int fd, int *columns, int *rows);
 
+/// Bytes written to the terminal at `fd` that the line has not taken yet; 0 if it does not say.
+int clinux_terminal_waiting(int fd);
+
 /// 1 once after the window changed its size or the program was continued, else 0.
 int clinux_terminal_take_change(void);
 

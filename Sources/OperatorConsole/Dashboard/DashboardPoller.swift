@@ -2,40 +2,33 @@
 
 internal import CLinux
 internal import Glibc
-package import OperatorViews
+internal import OperatorViews
 internal import Synchronization
 
 /// Asks the daemon once a second on a thread of its own, so that a daemon that hangs never hangs
 /// the keyboard.
 ///
-/// The dashboard's thread puts requests in and takes answers out; both queues are bounded.
-/// `wakeDescriptor` becomes readable when an answer waits.
+/// It asks for what the screen shows and nothing else (`DashboardNeed`). The dashboard's thread
+/// puts needs and actions in and takes answers out; both queues are bounded. `wakeDescriptor`
+/// becomes readable when an answer waits.
 package final class DashboardPoller: Sendable {
     /// What the daemon said, or that it did not.
     package enum Answer: Sendable {
-        case snapshot(DashboardSnapshot, askedAt: UInt64)
+        case seen(DashboardAnswer)
         case failed(String)
-        case acknowledged(AcknowledgementView)
-        case refused(alarmID: String, reason: String)
+        /// An action was done, in words.
+        case done(String)
+        case refused(String)
     }
 
-    /// Sensors asked for: more than any screen has rows.
-    package static let sensorsMax = 250
-    package static let alarmsMax = 500
-    private static let intervalNanoseconds: UInt64 = 1_000_000_000
-    private static let commandsMax = 16
+    static let intervalNanoseconds: UInt64 = 1_000_000_000
+    private static let actionsMax = 16
     private static let answersMax = 64
 
-    private struct Command {
-        var alarmID: String
-        var activation: String
-        var comment: String
-    }
-
     private struct State {
-        var filter = ""
+        var need = DashboardNeed()
         var wantsNow = false
-        var commands: [Command] = []
+        var actions: [OperatorAction] = []
         var answers: [Answer] = []
         var isStopped = false
     }
@@ -82,21 +75,22 @@ package final class DashboardPoller: Sendable {
 
     package var wakeDescriptor: Int32 { self.wakePipe.read }
 
-    /// Asks at once, with this filter from now on.
-    package func refresh(filter: String) {
-        self.state.withLock { state in
-            state.filter = filter
+    /// Asks for this from now on; at once if it is another need than before.
+    package func want(_ need: DashboardNeed) {
+        let isNew = self.state.withLock { state in
+            guard state.need != need else { return false }
+            state.need = need
             state.wantsNow = true
+            return true
         }
-        Self.ring(self.askPipe.write)
+        if isNew { Self.ring(self.askPipe.write) }
     }
 
-    /// Sends an acknowledgement; false if too many wait already.
-    package func acknowledge(alarmID: String, activation: String, comment: String) -> Bool {
+    /// Sends an action; false if too many wait already.
+    package func send(_ action: OperatorAction) -> Bool {
         let isTaken = self.state.withLock { state in
-            guard state.commands.count < Self.commandsMax else { return false }
-            state.commands.append(
-                Command(alarmID: alarmID, activation: activation, comment: comment))
+            guard state.actions.count < Self.actionsMax else { return false }
+            state.actions.append(action)
             return true
         }
         Self.ring(self.askPipe.write)
@@ -122,56 +116,38 @@ package final class DashboardPoller: Sendable {
 
     private func run() {
         var nextAt: UInt64 = 0
+        var round = DashboardRound(client: self.client)
         while true {
-            let (isStopped, wantsNow, filter, commands) = self.state.withLock { state in
-                let taken = (state.isStopped, state.wantsNow, state.filter, state.commands)
+            let (isStopped, wantsNow, need, actions) = self.state.withLock { state in
+                let taken = (state.isStopped, state.wantsNow, state.need, state.actions)
                 state.wantsNow = false
-                state.commands = []
+                state.actions = []
                 return taken
             }
             if isStopped { return }
-            for command in commands { self.perform(command) }
+            for action in actions { self.perform(action) }
             let now = clinux_boottime_ns()
-            if wantsNow || !commands.isEmpty || now >= nextAt {
+            if wantsNow || !actions.isEmpty || now >= nextAt {
                 nextAt = now + Self.intervalNanoseconds
-                self.put(self.ask(filter: filter))
+                do throws(ClientError) {
+                    self.put(.seen(try round.ask(need)))
+                } catch {
+                    round.forget()
+                    self.put(.failed(error.description))
+                }
+                // A directory that is not read to its end goes on soon.
+                if round.hasMore { nextAt = clinux_boottime_ns() + Self.intervalNanoseconds / 10 }
             }
             Self.wait(self.askPipe.read, until: nextAt)
         }
     }
 
-    private func perform(_ command: Command) {
+    private func perform(_ action: OperatorAction) {
         do throws(ClientError) {
-            let view = try self.client.acknowledge(
-                alarmID: command.alarmID, activation: command.activation,
-                comment: command.comment)
-            self.put(.acknowledged(view))
+            self.put(.done(try action.perform(self.client)))
         } catch {
-            self.put(.refused(alarmID: command.alarmID, reason: error.description))
+            self.put(.refused("\(action.subject): \(error.description)"))
         }
-    }
-
-    private func ask(filter: String) -> Answer {
-        let askedAt = clinux_boottime_ns()
-        do throws(ClientError) {
-            return .snapshot(
-                try Self.snapshot(self.client, filter: filter), askedAt: askedAt)
-        } catch {
-            return .failed(error.description)
-        }
-    }
-
-    /// One snapshot of what the dashboard shows.
-    package static func snapshot(
-        _ client: OperatorClient, filter: String
-    ) throws(ClientError) -> DashboardSnapshot {
-        let status = try client.status()
-        let alarms = try client.alarms(AlarmQuery(limit: self.alarmsMax))
-        var query = SensorQuery(limit: self.sensorsMax)
-        query.order = .worst
-        query.filter = filter
-        let sensors = try client.sensors(query)
-        return DashboardSnapshot(status: status, sensors: sensors.items, alarms: alarms.items)
     }
 
     private func put(_ answer: Answer) {

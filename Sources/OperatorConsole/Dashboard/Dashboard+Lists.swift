@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import JSONText
+internal import MidwatchModel
+internal import OperatorViews
+
+/// The views of what comes in, what goes out, and what was decided.
+extension Dashboard {
+    /// The ledger, newest first.
+    var eventList: Body {
+        var body = Body()
+        body.head = [self.heading("EVENTS  the ledger, newest first" + self.filterNote(.events))]
+        body.empty = self.model.events.isEmpty ? "reading the ledger" : "no event fits the filter"
+        let wanted = (self.state.filters[.events] ?? "").lowercased()
+        body.items = self.model.events.reversed().filter { event in
+            guard !wanted.isEmpty else { return true }
+            let line = EventLine(event)
+            return "\(line.what) \(line.subject) \(line.detail)".lowercased().contains(wanted)
+        }.map(Item.event)
+        if self.size.rows >= 20, case .event(let event) = self.itemUnderCursor(body.items) {
+            body.foot = self.whole(event)
+        }
+        return body
+    }
+
+    /// All that an event says, over as many rows as it takes: its own row may cut it.
+    private func whole(_ event: EventView) -> [StyledText] {
+        let words = EventLine(event)
+        let time = Words.dateAndTime(event.written)
+        var lines = [self.heading("record \(event.n), \(time), \(words.what)")]
+        if !words.subject.isEmpty { lines.append(StyledText("   " + words.subject)) }
+        var line = ""
+        for part in words.detail.split(separator: " ") {
+            if !line.isEmpty,
+                TerminalText.width(line) + TerminalText.width(String(part)) + 5
+                    > self.columns
+            {
+                lines.append(StyledText("   " + line))
+                line = ""
+            }
+            line += (line.isEmpty ? "" : " ") + part
+        }
+        if !line.isEmpty { lines.append(StyledText("   " + line)) }
+        return Array(lines.prefix(Self.wholeRowsMax))
+    }
+
+    private static let wholeRowsMax = 6
+
+    func eventLine(_ event: EventView, _ cursor: String) -> StyledText {
+        let words = EventLine(event)
+        let isWide = self.columns >= 100
+        var line = StyledText("\(cursor)\(Words.timeOfDay(event.written)) ", Style(.muted))
+        if isWide { line.add(self.padded("\(event.n)", 9), Style(.muted)) }
+        line.add(self.padded(words.what, 15) + " ", Style(words.tone, bold: true))
+        let room = max(10, (self.columns - line.width) * 5 / 9)
+        line.add(self.paddedPath(words.subject, room) + " ", Style(words.tone))
+        line.add(words.detail)
+        return line
+    }
+
+    // MARK: Delivery
+
+    /// Endpoints, breakers, what waits, what was given up.
+    var deliverySheet: Body {
+        guard let status = self.model.status else { return Body() }
+        var body = Body()
+        var lines: [StyledText] = []
+        body.head = [
+            self.heading("DELIVERY  \(status.queues.deliveryBacklog) alerts wait"),
+            StyledText(
+                "   " + self.padded("endpoint", self.endpointColumns) + self.padded("breaker", 10)
+                    + self.padded("waiting", 9, right: true) + self.padded("oldest", 9, right: true)
+                    + self.padded("delivered", 11, right: true)
+                    + self.padded("failed", 8, right: true)
+                    + self.padded("given up", 10, right: true),
+                Style(.muted)),
+        ]
+        for endpoint in status.endpoints { lines.append(self.endpointRow(endpoint)) }
+        if status.endpoints.isEmpty {
+            lines.append(
+                StyledText(
+                    "   no endpoint is configured: alerts go nowhere", Style(.critical, bold: true))
+            )
+        }
+        lines.append(StyledText(""))
+        let watchdog = Self.watchdogText(status.watchdog, lag: self.lag)
+        lines.append(
+            self.field(
+                "watchdog",
+                watchdog.isAlive
+                    ? "alive; it tells people by routes of its own" : watchdog.text,
+                Style(watchdog.isAlive ? .good : .critical, bold: !watchdog.isAlive)))
+        lines += self.letters("DEAD LETTERS  given up, to be sent by hand", "alertDeadLettered")
+        lines += self.letters("DELIVERED", "alertDelivered")
+        body.items = lines.map(Item.text)
+        return body
+    }
+
+    private var endpointColumns: Int { self.columns >= 100 ? 32 : 18 }
+
+    /// The breaker of an endpoint, what is not in order in capitals.
+    static func breaker(_ endpoint: EndpointView) -> String {
+        switch endpoint.breaker {
+        case "closed": "closed"
+        case "halfOpen": "HALF OPEN"
+        default: endpoint.breaker.uppercased()
+        }
+    }
+
+    private func endpointRow(_ endpoint: EndpointView) -> StyledText {
+        let isGood = endpoint.breaker == "closed"
+        let oldest = UInt64(max(0, endpoint.oldestAgeSeconds)) &* 1_000_000_000 &+ self.lag
+        func figure(_ name: String) -> String {
+            let sum = self.model.metrics?.sum(
+                "midwatch_delivery_\(name)_total", ["endpoint": endpoint.name])
+            return sum.map(Words.count) ?? "-"
+        }
+        var line = StyledText(
+            " \(self.glyphs.mark(isGood: isGood)) "
+                + self.padded(endpoint.name, self.endpointColumns),
+            Style(isGood ? .plain : .critical, bold: !isGood))
+        line.add(
+            self.padded(Self.breaker(endpoint), 10),
+            Style(isGood ? .good : .critical, bold: !isGood))
+        line.add(self.padded("\(endpoint.queue)", 9, right: true))
+        line.add(
+            self.padded(
+                endpoint.queue > 0 ? Words.duration(nanoseconds: oldest) : "-", 9, right: true))
+        line.add(self.padded(figure("delivered"), 11, right: true))
+        line.add(self.padded(figure("failed_attempts"), 8, right: true))
+        line.add(self.padded(figure("dead_letters"), 10, right: true))
+        return line
+    }
+
+    private func letters(_ title: String, _ kind: String) -> [StyledText] {
+        let letters = self.model.events.filter { $0.body["kind"]?.string == kind }
+        var lines = [StyledText(""), self.heading(title)]
+        if letters.isEmpty {
+            lines.append(
+                StyledText(
+                    "   none in the last \(self.model.events.count) records", Style(.muted)))
+        }
+        return lines + letters.suffix(20).reversed().map { self.eventLine($0, " ") }
+    }
+
+    // MARK: Ingest
+
+    /// Sources with their rates, and what was refused.
+    var ingestSheet: Body {
+        guard let status = self.model.status else { return Body() }
+        var body = Body()
+        let rates = status.rates
+        body.head = [
+            self.heading(
+                "INGEST  \(Words.count(rates.received))/s received, "
+                    + "\(Words.count(rates.accepted))/s accepted")
+        ]
+        var lines = self.outcomeLines
+        lines += self.sourceLines
+        lines += [StyledText(""), self.heading("REFUSED  the last input that was not taken")]
+        if self.model.rejects.isEmpty {
+            lines.append(StyledText("   nothing was refused", Style(.good)))
+        }
+        for reject in self.model.rejects {
+            var line = StyledText(" \(Words.timeOfDay(reject.time)) ", Style(.muted))
+            let source = reject.source.isEmpty ? reject.listener : reject.source
+            line.add(self.paddedPath(source, 20) + " ")
+            line.add(reject.cause + " ", Style(.high, bold: true))
+            if !reject.detail.isEmpty { line.add(reject.detail + " ") }
+            if !reject.topic.isEmpty { line.add(reject.topic + " ") }
+            line.add(reject.excerpt, Style(.muted))
+            lines.append(line)
+        }
+        body.items = lines.map(Item.text)
+        return body
+    }
+
+    private var outcomeLines: [StyledText] {
+        guard let metrics = self.model.metrics else { return [] }
+        var line = StyledText(" in all     ", Style(.muted))
+        func sum(_ outcome: String) -> Double {
+            metrics.sum("midwatch_readings_total", ["outcome": outcome]) ?? 0
+        }
+        // A line that could not be read is no reading, and no less lost.
+        let lines =
+            metrics.sum("midwatch_source_readings_total", ["outcome": "linesRejected"]) ?? 0
+        let outcomes = [
+            ("received", sum("received"), false), ("accepted", sum("accepted"), false),
+            ("rejected", sum("rejected"), true), ("unreadable", lines, true),
+            ("shed", sum("shed"), true), ("redelivered", sum("redelivered"), false),
+        ]
+        for (name, sum, isLoss) in outcomes {
+            line.add(
+                "\(name) \(Words.count(sum))  ",
+                Style(isLoss && sum > 0 ? .high : .plain, bold: isLoss && sum > 0))
+        }
+        var listeners = StyledText(" listeners  ", Style(.muted))
+        for sample in metrics.family("midwatch_listener_up") {
+            let isUp = sample.value > 0
+            let name = sample.labels["listener"] ?? sample.labels.values.first ?? "?"
+            listeners.add(
+                "\(self.glyphs.mark(isGood: isUp)) \(name)\(isUp ? "" : " DOWN")  ",
+                Style(isUp ? .plain : .critical, bold: !isUp))
+        }
+        return [line, listeners]
+    }
+
+    /// Sources shown: those that send most.
+    private static let sourcesMax = 50
+
+    private var sourceLines: [StyledText] {
+        guard let metrics = self.model.metrics else { return [] }
+        let name = "midwatch_source_readings_total"
+        let sources = Set(metrics.family(name).compactMap { $0.labels["source"] })
+        guard !sources.isEmpty else { return [] }
+        func total(_ source: String, _ outcome: String) -> Double {
+            metrics.sum(name, ["source": source, "outcome": outcome]) ?? 0
+        }
+        let rows = sources.map { source in
+            (
+                source,
+                metrics.rate(
+                    name, ["source": source, "outcome": "accepted"],
+                    since: self.model.metricsBefore)
+            )
+        }.sorted { ($0.1 ?? 0, $1.0) > ($1.1 ?? 0, $0.0) }
+        var lines = [
+            StyledText(""), self.heading("SOURCES  \(sources.count)"),
+            StyledText(
+                "   " + self.padded("source", 25) + self.padded("per s", 9, right: true)
+                    + self.padded("accepted", 11, right: true)
+                    + self.padded("rejected", 10, right: true)
+                    + self.padded("unreadable", 11, right: true)
+                    + self.padded("shed", 8, right: true),
+                Style(.muted)),
+        ]
+        for (source, rate) in rows.prefix(Self.sourcesMax) {
+            let lost = ["rejected", "linesRejected", "shed"].reduce(0) { $0 + total(source, $1) }
+            lines.append(
+                StyledText(
+                    "   " + self.paddedPath(source, 25)
+                        + self.padded(rate.map(Words.count) ?? "-", 9, right: true)
+                        + self.padded(Words.count(total(source, "accepted")), 11, right: true)
+                        + self.padded(Words.count(total(source, "rejected")), 10, right: true)
+                        + self.padded(
+                            Words.count(total(source, "linesRejected")), 11, right: true)
+                        + self.padded(Words.count(total(source, "shed")), 8, right: true),
+                    Style(lost > 0 ? .high : .plain)))
+        }
+        if rows.count > Self.sourcesMax {
+            lines.append(StyledText("   and \(rows.count - Self.sourcesMax) more", Style(.muted)))
+        }
+        return lines
+    }
+}

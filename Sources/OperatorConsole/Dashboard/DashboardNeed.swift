@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the screen shows, and so what is asked of the daemon: nothing else is.
+///
+/// The status is asked for always: health and counts stand on every view.
+package struct DashboardNeed: Sendable, Equatable {
+    /// Sensors in the order of paths, behind one of them.
+    package struct Window: Sendable, Equatable {
+        package var filter: String
+        package var after: String?
+        package var limit: Int
+
+        package init(filter: String, after: String?, limit: Int) {
+            self.filter = filter
+            self.after = after
+            self.limit = limit
+        }
+    }
+
+    /// Windows of one screen: closed levels of the tree lie between them.
+    package static let windowsMax = 8
+
+    package var alarmFilter = ""
+    package var alarmLimit = 50
+    /// Sensors that need attention most; 0: none.
+    package var worstLimit = 0
+    package var windows: [Window] = []
+    package var wantsDirectory = false
+    /// Of a plant too large for the directory only what fits this is read.
+    package var directoryFilter = ""
+    package var wantsAreas = false
+    package var wantsEvents = false
+    package var wantsRejects = false
+    package var wantsMetrics = false
+
+    package init() {}
+}

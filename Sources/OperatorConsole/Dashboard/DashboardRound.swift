@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import JSONText
+internal import OperatorViews
+
+/// One round of questions after another: what the screen needs, and what was learned before.
+///
+/// Used by one thread.
+package struct DashboardRound {
+    /// Sensors of one page of the directory.
+    private static let directoryPageMax = 1_000
+    /// A directory is read anew after this long, or when the number of sensors changed.
+    private static let directoryNanosecondsMax: UInt64 = 60_000_000_000
+    /// Ledger records behind the newest that are read at first.
+    private static let eventsBack: UInt64 = 500
+    private static let eventsPageMax = 500
+    private static let rejectsMax = 50
+
+    private let client: OperatorClient
+    private var commands: CommandSet?
+    private var newestEvent: UInt64?
+    /// Entries of a directory under way, and the path to go on behind.
+    private var entries: [SensorDirectory.Entry] = []
+    private var after: String?
+    private var isReading = false
+    private var directoryFilter = ""
+    private var directoryAt: UInt64?
+    private var directoryCount: UInt64 = 0
+    private var version = 0
+
+    package init(client: OperatorClient) { self.client = client }
+
+    /// Whether a directory is read in part.
+    package var hasMore: Bool { self.isReading }
+
+    /// The daemon fell silent: another one may answer next.
+    package mutating func forget() {
+        self.commands = nil
+        self.newestEvent = nil
+        self.isReading = false
+        self.directoryAt = nil
+    }
+
+    /// Asks for everything that is needed.
+    package mutating func ask(_ need: DashboardNeed) throws(ClientError) -> DashboardAnswer {
+        let askedAt = clinux_boottime_ns()
+        var answer = DashboardAnswer(askedAt: askedAt, status: try self.client.status())
+        var alarms = AlarmQuery(limit: need.alarmLimit)
+        alarms.filter = need.alarmFilter
+        answer.alarms = try self.client.alarms(alarms).items
+        if need.worstLimit > 0 {
+            var query = SensorQuery(limit: need.worstLimit)
+            query.order = .worst
+            answer.worst = try self.client.sensors(query).items
+        }
+        for window in need.windows {
+            var query = SensorQuery(limit: window.limit)
+            query.filter = window.filter
+            query.after = window.after
+            answer.sensors += try self.client.sensors(query).items
+        }
+        if need.wantsDirectory {
+            answer.directory = try self.directory(
+                need.directoryFilter, count: answer.status.sensors.total, now: askedAt)
+        }
+        // What reads files or is new may be refused while all else is well: that is said, and
+        // blinds nothing.
+        do throws(ClientError) {
+            try self.askMore(need, &answer)
+        } catch {
+            guard case .problem(let problem) = error else { throw error }
+            answer.trouble = problem.title
+        }
+        answer.commands = self.commands
+        return answer
+    }
+
+    private mutating func askMore(
+        _ need: DashboardNeed, _ answer: inout DashboardAnswer
+    ) throws(ClientError) {
+        if self.commands == nil {
+            let bytes = try self.client.get("/v1/openapi.json")
+            if let json = try? JSONValue(parsing: bytes.span) {
+                self.commands = CommandSet(description: json)
+            }
+        }
+        if need.wantsAreas { answer.areas = try self.client.areas().items }
+        if need.wantsMetrics {
+            answer.metrics = MetricsPicture(
+                page: try self.client.get("/metrics"), at: answer.askedAt)
+        }
+        if need.wantsRejects {
+            answer.rejects = try self.client.rejects(limit: Self.rejectsMax).items
+        }
+        if need.wantsEvents { answer.events = try self.events() }
+    }
+
+    /// Reads one page; a directory when it is complete.
+    private mutating func directory(
+        _ filter: String, count: UInt64, now: UInt64
+    ) throws(ClientError) -> SensorDirectory? {
+        if !self.isReading || filter != self.directoryFilter {
+            let isOld =
+                self.directoryAt.map { now > $0 &+ Self.directoryNanosecondsMax } ?? true
+            guard isOld || count != self.directoryCount || filter != self.directoryFilter else {
+                return nil
+            }
+            self.entries = []
+            self.after = nil
+            self.isReading = true
+            self.directoryFilter = filter
+        }
+        var query = SensorQuery(limit: Self.directoryPageMax)
+        query.filter = filter
+        query.after = self.after
+        let page = try self.client.sensors(query)
+        self.entries += page.items.map { SensorDirectory.Entry(path: $0.path, title: $0.title) }
+        self.after = page.next
+        let isFull = self.entries.count >= SensorDirectory.entriesMax
+        guard page.next == nil || isFull else { return nil }
+        self.isReading = false
+        self.directoryAt = now
+        self.directoryCount = count
+        self.version += 1
+        let directory = SensorDirectory(
+            entries: self.entries, isCut: page.next != nil || !filter.isEmpty, filter: filter,
+            version: self.version)
+        self.entries = []
+        return directory
+    }
+
+    private mutating func events() throws(ClientError) -> [EventView] {
+        let after: UInt64
+        if let newest = self.newestEvent {
+            after = newest
+        } else {
+            let newest = try self.client.newestEvent()
+            after = newest > Self.eventsBack ? newest - Self.eventsBack : 0
+        }
+        let events = try self.client.events(after: after, limit: Self.eventsPageMax).items
+        self.newestEvent = events.last?.n ?? after
+        return events
+    }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+internal import OperatorViews
+
+extension DashboardState {
+    /// Begins an action on what is selected, or says why it cannot.
+    mutating func begin(_ command: Command, _ page: Dashboard) {
+        if page.isBlind {
+            return self.refuse("cannot act: the daemon does not answer", page)
+        }
+        switch command {
+        case .acknowledge: self.beginAcknowledgement(page)
+        case .acknowledgeAll: self.beginAcknowledgementOfAll(page)
+        case .shelve: self.ask(about: .shelve, page)
+        case .unshelve: self.ask(about: .unshelve, page)
+        case .reset: self.ask(about: .reset, page)
+        case .comment: self.ask(about: .comment, page)
+        case .service:
+            let isOut = page.selectedAlarm?.suppression.contains(.outOfService) ?? false
+            self.ask(about: isOut ? .returnToService : .takeOutOfService, page)
+        case .mode: self.beginMode(page)
+        default: break
+        }
+    }
+
+    /// Longest time that a prompt of shelving offers at first.
+    private static let shelvingText = "1h"
+
+    private mutating func beginMode(_ page: Dashboard) {
+        let areas = page.model.areas
+        guard !areas.isEmpty else {
+            return self.refuse("no area with modes is configured: there is one limit set", page)
+        }
+        let modes = areas.reduce(into: [String]()) { modes, area in
+            modes += area.modes.filter { !modes.contains($0) }
+        }
+        let only = areas.count == 1 ? areas[0].name : ""
+        self.mode = .prompt(
+            Prompt(
+                .setMode,
+                fields: [
+                    .init("area", .choice(areas.map(\.name)), text: only),
+                    .init("mode", .choice(modes)), .init("reason", .reason),
+                ], needsConfirmation: true))
+    }
+
+    private mutating func ask(about verb: AlarmAction, _ page: Dashboard) {
+        guard let alarm = page.selectedAlarm else {
+            return self.refuse(page.reasonWithoutAlarm, page)
+        }
+        guard let commands = page.model.commands else {
+            return self.refuse("not known yet which commands this midwatchd takes", page)
+        }
+        guard commands.contains(verb.address) else {
+            return self.refuse(
+                "this midwatchd does not take the command \(verb.rawValue): update it", page)
+        }
+        if let obstacle = Self.obstacle(to: verb, alarm) { return self.refuse(obstacle, page) }
+        if self.sheets.isEmpty { self.selected[self.place] = Item.alarm(alarm).key }
+        let fields: [Prompt.Field] =
+            switch verb {
+            case .shelve:
+                [
+                    .init(
+                        "for how long", .duration(secondsMax: alarm.shelvingMaxSeconds),
+                        text: Self.shelvingText),
+                    .init("reason", .reason),
+                ]
+            case .takeOutOfService: [.init("reason", .reason)]
+            case .comment: [.init("comment", .reason)]
+            case .acknowledge, .unshelve, .reset, .returnToService: []
+            }
+        self.mode = .prompt(
+            Prompt(
+                .alarm(verb, AlarmTarget(alarm)), fields: fields,
+                needsConfirmation: verb != .comment))
+    }
+
+    /// Why an alarm is not in the state that a command is for.
+    private static func obstacle(to verb: AlarmAction, _ alarm: AlarmView) -> String? {
+        let id = alarm.alarmID
+        switch verb {
+        case .shelve:
+            if alarm.suppression.contains(.shelved) { return "\(id) is shelved; u unshelves it" }
+            return alarm.shelvingMaxSeconds == 0
+                ? "\(id) may not be shelved, says the configuration" : nil
+        case .unshelve:
+            return alarm.suppression.contains(.shelved) ? nil : "\(id) is not shelved"
+        case .reset:
+            switch alarm.state {
+            case .latchedAcknowledged: return nil
+            case .latchedUnacknowledged: return "\(id) must be acknowledged before it is reset"
+            case .normal, .unacknowledged, .acknowledged, .returnedUnacknowledged:
+                return "\(id) is not latched: it needs no reset"
+            }
+        case .comment: return alarm.activation.isEmpty ? "\(id) was never raised" : nil
+        case .acknowledge, .takeOutOfService, .returnToService: return nil
+        }
+    }
+
+    private mutating func refuse(_ reason: String, _ page: Dashboard) {
+        self.show(reason, isFailure: true, now: page.now)
+    }
+
+    private mutating func beginAcknowledgement(_ page: Dashboard) {
+        guard let alarm = page.selectedAlarm else {
+            return self.refuse(page.reasonWithoutAlarm, page)
+        }
+        guard alarm.state.needsAcknowledgement else {
+            let by = alarm.ackBy.isEmpty ? "" : " by \(alarm.ackBy)"
+            return self.refuse("\(alarm.alarmID) is already acknowledged\(by)", page)
+        }
+        // From now on the selection is on it by name, also if it was only the first row.
+        if self.sheets.isEmpty { self.selected[self.place] = Item.alarm(alarm).key }
+        self.mode = .prompt(
+            Prompt(
+                .acknowledge([AlarmTarget(alarm)]), fields: [.init("comment", .text)],
+                needsConfirmation: false))
+    }
+
+    private mutating func beginAcknowledgementOfAll(_ page: Dashboard) {
+        let targets = page.visibleAlarms.filter { alarm in
+            alarm.state.needsAcknowledgement && alarm.suppression.isEmpty
+        }.map { AlarmTarget($0) }
+        guard !targets.isEmpty else {
+            return self.refuse("no alarm on the screen waits for an acknowledgement", page)
+        }
+        self.mode = .prompt(
+            Prompt(
+                .acknowledge(targets), fields: [.init("comment", .text)], needsConfirmation: true))
+    }
+
+    /// What a prompt's answer leads to.
+    mutating func follow(
+        _ step: Prompt.Step, _ prompt: Prompt, _ model: DashboardModel, _ now: UInt64
+    ) -> Intent? {
+        switch step {
+        case .goesOn: return nil
+        case .refused(let reason):
+            self.show(reason, isFailure: true, now: now)
+            return nil
+        case .cancelled:
+            self.mode = .browse
+            self.show("nothing was done", isFailure: false, now: now)
+            return nil
+        case .done:
+            self.mode = .browse
+            if model.blindNanoseconds(now: now) != nil {
+                self.show(
+                    "nothing was done: the daemon does not answer", isFailure: true, now: now)
+                return nil
+            }
+            let action = prompt.action
+            self.show(action.progress, isFailure: false, now: now)
+            return .send(action)
+        }
+    }
+}
+
+extension Prompt {
+    /// What is sent when it was answered.
+    var action: OperatorAction {
+        switch self.draft {
+        case .acknowledge(let targets): .acknowledge(targets, comment: self.text(0))
+        case .alarm(let verb, let target):
+            .alarm(
+                verb, target, comment: self.fields.last?.text ?? "",
+                seconds: verb == .shelve ? Prompt.seconds(self.text(0)) ?? 0 : 0)
+        case .setMode:
+            .setMode(area: self.text(0), mode: self.text(1), comment: self.text(2))
+        }
+    }
+
+    /// What is about to be done, for the question line.
+    var title: String {
+        switch self.draft {
+        case .acknowledge(let targets):
+            targets.count == 1
+                ? "acknowledge \(targets[0].alarmID)"
+                : "acknowledge the \(targets.count) alarms on the screen"
+        case .alarm(let verb, let target):
+            self.isConfirming && verb == .shelve
+                ? "shelve \(target.alarmID) for \(self.text(0))"
+                : "\(verb.question) \(target.alarmID)"
+        case .setMode:
+            self.isConfirming
+                ? "other limits for area \(self.text(0)): mode \(self.text(1))"
+                : "switch the limits of an area"
+        }
+    }
+}

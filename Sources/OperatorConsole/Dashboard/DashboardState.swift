@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import MidwatchModel
+package import OperatorViews
+
+/// What the operator does with the dashboard: which view, which row, what is being typed.
+///
+/// Keys come in, intents go out; nothing here reads a clock or talks to anyone. The selection
+/// follows the alarm or sensor, not the row: a list that moves under the finger must not change
+/// what is acknowledged.
+package struct DashboardState: Sendable, Equatable {
+    /// One alarm or sensor that was opened over a view.
+    package enum Sheet: Sendable, Equatable {
+        case alarm(id: String)
+        case sensor(path: String)
+    }
+
+    /// What the keys mean now.
+    package enum Mode: Sendable, Equatable {
+        case browse
+        /// `text` searches the help, `first` is its first row shown.
+        case help(text: String, first: Int)
+        /// `before` comes back with Escape.
+        case filter(before: String)
+        case prompt(Prompt)
+    }
+
+    /// What the shell is to do.
+    package enum Intent: Sendable, Equatable {
+        case quit, repaint
+        case send(OperatorAction)
+    }
+
+    /// One line at the bottom: an answer, or why a key did nothing.
+    package struct Notice: Sendable, Equatable {
+        package var text: String
+        package var isFailure: Bool
+        package var until: UInt64
+    }
+
+    package static let noticeNanoseconds: UInt64 = 6_000_000_000
+    package static let filterCharactersMax = 100
+    /// Sheets over each other.
+    package static let sheetsMax = 8
+
+    package internal(set) var view = Place.overview
+    package internal(set) var sheets: [Sheet] = []
+    package internal(set) var mode = Mode.browse
+    package internal(set) var filters: [Place: String] = [:]
+    /// Key of the selected item of each place.
+    package internal(set) var selected: [Place: String] = [:]
+    /// First row shown where nothing can be selected.
+    package internal(set) var offsets: [Place: Int] = [:]
+    package internal(set) var toggled: Set<String> = []
+    package internal(set) var isFlat = false
+    package internal(set) var isMuted = false
+    package private(set) var notice: Notice?
+    /// The tree made last; it is made anew when its key changes.
+    private var tree = SensorTree()
+
+    package init() {}
+
+    /// Begins with a view.
+    package init(view: Place) { self.view = view }
+
+    /// Where keys are pressed.
+    package var place: Place {
+        switch self.sheets.last {
+        case .alarm: .oneAlarm
+        case .sensor: .oneSensor
+        case nil: self.view
+        }
+    }
+
+    package var filter: String { self.filters[self.place] ?? "" }
+
+    /// Shows a line at the bottom for a while.
+    package mutating func show(_ text: String, isFailure: Bool, now: UInt64) {
+        self.notice = Notice(
+            text: text, isFailure: isFailure, until: now &+ Self.noticeNanoseconds)
+    }
+
+    // MARK: Tree
+
+    /// Brings what is made of the model up to date; the shell calls it after keys and answers.
+    package mutating func sync(_ model: DashboardModel) {
+        let key = self.treeKey(model)
+        if self.tree.key != key { self.tree = SensorTree(model.directory, key: key) }
+    }
+
+    /// The tree of the sensors; made for this call alone if `sync` was not called.
+    package func sensorTree(_ model: DashboardModel) -> SensorTree {
+        let key = self.treeKey(model)
+        return self.tree.key == key ? self.tree : SensorTree(model.directory, key: key)
+    }
+
+    private func treeKey(_ model: DashboardModel) -> SensorTree.Key {
+        SensorTree.Key(
+            version: model.directory.version, filter: self.filters[.sensors] ?? "",
+            toggled: self.toggled, isFlat: self.isFlat)
+    }
+
+    // MARK: Selection
+
+    /// Place of the selected item among `items`; the first that can be selected if it is gone.
+    package func selectedIndex(_ items: [Item]) -> Int? {
+        if let key = self.selected[self.place],
+            let index = items.firstIndex(where: { $0.key == key })
+        {
+            return index
+        }
+        return items.firstIndex { $0.key != nil }
+    }
+}
+
+/// One row of a list, before it is text.
+package enum Item: Sendable, Equatable {
+    case heading(String)
+    case alarm(AlarmView)
+    case sensor(SensorView)
+    case group(prefix: String, label: String, depth: Int, count: Int, isOpen: Bool)
+    case leaf(path: String, depth: Int)
+    case event(EventView)
+    case text(StyledText)
+
+    /// What the selection is kept by; nil: cannot be selected.
+    package var key: String? {
+        switch self {
+        case .heading, .text: nil
+        case .alarm(let alarm): "a" + alarm.alarmID
+        case .sensor(let sensor): "s" + sensor.path
+        case .leaf(let path, _): "s" + path
+        case .group(let prefix, _, _, _, _): "g" + prefix
+        case .event(let event): "e\(event.n)"
+        }
+    }
+}

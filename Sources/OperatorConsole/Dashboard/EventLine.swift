@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import JSONText
+package import OperatorViews
+
+/// A ledger record in words.
+package struct EventLine: Sendable, Equatable {
+    /// The alarm that it is about; empty if it is about none.
+    package var alarmID: String
+    /// What happened, in one or two words.
+    package var what: String
+    /// About what.
+    package var subject: String
+    /// Further facts.
+    package var detail: String
+    package var tone: Tone
+
+    package init(_ event: EventView) {
+        let body = event.body
+        func text(_ name: String) -> String { body[name]?.string ?? "" }
+        let kind = text("kind")
+        let sensor = text("sensor")
+        let alarm = text("alarm")
+        if !text("alarmID").isEmpty {
+            self.alarmID = text("alarmID")
+        } else if kind.hasPrefix("alarm"), !sensor.isEmpty {
+            self.alarmID = "\(sensor):\(alarm)"
+        } else {
+            self.alarmID = ""
+        }
+        self.what = Self.words[kind] ?? kind
+        self.subject = self.alarmID.isEmpty ? sensor : self.alarmID
+        var details: [String] = []
+        if !text("priority").isEmpty { details.append(text("priority")) }
+        if let value = body["value"]?.double { details.append("value \(Words.value(value))") }
+        if let setpoint = body["setpoint"]?.double {
+            details.append("limit \(Words.value(setpoint))")
+        }
+        if let command = body["command"] {
+            details.append("by \(command["user"]?.string ?? "?")")
+            if let origin = command["origin"]?.string { details.append("from \(origin)") }
+            if let comment = command["comment"]?.string, !comment.isEmpty {
+                details.append("\"\(comment)\"")
+            }
+        }
+        for name in ["cause", "endpoint", "reason", "failure", "breaker", "area", "mode"]
+        where !text(name).isEmpty {
+            details.append(name == "cause" ? text(name) : "\(name) \(text(name))")
+        }
+        if let status = body["status"]?.integer { details.append("status \(status)") }
+        if let attempts = body["attempts"]?.integer { details.append("\(attempts) attempts") }
+        self.detail = details.joined(separator: ", ")
+        self.tone = Self.tone(kind, priority: text("priority"))
+    }
+
+    private static let words = [
+        "alarmRaised": "RAISED", "alarmReturned": "returned", "alarmAcknowledged": "acknowledged",
+        "alarmRaisedSuppressed": "raised, quiet", "alarmReturnedSuppressed": "returned, quiet",
+        "alarmReset": "reset", "alarmShelved": "shelved", "alarmUnshelved": "unshelved",
+        "alarmSuppressed": "suppressed", "alarmUnsuppressed": "unsuppressed",
+        "alarmOutOfService": "out of service", "alarmInService": "in service",
+        "alarmCommented": "comment", "commandRefused": "REFUSED",
+        "sourceClockRebased": "clock rebased", "runStarted": "run started",
+        "runStopped": "run stopped", "configurationApplied": "configuration",
+        "clockStepped": "clock stepped", "monitorDegraded": "MONITOR LATE",
+        "readingsLost": "READINGS LOST", "readingsUnrecorded": "NOT RECORDED",
+        "areaModeChanged": "area mode", "alertDelivered": "delivered",
+        "alertDeadLettered": "DEAD LETTER", "alertSuperseded": "superseded",
+        "ledgerGap": "LEDGER GAP", "accessLogAnchored": "access log",
+    ]
+
+    private static func tone(_ kind: String, priority: String) -> Tone {
+        switch kind {
+        case "alarmRaised":
+            switch priority {
+            case "critical": .critical
+            case "high": .high
+            case "medium": .medium
+            default: .low
+            }
+        case "alertDeadLettered", "readingsLost", "readingsUnrecorded", "ledgerGap",
+            "monitorDegraded":
+            .critical
+        case "commandRefused": .high
+        case "alarmReturned", "alertDelivered": .good
+        case "accessLogAnchored", "alertSuperseded", "alarmRaisedSuppressed",
+            "alarmReturnedSuppressed":
+            .muted
+        default: .plain
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSONText
+import MidwatchModel
+import OperatorConsole
+import OperatorViews
+import Testing
+
+@Suite struct ActionTests {
+    private static let description = """
+        {"paths": {
+          "/v1/alarms": {"get": {}},
+          "/v1/alarms/{alarmID}/shelve": {"post": {}},
+          "/v1/alarms/{alarmID}/unshelve": {"post": {}},
+          "/v1/alarms/{alarmID}/reset": {"post": {}},
+          "/v1/alarms/{alarmID}/comment": {"post": {}},
+          "/v1/alarms/{alarmID}/out-of-service": {"post": {}},
+          "/v1/alarms/{alarmID}/return-to-service": {"post": {}}
+        }}
+        """
+
+    /// The plant with a daemon that takes every command; its first alarm is changed.
+    private static func model(
+        _ change: (inout AlarmView) -> Void = { _ in }
+    ) throws -> DashboardModel {
+        let json = try JSONValue(parsing: Self.description)
+        return Plant.model { answer in
+            answer.commands = CommandSet(description: json)
+            if var alarm = answer.alarms?[0] {
+                alarm.shelvingMaxSeconds = 7_200
+                change(&alarm)
+                answer.alarms?[0] = alarm
+            }
+        }
+    }
+
+    private static func press(
+        _ text: String, _ model: DashboardModel
+    ) -> (intents: [DashboardState.Intent], state: DashboardState) {
+        var state = DashboardState()
+        let intents = Keys.of(text).compactMap { key in
+            state.handle(
+                key, model: model, now: Plant.at, size: ScreenSize(columns: 80, rows: 24))
+        }
+        return (intents, state)
+    }
+
+    private static func target(_ model: DashboardModel) -> AlarmTarget {
+        AlarmTarget(model.alarms[0])
+    }
+
+    @Test func `shelving asks for time and reason, and then whether that is meant`() throws {
+        let model = try Self.model()
+        let began = Self.press("s\u{15}90m\rfan repair\r", model)
+        #expect(began.intents == [])
+        guard case .prompt(let prompt) = began.state.mode, prompt.isConfirming else {
+            Issue.record("nobody asked")
+            return
+        }
+        #expect(
+            Self.press("s\u{15}90m\rfan repair\ry", model).intents == [
+                .send(
+                    .alarm(.shelve, Self.target(model), comment: "fan repair", seconds: 5_400))
+            ])
+        #expect(Self.press("s\u{15}90m\rfan repair\rn", model).intents == [])
+    }
+
+    @Test(arguments: [
+        ("s\u{15}3h\r", "at most 2h00, says the configuration"),
+        ("L", "no area with modes is configured: there is one limit set"),
+        ("s\u{15}soon\r", "a time is written 90s, 15m, 2h or 1h30"),
+        ("s\r \r", "a reason is needed; it is kept in the ledger"),
+        ("o\r", "a reason is needed; it is kept in the ledger"),
+        ("u", "tunnel/west/co:high is not shelved"),
+        ("r", "tunnel/west/co:high is not latched: it needs no reset"),
+        ("s\u{1B}", "nothing was done"),
+    ])
+    func `what is missing is said`(keys: String, notice: String) throws {
+        let (intents, state) = Self.press(keys, try Self.model())
+        #expect(intents == [])
+        #expect(state.notice?.text == notice)
+    }
+
+    @Test func `the keys do what the state of the alarm allows`() throws {
+        let shelved = try Self.model { $0.suppression = [.shelved] }
+        #expect(
+            Self.press("2Guy", shelved).intents == [
+                .send(.alarm(.unshelve, Self.target(shelved), comment: "", seconds: 0))
+            ])
+        #expect(
+            Self.press("2Gs", shelved).state.notice?.text
+                == "tunnel/west/co:high is shelved; u unshelves it")
+        let latched = try Self.model { $0.state = .latchedAcknowledged }
+        #expect(
+            Self.press("ry", latched).intents == [
+                .send(.alarm(.reset, Self.target(latched), comment: "", seconds: 0))
+            ])
+        let early = try Self.model { $0.state = .latchedUnacknowledged }
+        #expect(
+            Self.press("r", early).state.notice?.text
+                == "tunnel/west/co:high must be acknowledged before it is reset")
+        let out = try Self.model { $0.suppression = [.outOfService] }
+        #expect(
+            Self.press("2Goy", out).intents == [
+                .send(.alarm(.returnToService, Self.target(out), comment: "", seconds: 0))
+            ])
+        let model = try Self.model()
+        #expect(
+            Self.press("ovalve 3 removed\ry", model).intents == [
+                .send(
+                    .alarm(
+                        .takeOutOfService, Self.target(model), comment: "valve 3 removed",
+                        seconds: 0))
+            ])
+        #expect(
+            Self.press("csmells\r", model).intents == [
+                .send(.alarm(.comment, Self.target(model), comment: "smells", seconds: 0))
+            ])
+    }
+
+    @Test func `the limit set of an area is switched by names or their beginnings`() throws {
+        let model = Plant.model { answer in
+            answer.areas = [
+                AreaView(name: "west", mode: "day", modes: ["day", "night"], sensors: []),
+                AreaView(name: "east", mode: "day", modes: ["day", "works"], sensors: []),
+            ]
+        }
+        #expect(
+            Self.press("Lw\rn\rtunnel closed\ry", model).intents == [
+                .send(.setMode(area: "west", mode: "night", comment: "tunnel closed"))
+            ])
+        #expect(Self.press("Lx\r", model).state.notice?.text == "one of west, east")
+    }
+
+    @Test func `a command that the daemon does not know is not sent`() throws {
+        let old = Plant.model { answer in answer.commands = CommandSet(addresses: []) }
+        #expect(
+            Self.press("s", old).state.notice?.text
+                == "this midwatchd does not take the command shelve: update it")
+        #expect(
+            Self.press("s", Plant.model).state.notice?.text
+                == "not known yet which commands this midwatchd takes")
+    }
+}

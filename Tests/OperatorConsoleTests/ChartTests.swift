@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import OperatorConsole
+import Testing
+
+@Suite struct ChartTests {
+    private static func points(_ values: [Double?]) -> [SensorSeries.Point] {
+        values.enumerated().map {
+            .init(at: UInt64($0.offset + 1) * 1_000_000_000, value: $0.element)
+        }
+    }
+
+    private static func text(
+        _ values: [Double?], limits: [Chart.Limit] = [], marks: [Chart.Mark] = [],
+        columns: Int = 31, rows: Int = 5, glyphs: GlyphSet = .ascii
+    ) -> [String] {
+        let last = UInt64(values.count + 1) * 1_000_000_000
+        let chart = Chart(
+            Self.points(values), limits: limits, marks: marks, range: 1_000_000_000...last)
+        return chart.lines(columns: columns, rows: rows, glyphs: Glyphs(glyphs)).map(\.plain)
+    }
+
+    @Test func `a ramp rises from left to right between its scale`() {
+        let lines = Self.text((0..<20).map { Double($0) })
+        #expect(lines.count == 6)
+        #expect(lines[0].hasSuffix("*"))
+        #expect(lines[4].hasPrefix("         0|*") || lines[4].contains("|*"))
+        let first = lines[0].firstIndex(of: "*"), last = lines[4].firstIndex(of: "*")
+        #expect(first.map { lines[0].distance(from: lines[0].startIndex, to: $0) } ?? 0 > 20)
+        #expect(last.map { lines[4].distance(from: lines[4].startIndex, to: $0) } ?? 99 < 15)
+    }
+
+    @Test func `nothing is drawn over a gap`() {
+        var values = [Double?](repeating: 5, count: 20)
+        values.replaceSubrange(8..<14, with: [Double?](repeating: nil, count: 6))
+        for glyphs in GlyphSet.allCases {
+            let lines = Self.text(values, glyphs: glyphs).dropLast().map { Array($0) }
+            func isEmpty(_ column: Int) -> Bool {
+                lines.allSatisfy { $0.count <= column || $0[column] == " " }
+            }
+            #expect(!isEmpty(14) && !isEmpty(28), "\(glyphs)")
+            #expect(isEmpty(21) && isEmpty(22), "\(glyphs)")
+        }
+    }
+
+    @Test func `silence at the end is a gap too`() {
+        let chart = Chart(
+            Self.points([1, 2, 1, 2]), limits: [], marks: [],
+            range: 1_000_000_000...40_000_000_000)
+        let lines = chart.lines(columns: 50, rows: 4, glyphs: Glyphs(.ascii)).map(\.plain)
+        #expect(lines.dropLast().allSatisfy { line in !line.suffix(25).contains("*") })
+    }
+
+    @Test func `limits near the values are drawn and named, far ones are not`() {
+        let lines = Self.text(
+            (0..<20).map { 40 + Double($0 % 5) },
+            limits: [Chart.Limit("H", 50), Chart.Limit("HH", 5_000)])
+        #expect(lines.contains { $0.contains("H 50|") && $0.contains("- -") })
+        #expect(!lines.contains { $0.contains("5000") })
+    }
+
+    @Test func `marks stand under their time`() {
+        let lines = Self.text(
+            (0..<20).map { Double($0) }, marks: [.init(at: 11_000_000_000, glyph: "^")])
+        let line = lines[lines.count - 1]
+        let column = line.firstIndex(of: "^").map { line.distance(from: line.startIndex, to: $0) }
+        #expect(column == 21)
+    }
+
+    @Test func `values that do not differ and extreme ones are drawn`() {
+        for values in [
+            [5, 5, 5], [1e300, -1e300], [0, 1e-300], [.greatestFiniteMagnitude],
+            [.greatestFiniteMagnitude, -.greatestFiniteMagnitude],
+        ] {
+            let lines = Self.text(values)
+            #expect(lines.count == 6)
+        }
+        #expect(Self.text([nil, nil]).count == 6)
+    }
+}
