@@ -10,6 +10,7 @@ enum Tidy {
     /// A name that ends in a slash stands for a folder.
     static let sleepers: [String: String] = [
         "Tests/AlertDeliveryTests/Fixtures.swift": "waits for a condition, with a bound",
+        "Tests/Benchmarks/EngineBench/bench-deadlines.swift": "measures timers in real time",
         "Tests/FleetSimulationTests/LocalServers.swift": "waits for a condition, with a bound",
         "Tests/HistorianTests/ArchiveHistoryTests.swift": "turns the historian at its own pace",
         "Tests/HistorianTests/PostgresArchiveTests.swift": "turns the historian at its own pace",
