@@ -44,6 +44,8 @@ final class Terminal {
             try self.run(
                 names.contains(key)
                     ? ["send-keys", key] : ["send-keys", "-l", key])
+            // What follows Escape at once is a key with Alt; nobody types that fast.
+            if key == "Escape" { usleep(200_000) }
         }
     }
 
