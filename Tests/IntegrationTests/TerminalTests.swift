@@ -103,6 +103,14 @@ extension IntegrationTests {
             let (site, device) = try await Self.site()
             let terminal = try Self.dashboard(site, columns: 80, rows: 24)
             #expect(try await terminal.shows("tunnel/west/co:high"))
+            // Screens show what is decided; only what is recorded survives a kill.
+            #expect(
+                try await waits(20) {
+                    try ChildProcess.run([
+                        try Places.program("midwatch"), "events", "--socket",
+                        site.client.socketPath,
+                    ]).contains("tunnel/west/co:high")
+                })
             try await site.kill()
             #expect(try await terminal.shows(["BLIND for", "nothing below is live"]))
             #expect(try await terminal.shows("BLIND for 4", within: 15), "it counts")

@@ -69,7 +69,8 @@ import Testing
                     events: EventReader(folder: "/nowhere"), files: FileReadThread(),
                     reloader: NoReloads(), questions: EngineQuestions(),
                     report: { status }, health: { HealthView(level: .healthy) }, metrics: { [] },
-                    newestEvent: { 0 }, rejects: { _ in [] }, isStarted: { true }))
+                    newestEvent: { 0 }, rejects: { _ in [] }, deliveries: NoDeliveries(),
+                    isStarted: { true }))
         }
 
         private var viewer: Viewer { Viewer(self.desk.parts) }
@@ -188,4 +189,12 @@ private struct NoReloads: ConfigurationBackend {
     func configuration() async throws(Problem) -> ConfigurationView {
         throw Problem(.refused, detail: "no configuration here")
     }
+}
+
+private struct NoDeliveries: DeliveryOrders {
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView] { [] }
+
+    func perform(_ order: DeliveryOrder) async -> DeliveryOrderOutcome { .unknown }
 }

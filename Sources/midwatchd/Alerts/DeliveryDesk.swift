@@ -6,8 +6,16 @@ import MidwatchModel
 import OperatorAPI
 import OperatorViews
 
+/// What operators ask and order about deliveries.
+protocol DeliveryOrders: Sendable {
+    func deadLetters(
+        limit: Int, alert: String?, endpoint: String?
+    ) async throws(Problem) -> [DeadLetterView]
+    func perform(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
+}
+
 /// What operators ask about deliveries, and what they order; who ordered it stands in the ledger.
-struct DeliveryDesk: Sendable {
+struct DeliveryDesk: DeliveryOrders {
     let delivery: AlertDelivery
     let ledger: LedgerLoop
 

@@ -26,7 +26,7 @@ final class OperatorDesk: OperatorBackend {
         var metrics: @Sendable () -> [MetricSample]
         var newestEvent: @Sendable () -> UInt64
         var rejects: @Sendable (_ limit: Int) -> [RejectView]
-        var deliveries: DeliveryDesk
+        var deliveries: any DeliveryOrders
         /// Whether the start is over: sockets open, recovered state shown.
         var isStarted: @Sendable () -> Bool
     }
