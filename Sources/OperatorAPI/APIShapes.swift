@@ -119,23 +119,6 @@ enum APIShapes {
         AlertTest: id string, open string[], attempts AlertTestAttempt[]
         AlertTestAttempt: endpoint string, attempt integer, status integer, failure string, \
         milliseconds integer, answer string, delivered boolean
-        AlertRoute: route string?, tellsNobody boolean?, sendsReturned boolean?, sendsAcknowledged \
-        boolean?, repeatSeconds integer?, standingSeconds integer?, groupedBy string[]?, stages \
-        AlertStage[]?, alarmID string?, priority string?, class string?, asset string?, unrouted \
-        boolean?, withheld string?, routes AlertRoute[]?
-        AlertStage: level integer, endpoints string[], unacknowledgedSeconds integer?, \
-        undeliveredSeconds integer
-        AlertRoutePage: items AlertRoute[], next string?
-        AlertSilence: id string, holds boolean, silence object
-        AlertSilencePage: items AlertSilence[], next string?
-        SilenceRequest: match object, seconds integer, reason string, includesCritical boolean?
-        SilenceAdded: id string, until time
-        SilenceRemoved: id string
-        AlertTestRequest: route string?, endpoint string?, priority string?
-        AlertTestBegun: id string, endpoints string[]
-        AlertTest: id string, open string[], attempts AlertTestAttempt[]
-        AlertTestAttempt: endpoint string, attempt integer, status integer, failure string, \
-        milliseconds integer, answer string, delivered boolean
         Configuration: revision string, file string, settings object
         ReloadRequest: dryRun boolean?
         Reload: outcome string, file string, revisionBefore string, revisionAfter string, \

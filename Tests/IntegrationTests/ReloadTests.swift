@@ -47,7 +47,7 @@ extension IntegrationTests {
 
             // What would change is said, and nothing does.
             let new = old.replacing(
-                "latching: true}", with: "latching: true}\n          highHigh: {setpoint: 55}")
+                "latching: true}", with: "latching: true}\n      highHigh: {setpoint: 55}")
             try File.write(site.configurationPath, new)
             let trial = try site.client.reload(isDryRun: true)
             #expect(trial.outcome == .accepted)
@@ -78,6 +78,13 @@ extension IntegrationTests {
                 })
             #expect(try site.client.configuration().revision == done.revisionAfter)
             #expect(try site.client.reload(isDryRun: false).outcome == .unchanged)
+            #expect(
+                try await waits(10) {
+                    try site.ledger().contains {
+                        $0.kind == "configurationApplied"
+                            && $0.body["revisionAfter"]?.string == done.revisionAfter
+                    }
+                })
             let applied = try site.ledger().filter { $0.kind == "configurationApplied" }.last
             #expect(applied?.body["revisionBefore"]?.string == done.revisionBefore)
             #expect(applied?.body["revisionAfter"]?.string == done.revisionAfter)

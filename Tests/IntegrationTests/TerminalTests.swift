@@ -106,10 +106,9 @@ extension IntegrationTests {
             // Screens show what is decided; only what is recorded survives a kill.
             #expect(
                 try await waits(20) {
-                    try ChildProcess.run([
-                        try Places.program("midwatch"), "events", "--socket",
-                        site.client.socketPath,
-                    ]).contains("tunnel/west/co:high")
+                    try site.ledger().contains {
+                        $0.kind == "alarmRaised" && $0.body["sensor"]?.string == "tunnel/west/co"
+                    }
                 })
             try await site.kill()
             #expect(try await terminal.shows(["BLIND for", "nothing below is live"]))

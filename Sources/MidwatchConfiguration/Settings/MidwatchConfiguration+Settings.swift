@@ -148,7 +148,20 @@ extension AlertEndpointConfiguration {
         entries.list("secrets", self.secrets.map(\.settings))
         entries.time("timeout", self.timeoutNanoseconds)
         entries.integer("inFlightMax", self.inFlightMax)
+        entries.integer("ratePerSecond", self.ratePerSecond)
         entries.text("caFile", self.caFile)
+        entries.text("clientCertificate", self.clientCertificate?.chainFile)
+        entries.text("clientKey", self.clientCertificate?.keyFile)
+        entries.texts("allow", self.allowed)
+        if let secret = self.authorization { entries.add("authorization", secret.settings) }
+        if let secret = self.urlPath { entries.add("urlPath", secret.settings) }
+        entries.word("format", self.format.rawValue)
+        if let secret = self.routingKey { entries.add("routingKey", secret.settings) }
+        entries.text("template", self.templateFile)
+        if self.format == .alertmanagerAPI {
+            entries.time("repeatEvery", self.repeatNanoseconds)
+            entries.time("holdFor", self.holdNanoseconds)
+        }
         return entries.mapping
     }
 }

@@ -48,7 +48,7 @@ extension AlarmLoad {
         let figures = self.figures(at: now)
         return [
             MetricSample(
-                "midwatch_alarms_in_ten_minutes", help: "Alarms annunciated in ten minutes.",
+                "midwatch_alarms_raised_recently", help: "Alarms annunciated in ten minutes.",
                 kind: .gauge, value: Double(figures.inTenMinutes)),
             MetricSample(
                 "midwatch_alarm_flood", help: "1 while a flood of alarms lasts.", kind: .gauge,
