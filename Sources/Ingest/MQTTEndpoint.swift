@@ -176,7 +176,7 @@ package final class MQTTEndpoint: Sendable {
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 512, initial: 2_048, maximum: Self.readBytesMax)
+                    minimum: 512, initial: 512, maximum: Self.readBytesMax)
             )
             .childChannelInitializer { channel in
                 guard let loop = byLoop.first(where: { $0.eventLoop === channel.eventLoop }) else {
