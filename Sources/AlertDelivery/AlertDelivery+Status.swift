@@ -159,7 +159,7 @@ extension AlertDelivery {
 
     func endFlushIfDone(now: MonotonicInstant) {
         guard let flush = self.flush, flush.waiter != nil, self.calls.isEmpty,
-            self.refilling.isEmpty
+            !self.machines.contains(where: \.isReading)
         else { return }
         let nextWake = self.wakes.compactMap { $0 }.min()
         if let nextWake, nextWake < flush.deadline { return }

@@ -108,36 +108,31 @@ extension AlertDelivery {
     func refill(_ index: Int, now: MonotonicInstant) {
         let machine = self.machines[index]
         guard let from = machine.parkedFrom, self.knowsStore, self.owed.isEmpty, !self.isStopped,
-            machine.count <= machine.queueCountMax / 2, !self.refilling.contains(index)
+            machine.count <= machine.queueCountMax / 2, !machine.isReading
         else { return }
-        self.refilling.insert(index)
+        self.machines[index].beginReading()
         let name = self.configuration.endpoints[index].name
         let limit = max(1, min(DeliveryLimits.refillCountMax, machine.queueCountMax / 4))
-        let parkCount = machine.parkCount
         Task { [weak self, store] in
             let rows = try? await store.ask { file throws(SQLiteError) in
                 try file.pending(endpoint: name, from: from, limit: limit)
             }
-            await self?.refilled(index, rows: rows, from: from, limit: limit, parkCount: parkCount)
+            await self?.refilled(index, rows: rows, limit: limit)
         }
     }
 
-    private func refilled(
-        _ index: Int, rows: [StoredDelivery]?, from: UInt64, limit: Int, parkCount: UInt64
-    ) {
-        self.refilling.remove(index)
+    private func refilled(_ index: Int, rows: [StoredDelivery]?, limit: Int) {
         // The store failed: the timer asks again.
-        guard let rows else { return }
+        guard let rows else { return self.machines[index].readingFailed() }
         let now = self.clock.monotonic()
+        var next = rows.count == limit ? rows.last.map { $0.item.order + 1 } : nil
         for row in rows where !self.earlyIDs.contains(row.item.alert.id) {
             guard self.takeBack(row, at: index, now: now) else {
-                self.advance(index)
-                return self.afterwards()
+                next = row.item.order
+                break
             }
         }
-        let hasMore = rows.count == limit || self.machines[index].parkCount != parkCount
-        let last = rows.last.map(\.item.order) ?? from - 1
-        self.machines[index].tookBack(through: hasMore ? last : nil)
+        self.machines[index].tookBack(before: next)
         self.advance(index)
         self.afterwards()
     }

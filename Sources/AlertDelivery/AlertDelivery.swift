@@ -54,7 +54,6 @@ package actor AlertDelivery {
     var recent = RecentIDs(countMax: DeliveryLimits.recentIDCountMax)
     var nextOrder: UInt64 = 1
     var calls: [CallKey: Task<Void, Never>] = [:]
-    var refilling: Set<Int> = []
     /// Marks that found no room in the store, in order.
     var owed: [OutboxWrite] = []
     /// Ids taken before the store told what it holds.
