@@ -39,11 +39,14 @@ extension AlertDelivery {
         let deleted = self.store.counters[.deadLettersDeleted]
         let deadLetterCount = self.deadLetterCount - min(deleted, self.deadLetterCount)
         let (condition, untoldCount) = (self.outboxCondition, self.untold.count)
+        let (deadLetterPriority, lostCount) = (self.deadLetters.highest, self.lostCount)
         self.published.withLock { status in
             status.outbox = condition
             status.oldestUntoldCriticalTakenAt = oldest
             status.untoldCriticalCount = untoldCount
             status.deadLetterCount = deadLetterCount
+            status.deadLetterPriority = deadLetterPriority
+            status.lostCount = lostCount
         }
     }
 

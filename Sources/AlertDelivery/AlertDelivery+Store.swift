@@ -79,6 +79,7 @@ extension AlertDelivery {
             self.note(untold: order, takenAt: Self.instant(of: takenAt, now: now, wall: wall))
         }
         self.deadLetterCount += knowledge.deadLetterCount
+        for letter in knowledge.deadLetters { self.deadLetters.add(letter) }
         for (index, endpoint) in self.configuration.endpoints.enumerated() {
             for (alert, labelled) in knowledge.standing[endpoint.name] ?? [] {
                 self.boards[index]?.recall(alert, labelled: labelled)
@@ -220,6 +221,7 @@ extension AlertDelivery {
         item.firstAttemptAt = row.item.firstAttemptAt
         item.isRevived = true
         self.deadLetterCount -= min(1, self.deadLetterCount)
+        self.deadLetters.settle(alert: alertID, endpoint: endpoint)
         if !self.machines[index].hasRoom(for: item.alert) {
             self.machines[index].park(alarmKey: item.alert.alarmKey, order: item.order)
         } else if !self.machines[index].holds(order: item.order) {
@@ -240,6 +242,7 @@ extension AlertDelivery {
         }
         guard let found = order, let order = found else { return false }
         self.deadLetterCount -= min(1, self.deadLetterCount)
+        self.deadLetters.settle(alert: alertID, endpoint: endpoint)
         self.note(told: order)
         self.afterwards()
         return true
