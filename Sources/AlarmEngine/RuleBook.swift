@@ -110,6 +110,14 @@ package final class RuleBook: Sendable {
         return words?.completed(by: declaration.rationalization) ?? declaration.rationalization
     }
 
+    /// The handling class of the alarm `name` of a sensor; empty if the site gave it none.
+    package func handlingClass(of name: String, _ declaration: SensorDeclaration) -> String {
+        if let rule = self.ruleSet.rules.first(where: { $0.declaration.name == name }) {
+            return rule.declaration.handling.className
+        }
+        return declaration.handling(ofAlarm: name)?.className ?? ""
+    }
+
     /// Number of the declaration for `path`; nil if nothing declares it.
     package func declarationIndex(for path: String) -> Int? {
         if let index = self.exact[path] { return index }

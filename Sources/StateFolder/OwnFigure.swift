@@ -72,6 +72,8 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case alertUntold = "alerts/untoldAge"
     /// Alerts given up, per second.
     case deadLetters = "alerts/deadLetters"
+    /// State: 1 an alert of high priority was given up, 2 a critical one, and nobody has settled it.
+    case deadLettersUrgent = "alerts/deadLettersUrgent"
     /// Endpoints whose breaker is not closed.
     case endpointsDown = "alerts/endpointsDown"
     /// Endpoints that nothing can be sent to: no secret, or refused for good.

@@ -231,7 +231,8 @@ struct Topology {
         desk.attach(routing)
         routing.attach(
             RoutingDesk.Attached(
-                note: { ledgerLoop.note($0) }, modes: { reporter.modes() },
+                note: { ledgerLoop.note($0) }, record: { await ledgerLoop.record($0) },
+                modes: { reporter.modes() },
                 offer: { effects.offerNow($0) }))
         let housekeeper = Housekeeper(
             Housekeeper.Parts(

@@ -17,6 +17,12 @@ final class LedgerLoop: Sendable {
     /// Other records (outcomes of deliveries, starts) that may wait.
     private static let noteCapacity = 16_384
 
+    /// A record beside the decisions, and who waits until it is durable.
+    private struct Note {
+        var body: [UInt8]
+        var receipt: LedgerReceipt?
+    }
+
     /// What leaves: called once per effect, in the order of the decisions.
     typealias Release =
         @Sendable (_ effect: PendingEffect, _ isRecorded: Bool, _ ledgerN: UInt64) ->
@@ -34,7 +40,7 @@ final class LedgerLoop: Sendable {
     private let release: Release
     private let noteWritten: @Sendable (_ through: UInt64) -> Void
     private let stop = StopFlag()
-    private let notes = Mutex<[[UInt8]]>([])
+    private let notes = Mutex<[Note]>([])
     private let failing = Atomic<Bool>(false)
     private let written = Atomic<UInt64>(0)
     private let lostNotes = Atomic<UInt64>(0)
@@ -76,13 +82,29 @@ final class LedgerLoop: Sendable {
     /// Adds a record that is no decision: the outcome of a delivery, for instance.
     ///
     /// Any thread.
-    func note(_ body: [UInt8]) {
+    func note(_ body: [UInt8]) { self.put(Note(body: body)) }
+
+    /// Adds a record that an operator waits for.
+    ///
+    /// - Returns: Whether it was durable within `effectHoldMax`, as long as any effect waits at most;
+    ///   if not, it is written as soon as the disk takes it.
+    func record(_ body: [UInt8]) async -> Bool {
+        let receipt = LedgerReceipt()
+        self.put(Note(body: body, receipt: receipt))
+        return await receipt.isDurable(
+            withinNanoseconds: SystemLimits.effectHoldMaxNanoseconds)
+    }
+
+    private func put(_ note: Note) {
         let isTaken = self.notes.withLock { notes in
             guard notes.count < Self.noteCapacity else { return false }
-            notes.append(body)
+            notes.append(note)
             return true
         }
-        if !isTaken { self.lostNotes.wrappingAdd(1, ordering: .relaxed) }
+        if !isTaken {
+            self.lostNotes.wrappingAdd(1, ordering: .relaxed)
+            note.receipt?.settle(false)
+        }
         self.gate.wakeAll()
     }
 
@@ -135,8 +157,9 @@ final class LedgerLoop: Sendable {
     }
 
     /// Writes until the disk has taken it; meanwhile the gate lets effects out unrecorded.
-    private func write(_ batch: [PendingEffect], _ notes: [[UInt8]]) {
+    private func write(_ batch: [PendingEffect], _ notes: [Note]) {
         var numbers: [UInt64: UInt64] = [:]
+        var receipts: [LedgerReceipt] = []
         var isAppended = false
         while true {
             self.progress.attempt()
@@ -148,7 +171,13 @@ final class LedgerLoop: Sendable {
                 for effect in batch {
                     numbers[effect.sequence] = self.append(self.body(of: effect), written)
                 }
-                for note in notes { _ = self.append(note, written) }
+                for note in notes {
+                    if self.append(note.body, written) == nil {
+                        note.receipt?.settle(false)
+                    } else if let receipt = note.receipt {
+                        receipts.append(receipt)
+                    }
+                }
             }
             let outcome = self.writer.commit(now: self.clock.now())
             self.written.store(outcome.durableThrough, ordering: .releasing)
@@ -167,6 +196,7 @@ final class LedgerLoop: Sendable {
         if self.failing.exchange(false, ordering: .relaxed) {
             self.logger.notice("ledger written again")
         }
+        for receipt in receipts { receipt.settle(true) }
         let recordedAt = self.clock.now()
         for effect in batch { self.latency.record(from: effect.queuedAt, to: recordedAt) }
         if let last = batch.last {
