@@ -32,7 +32,7 @@ final class MQTTConnection: ChannelInboundHandler {
 
     /// Bytes that may pile up while the connection is not read: what the kernel had when the peer
     /// closed is handed over at once, whether it is asked for or not.
-    static let heldBytesMax = 8 << 20
+    static let heldBytesMax = 8 * MQTTEndpoint.receiveBufferBytes
     /// Socket reads whose acknowledgements are timed apart.
     static let markCountMax = 64
     /// How long a peer may refuse what is written to it.
@@ -119,6 +119,7 @@ final class MQTTConnection: ChannelInboundHandler {
             self.held = chunk
         }
         if (self.held?.readableBytes ?? 0) > Self.heldBytesMax {
+            self.statistics.counters.add(.heldBytesLost, UInt64(self.held?.readableBytes ?? 0))
             self.end(self.machine.transportClosed())
             return
         }

@@ -79,6 +79,13 @@ package final class MQTTEndpoint: Sendable {
 
     /// Connections that wait to be accepted.
     private static let backlog: Int32 = 1_024
+    /// Kernel buffer of a connection; the kernel doubles it for its own overhead.
+    ///
+    /// It bounds what a connection that is not read piles up, and so how late its readings are:
+    /// left to the kernel it grows to 6 MiB, at 1,000 flooding connections to minutes of readings.
+    static let receiveBufferBytes = 128 << 10
+    /// Bytes of one socket read, one read a turn: the loop is fair to whoever else is ready.
+    private static let readBytesMax = 16 << 10
     /// Longest wait for outstanding acknowledgements when stopping.
     package static let stopGraceNanoseconds: UInt64 = 5_000_000_000
 
@@ -160,7 +167,17 @@ package final class MQTTEndpoint: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Of the listening socket: what it accepts inherits it.
+            .serverChannelOption(
+                .socketOption(.so_rcvbuf), value: .init(Self.receiveBufferBytes)
+            )
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 512, initial: 2_048, maximum: Self.readBytesMax)
+            )
             .childChannelInitializer { channel in
                 guard let loop = byLoop.first(where: { $0.eventLoop === channel.eventLoop }) else {
                     preconditionFailure("a channel of a foreign event loop")

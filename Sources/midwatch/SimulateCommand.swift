@@ -229,6 +229,7 @@ struct SimulateCommand: ParsableCommand {
         settings.rate = self.rate
         settings.messagesMax = self.count ?? 0
         settings.durationNanoseconds = self.durationNanoseconds
+        settings.drainNanoseconds = 30_000_000_000
         settings.firstSequence = self.firstSequence
         settings.recordsAcknowledged = self.ackedOut != nil
         let sender = try MQTTFleetSender(settings)
@@ -242,6 +243,7 @@ struct SimulateCommand: ParsableCommand {
         SimulationReport(mqtt: report, isAcknowledged: self.qos > 0).print(json: self.json)
         if let path = self.ackedOut { try report.record.write(to: path) }
         if report.sent == 0 || report.unacknowledged > 0 || report.refused > 0
+            || report.connectionsUnconfirmed > 0
             || self.count.map({ report.sent < $0 }) == true
         {
             self.end(with: report.connects == 0 ? "nobody answers at \(target)" : "")
