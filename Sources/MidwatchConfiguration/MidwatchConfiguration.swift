@@ -260,6 +260,8 @@ package struct LogConfiguration: Equatable, Sendable {
         case trace, debug, info, notice, warning, error, critical
     }
     package enum Format: String, Equatable, Sendable, CaseIterable {
+        /// `human` where standard error is a terminal, else `json`.
+        case auto
         case json, human
     }
 

@@ -148,7 +148,12 @@ extension APIOperation {
             query: [Self.limit], answer: .page("Reject")),
         APIOperation(
             name: .configuration, path: "/v1/configuration",
-            summary: "The configuration in force with its defaults in, without its secrets.",
+            summary: "The configuration in force with its defaults in, without its secrets; its "
+                + "sensors in pages, the other keys with the first of them.",
+            query: [
+                ("after", "integer", "Sensors passed over: the `next` of the page before."),
+                Self.limit,
+            ],
             answer: .object("Configuration")),
     ]
 

@@ -178,14 +178,16 @@ struct Topology {
         let operators = OperatorGate(configuration.api, logger: logger)
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
+        let active = ActiveAlarms(live)
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
                 unsafeSettings: configuration.unsafeSettings,
                 listenerWarnings: { ingest.warnings() + operators.warnings },
                 startedAt: EngineClock.wall(),
-                epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
-                staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
+                epoch: report.epoch, ring: ring, live: live, active: active, clock: clock,
+                watermark: watermark, staging: journal.staging, journal: journalLoop,
+                ledger: ledgerLoop,
                 gate: gate, access: access, files: files,
                 engine: engineLoop, latencies: latencies, historian: historian.status,
                 storeName: historian.storeName,
@@ -213,7 +215,8 @@ struct Topology {
             logger: logger)
         let desk = OperatorDesk(
             OperatorDesk.Parts(
-                ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
+                ring: ring, live: live, active: active, clock: clock,
+                events: EventReader(folder: folders.ledger),
                 files: files, reloader: reloader, questions: engineLoop.questions,
                 report: { reporter.report() }, health: { reporter.health() },
                 metrics: { reporter.metrics() },

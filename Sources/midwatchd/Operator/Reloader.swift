@@ -124,20 +124,32 @@ final class Reloader: Service, ConfigurationBackend {
     }
 
     /// The configuration in force.
-    func configuration() async throws(Problem) -> ConfigurationView {
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
         let (configuration, revision) = self.state.withLock { ($0.inForce, $0.revision) }
-        // With many sensors it takes a while: not on a thread that delivery shares.
+        // With many rules it takes a while: not on a thread that delivery shares.
         let settings = try await self.parts.files.reads.read { () -> JSONValue? in
+            var page = configuration
+            page.sensors = Array(page.sensors.dropFirst(after).prefix(limit))
+            let whole = page.settings
             var json = JSONWriter()
-            configuration.settings.encode(to: &json)
+            if after == 0 {
+                whole.encode(to: &json)
+            } else {
+                json.object { json in
+                    json.name("sensors")
+                    (whole["sensors"] ?? .list([])).encode(to: &json)
+                }
+            }
             let bytes = json.bytes
             return try? JSONValue(parsing: bytes.span)
         }
         guard let settings else {
             throw Problem(.internalError, detail: "the configuration cannot be shown")
         }
+        let end = after + limit
         return ConfigurationView(
-            revision: revision, file: self.parts.path, settings: settings)
+            revision: revision, file: self.parts.path, settings: settings,
+            next: end < configuration.sensors.count ? "\(end)" : nil)
     }
 
     // MARK: - The thread
