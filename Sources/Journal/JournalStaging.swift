@@ -73,8 +73,8 @@ package struct UnrecordedCount: Equatable, Sendable {
 /// 2. Ticks, clock anchors, commands and every other record may use 1/32 more. Beyond it they are
 ///    skipped, counted, and part of the gap: a disk that never answers may not stop the ring, and
 ///    with it the evaluation. A record of several slots is skipped whole.
-/// 3. Readings that await an acknowledgement, and registrations, are never skipped. The last room
-///    is theirs: as much as the ring holds, because from `holdCount` on the ring takes no more of
+/// 3. Readings that await an acknowledgement, registrations and beginnings of sessions are never
+///    skipped. The last room is theirs: as much as the ring holds, because from `holdCount` on the ring takes no more of
 ///    them. Where that rule is not kept, `append` stops in front of the first that does not fit.
 ///
 /// So a gap holds no slot that anybody may acknowledge, and one watermark is enough: every number
