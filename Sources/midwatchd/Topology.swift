@@ -40,6 +40,7 @@ struct Topology {
         let revisions = Revisions(folder: folders.revisions)
         let revision = try revisions.keep(text)
         let rules = Revisions.rules(of: configuration, revision: revision)
+        let offered = OfferedRules()
         // The ledger is opened first: of the decisions made again only those it lacks are kept.
         let ledger = try LedgerWriter.open(directory: folders.ledger) {
             vitals.phase = .recovering(done: $0, total: 0)
@@ -58,8 +59,7 @@ struct Topology {
                 folder: folders.ledger, newest: ledger.writer.head.n
             ) { _ in vitals.notePhaseProgress() },
             catchUp: catchUp,
-            book: { $0 == revision ? rules : revisions.rules(of: $0) }, logger: logger,
-            vitals: vitals
+            book: offered.book(started: rules, revisions), logger: logger, vitals: vitals
         ).run()
         let journal = recovered.journal
         let report = journal.report
@@ -208,7 +208,8 @@ struct Topology {
         let reloader = Reloader(
             Reloader.Parts(
                 path: path, started: configuration, revision: revision, revisions: revisions,
-                ring: ring, clock: clock, ingest: ingest, live: live, files: files,
+                offered: offered, ring: ring, clock: clock, ingest: ingest, live: live,
+                files: files,
                 gate: operators),
             logger: logger)
         let desk = OperatorDesk(
