@@ -42,7 +42,7 @@ package final class MQTTEndpoint: Sendable {
         /// A message with the retain flag is history and refreshes nothing (RULES 18).
         ///
         /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
-        /// Devices that set the flag on every message need this off.
+        /// Devices that set the flag on every message need this off; `RetainedWatch` finds them.
         package var takesRetainedAsHistorical = true
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         package var keepAliveSecondsMax: UInt16 = 0
@@ -101,6 +101,7 @@ package final class MQTTEndpoint: Sendable {
     let gate: MQTTGate
     let sessions: SessionTable
     let wills = DelayedWills()
+    let retained = RetainedFindings()
     let logger: Logger
     private let router: TopicRouter
     private let startedAt: MonotonicInstant
@@ -234,7 +235,12 @@ package final class MQTTEndpoint: Sendable {
             MetricSample(
                 "midwatch_mqtt_connections", help: "Open connections.", kind: .gauge,
                 labels: [(name: "listener", value: self.configuration.name)],
-                value: Double(self.connections.count))
+                value: Double(self.connections.count)),
+            MetricSample(
+                "midwatch_mqtt_sensors_only_retained",
+                help: "Sensors whose readings all have the retain flag: history, never live.",
+                kind: .gauge, labels: [(name: "listener", value: self.configuration.name)],
+                value: Double(self.retained.summary?.count ?? 0)),
         ]
     }
 }

@@ -95,6 +95,9 @@ extension ConfigurationReader {
             keepAliveMaxSeconds: UInt16(
                 clamping: keepAlive.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
                     ?? ConfigurationDefaults.keepAliveMaxSeconds),
+            retained: section.choice(
+                "retained", of: RetainedMessages.allCases.map { ($0.rawValue, $0) })
+                ?? .historical,
             topics: topics, security: self.mqttSecurity(section))
         self.requireConsent(section, bind, listener.security)
         section.finish()

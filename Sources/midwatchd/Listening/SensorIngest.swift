@@ -296,6 +296,7 @@ final class SensorIngest: Sendable {
         options.maximumQoS = QoS(rawValue: mqtt.qosMax) ?? .exactlyOnce
         options.topicAliasMaximum = mqtt.topicAliasMax
         options.sessionExpirySecondsMax = mqtt.sessionExpiryMaxSeconds
+        options.takesRetainedAsHistorical = mqtt.retained == .historical
         let security = ListenerSecurity(listener: mqtt)
         let endpoint: MQTTEndpoint
         do {
