@@ -44,6 +44,9 @@ package final class MQTTEndpoint: Sendable {
         /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
         /// Devices that set the flag on every message need this off; `RetainedWatch` finds them.
         package var takesRetainedAsHistorical = true
+        /// Whether clients send each reading by several ways: of equal copies (sensor, source time,
+        /// value) one counts (RULES 17).
+        package var isDualHomed = false
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         package var keepAliveSecondsMax: UInt16 = 0
         /// Who comes in, and what one of them may use up.

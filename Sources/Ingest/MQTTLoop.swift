@@ -55,7 +55,8 @@ final class MQTTLoop: @unchecked Sendable {
             topicCountMax: endpoint.configuration.topicCountMax,
             newSensors: (
                 countMax: endpoint.gate.limits.newSensorCountMax, exempt: endpoint.source
-            ), retained: endpoint.retained, logger: endpoint.logger)
+            ), isDualHomed: endpoint.configuration.isDualHomed, retained: endpoint.retained,
+            logger: endpoint.logger)
     }
 
     // MARK: - Life

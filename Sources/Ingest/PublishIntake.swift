@@ -53,6 +53,7 @@ struct PublishIntake: ~Copyable {
     private var cacheRevision: UInt64
     private var nextScope: UInt32 = 1
     private let newSensors: (countMax: Int, exempt: SourceIndex)
+    private let isDualHomed: Bool
     private var retainedWatch = RetainedWatch()
     private let retained: RetainedFindings
     private let logger: Logger
@@ -60,13 +61,14 @@ struct PublishIntake: ~Copyable {
     init(
         router: TopicRouter, services: IngestServices, statistics: MQTTStatistics,
         topicCountMax: Int, newSensors: (countMax: Int, exempt: SourceIndex) = (0, .own),
-        retained: RetainedFindings, logger: Logger
+        isDualHomed: Bool = false, retained: RetainedFindings, logger: Logger
     ) {
         // The ring takes a quarter of itself at once.
         let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4 - 1)
         self.services = services
         self.router = router
         self.newSensors = newSensors
+        self.isDualHomed = isDualHomed
         self.retained = retained
         self.logger = logger
         self.statistics = statistics
@@ -189,6 +191,7 @@ struct PublishIntake: ~Copyable {
         if publish.isAcknowledged { slot.flags.insert(.acknowledgedDelivery) }
         if publish.isDuplicate { slot.flags.insert(.duplicateDelivery) }
         if publish.isHistorical { slot.flags.insert(.historical) }
+        if self.isDualHomed { slot.flags.insert(.dualHomed) }
         return slot
     }
 

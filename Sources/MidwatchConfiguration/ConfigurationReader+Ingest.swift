@@ -98,6 +98,7 @@ extension ConfigurationReader {
             retained: section.choice(
                 "retained", of: RetainedMessages.allCases.map { ($0.rawValue, $0) })
                 ?? .historical,
+            dualHomed: section.boolean("dualHomed", default: false),
             topics: topics, security: self.mqttSecurity(section))
         self.requireConsent(section, bind, listener.security)
         section.finish()

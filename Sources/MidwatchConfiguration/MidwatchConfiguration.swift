@@ -120,6 +120,8 @@ package struct MQTTListenerConfiguration: Equatable, Sendable {
     /// Longer or absent keep-alives are shortened to this.
     package var keepAliveMaxSeconds: UInt16
     package var retained: RetainedMessages
+    /// Whether two copies of a reading (sensor, source time, value) are one.
+    package var dualHomed: Bool
     /// In file order: the first filter that fits wins.
     package var topics: [MQTTTopicConfiguration]
     package var security: MQTTSecurityConfiguration
