@@ -161,11 +161,15 @@ struct Topology {
             watermark: watermark, sessions: sessions.table, vitals: vitals, latencies: latencies,
             onAccess: { access.count($0) }, accessReport: { outcomes.note($0) }, logger: logger)
 
-        // 7. The archive follows the journal.
+        // 7. The archive follows the journal; damage that it meets is an alarm.
+        let damages = DamageBoard(
+            found: report.damage,
+            furtherCount: report.furtherDamageCount + (ledger.report.broken == nil ? 0 : 1),
+            logger: logger, path: { live.path(of: $0) }, record: { ledgerLoop.note($0) })
         let historian = HistorianService(
             configuration, folders: folders,
             feed: HistorianFeed(
-                folder: folders.journal, report: report, watermark: watermark, logger: logger),
+                folder: folders.journal, report: report, watermark: watermark, damages: damages),
             clock: clock, live: live, progress: vitals.progress(of: .historian),
             archiving: archiving, tally: ingest.tally, logger: logger)
         let retention = RetentionKeeper(
@@ -189,8 +193,7 @@ struct Topology {
                 gate: gate, access: access, files: files,
                 engine: engineLoop, latencies: latencies, historian: historian.status,
                 storeName: historian.storeName,
-                damageCount: report.damage.count + report.furtherDamageCount
-                    + (ledger.report.broken == nil ? 0 : 1),
+                damageCount: { damages.count },
                 retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
                 keys: keys, board: ingest.board, own: own, load: load,
                 ingest: {
