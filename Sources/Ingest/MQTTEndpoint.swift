@@ -48,6 +48,9 @@ package final class MQTTEndpoint: Sendable {
         /// value) one counts (RULES 17).
         package var isDualHomed = false
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
+        ///
+        /// 3.1.1 clients cannot be told. A peer that is gone is found out within this time whatever
+        /// its client asked for (`TCPProbing`).
         package var keepAliveSecondsMax: UInt16 = 0
         /// Who comes in, and what one of them may use up.
         package var security = MQTTSecurity(limits: .open)
@@ -176,6 +179,7 @@ package final class MQTTEndpoint: Sendable {
                 .socketOption(.so_rcvbuf), value: .init(Self.receiveBufferBytes)
             )
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .probing(TCPProbing(keepAliveSecondsMax: self.configuration.keepAliveSecondsMax))
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(
                 .recvAllocator,
