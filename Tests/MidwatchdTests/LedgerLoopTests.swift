@@ -72,7 +72,7 @@ import Testing
         func lines() throws -> [String] {
             let reader = LedgerReader(directory: self.folder.file("ledger"), fromLine: 1)
             var lines: [String] = []
-            while case .line(let line) = try reader.step(through: .max) {
+            while case .line(let line) = try reader.step(through: self.loop.newest) {
                 lines.append(String(decoding: line.body, as: UTF8.self))
             }
             return lines
