@@ -67,6 +67,7 @@ package struct EventLine: Sendable, Equatable {
         "areaModeChanged": "area mode", "alertDelivered": "delivered",
         "alertDeadLettered": "DEAD LETTER", "alertSuperseded": "superseded",
         "ledgerGap": "LEDGER GAP", "accessLogAnchored": "access log",
+        "journalDamaged": "JOURNAL DAMAGED",
     ]
 
     private static func tone(_ kind: String, priority: String) -> Tone {
@@ -79,7 +80,7 @@ package struct EventLine: Sendable, Equatable {
             default: .low
             }
         case "alertDeadLettered", "readingsLost", "readingsUnrecorded", "ledgerGap",
-            "monitorDegraded":
+            "journalDamaged", "monitorDegraded":
             .critical
         case "commandRefused": .high
         case "alarmReturned", "alertDelivered": .good

@@ -30,6 +30,7 @@ final class Reloader: Service, ConfigurationBackend {
         /// Of the configuration that the start put in force.
         var revision: String
         var revisions: Revisions
+        var offered: OfferedRules
         var ring: ReadingRing
         var clock: EngineClock
         var ingest: SensorIngest
@@ -214,7 +215,11 @@ final class Reloader: Service, ConfigurationBackend {
             let slots = ControlRecord.slots(
                 head: Slot(kind: .configuration, arrival: self.parts.clock.now()),
                 payload: order.payload)
+            guard self.parts.offered.offer(rules) else {
+                return self.refuse(&view, "the engine has not come to earlier reloads yet")
+            }
             guard case .accepted = self.parts.ring.offer(slots.span, criticality: .own) else {
+                self.parts.offered.withdraw(revision)
                 return self.refuse(&view, "the ring is full, try again")
             }
             view.outcome = .applied

@@ -36,8 +36,8 @@ final class StatusReporter: Sendable {
         var latencies: StageLatencies
         var historian: HistorianStatus
         var storeName: String
-        /// Places where journal and ledger were found damaged at the start.
-        var damageCount: Int
+        /// Places where journal and ledger were found damaged.
+        var damageCount: @Sendable () -> Int
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
@@ -221,7 +221,7 @@ final class StatusReporter: Sendable {
         if let admission = self.parts.retention.verdict?.admission, !admission.admits(.low) {
             modes.append("journal disk nearly full: admission \(admission)")
         }
-        if self.parts.damageCount > 0 { modes.append("journal or ledger found damaged") }
+        if self.parts.damageCount() > 0 { modes.append("journal or ledger found damaged") }
         if self.parts.live.counts.missingRevisions > 0 {
             modes.append("text of a configuration revision missing")
         }
