@@ -82,7 +82,7 @@ final class OutcomeLog: Sendable {
             ledger?.note(
                 Self.fields("endpointBreaker") { json in
                     json.field("endpoint", endpoint)
-                    json.field("breaker", "\(state)")
+                    json.field("breaker", state.word)
                 })
         case .endpoint(let endpoint, let condition):
             self.logger.warning(
