@@ -60,7 +60,8 @@ package enum ExplanationText {
             + "(\(timer.endsAt.rfc3339)): \(timer.effect)"
     }
 
-    private static func lines(_ alarm: ExplainedAlarm) -> [String] {
+    /// One alarm: its state, the answer in a sentence, then what the answer rests on.
+    package static func lines(_ alarm: ExplainedAlarm) -> [String] {
         var lines = [
             "\(alarm.alarmID)  \(alarm.isPassive ? "on trial" : alarm.state.word), "
                 + "\(alarm.priority.word), condition \(alarm.result.word)"
