@@ -113,7 +113,7 @@ extension AlarmEngine {
         self.sensors[index].freshness = .fresh
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, time)
         self.wheel.arm(
-            self.sensors[index].timer, due: self.extendedDeadline(of: self.sensors[index]))
+            self.sensorDetails[index].timer, due: self.extendedDeadline(of: self.sensors[index]))
         if let alarm = self.alarm(.stale, of: index) {
             self.settle(alarm, .notMet, at: time, cause: .readingArrived)
         }
@@ -167,12 +167,13 @@ extension AlarmEngine {
     mutating func armSensor(_ index: Int) {
         let sensor = self.sensors[index]
         guard sensor.freshness != .stale, !sensor.isRetired else { return }
+        let timer = self.sensorDetails[index].timer
         if let lost = self.lossOfSource(of: sensor) {
-            self.wheel.arm(sensor.timer, due: lost)
+            self.wheel.arm(timer, due: lost)
         } else if sensor.supervision == .event {
-            self.wheel.disarm(sensor.timer)
+            self.wheel.disarm(timer)
         } else {
-            self.wheel.arm(sensor.timer, due: sensor.deadline)
+            self.wheel.arm(timer, due: sensor.deadline)
         }
     }
 
@@ -192,7 +193,7 @@ extension AlarmEngine {
         for index in 0..<self.sensors.count where self.isBehind(index, place) {
             highest = max(highest, self.highestPriority(of: index))
             if self.sensors[index].freshness != .stale {
-                self.wheel.arm(self.sensors[index].timer, due: time)
+                self.wheel.arm(self.sensorDetails[index].timer, due: time)
             } else {
                 self.hurryVerdict(of: index, to: time)
                 self.keepBackBlindness(of: index, behind: place)

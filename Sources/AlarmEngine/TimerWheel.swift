@@ -42,6 +42,7 @@ struct TimerWheel: ~Copyable, Sendable {
         }
     }
 
+    private let inPlace = InPlace()
     private var links: FlatTable<Link>
     private var heads: FlatTable<UInt32>
     private var occupied: FlatTable<UInt64>

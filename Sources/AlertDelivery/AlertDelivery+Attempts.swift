@@ -171,12 +171,13 @@ extension AlertDelivery {
         self.ended(unheard: mark.item, at: index)
         self.figures[index].deadLetterCount += 1
         self.deadLetterCount += 1
-        self.report(
-            .deadLettered(
-                DeadLetter(
-                    alert: mark.item.alert, endpoint: mark.endpoint, reason: reason,
-                    attemptCount: mark.item.attemptCount, lastStatus: mark.status,
-                    lastAnswer: mark.answer, deadAt: mark.at)))
+        if DeadLetterBook.follows(mark.item.alert) { self.lostCount += 1 }
+        let letter = DeadLetter(
+            alert: mark.item.alert, endpoint: mark.endpoint, reason: reason,
+            attemptCount: mark.item.attemptCount, lastStatus: mark.status,
+            lastAnswer: mark.answer, deadAt: mark.at)
+        self.deadLetters.add(letter)
+        self.report(.deadLettered(letter))
     }
 
     func supersede(_ item: QueuedAlert, at index: Int) {

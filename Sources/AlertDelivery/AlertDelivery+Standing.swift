@@ -26,6 +26,19 @@ extension AlertDelivery {
                     item: item, endpoint: self.figures[index].endpoint, at: self.clock.wall())))
     }
 
+    /// Takes the ordering keys of all alarms that stand; from any thread.
+    ///
+    /// What an Alertmanager holds for standing and is not, twice running, is ended there. Expected
+    /// once a minute or so.
+    package nonisolated func compare(standing: Set<UInt64>) {
+        guard self.hasBoards else { return }
+        Task { [weak self] in await self?.take(standing: standing) }
+    }
+
+    private func take(standing: Set<UInt64>) {
+        for index in self.boards.indices { self.boards[index]?.compare(standing: standing) }
+    }
+
     /// Posts the next portion of what stands at one endpoint, if it is due.
     func remind(_ index: Int) {
         let machine = self.machines[index]
@@ -73,7 +86,13 @@ extension AlertDelivery {
     private func reminded(_ index: Int, _ reply: WebhookReply) {
         var isTaken = false
         if case .response(let status, _, _) = reply { isTaken = (200..<300).contains(status) }
-        self.boards[index]?.posted(isTaken: isTaken)
+        for alert in self.boards[index]?.posted(isTaken: isTaken) ?? [] {
+            self.write(
+                .ended(
+                    DeliveryMark(
+                        item: QueuedAlert(order: 0, alert: alert, takenAt: .zero),
+                        endpoint: self.figures[index].endpoint, at: self.clock.wall())))
+        }
         if !isTaken {
             self.logger.warning(
                 "endpoint not reminded of standing alarms",

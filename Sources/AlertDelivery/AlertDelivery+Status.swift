@@ -39,11 +39,14 @@ extension AlertDelivery {
         let deleted = self.store.counters[.deadLettersDeleted]
         let deadLetterCount = self.deadLetterCount - min(deleted, self.deadLetterCount)
         let (condition, untoldCount) = (self.outboxCondition, self.untold.count)
+        let (deadLetterPriority, lostCount) = (self.deadLetters.highest, self.lostCount)
         self.published.withLock { status in
             status.outbox = condition
             status.oldestUntoldCriticalTakenAt = oldest
             status.untoldCriticalCount = untoldCount
             status.deadLetterCount = deadLetterCount
+            status.deadLetterPriority = deadLetterPriority
+            status.lostCount = lostCount
         }
     }
 
@@ -159,7 +162,7 @@ extension AlertDelivery {
 
     func endFlushIfDone(now: MonotonicInstant) {
         guard let flush = self.flush, flush.waiter != nil, self.calls.isEmpty,
-            self.refilling.isEmpty
+            !self.machines.contains(where: \.isReading)
         else { return }
         let nextWake = self.wakes.compactMap { $0 }.min()
         if let nextWake, nextWake < flush.deadline { return }

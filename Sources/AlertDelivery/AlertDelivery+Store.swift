@@ -79,6 +79,7 @@ extension AlertDelivery {
             self.note(untold: order, takenAt: Self.instant(of: takenAt, now: now, wall: wall))
         }
         self.deadLetterCount += knowledge.deadLetterCount
+        for letter in knowledge.deadLetters { self.deadLetters.add(letter) }
         for (index, endpoint) in self.configuration.endpoints.enumerated() {
             for (alert, labelled) in knowledge.standing[endpoint.name] ?? [] {
                 self.boards[index]?.recall(alert, labelled: labelled)
@@ -108,36 +109,31 @@ extension AlertDelivery {
     func refill(_ index: Int, now: MonotonicInstant) {
         let machine = self.machines[index]
         guard let from = machine.parkedFrom, self.knowsStore, self.owed.isEmpty, !self.isStopped,
-            machine.count <= machine.queueCountMax / 2, !self.refilling.contains(index)
+            machine.count <= machine.queueCountMax / 2, !machine.isReading
         else { return }
-        self.refilling.insert(index)
+        self.machines[index].beginReading()
         let name = self.configuration.endpoints[index].name
         let limit = max(1, min(DeliveryLimits.refillCountMax, machine.queueCountMax / 4))
-        let parkCount = machine.parkCount
         Task { [weak self, store] in
             let rows = try? await store.ask { file throws(SQLiteError) in
                 try file.pending(endpoint: name, from: from, limit: limit)
             }
-            await self?.refilled(index, rows: rows, from: from, limit: limit, parkCount: parkCount)
+            await self?.refilled(index, rows: rows, limit: limit)
         }
     }
 
-    private func refilled(
-        _ index: Int, rows: [StoredDelivery]?, from: UInt64, limit: Int, parkCount: UInt64
-    ) {
-        self.refilling.remove(index)
+    private func refilled(_ index: Int, rows: [StoredDelivery]?, limit: Int) {
         // The store failed: the timer asks again.
-        guard let rows else { return }
+        guard let rows else { return self.machines[index].readingFailed() }
         let now = self.clock.monotonic()
+        var next = rows.count == limit ? rows.last.map { $0.item.order + 1 } : nil
         for row in rows where !self.earlyIDs.contains(row.item.alert.id) {
             guard self.takeBack(row, at: index, now: now) else {
-                self.advance(index)
-                return self.afterwards()
+                next = row.item.order
+                break
             }
         }
-        let hasMore = rows.count == limit || self.machines[index].parkCount != parkCount
-        let last = rows.last.map(\.item.order) ?? from - 1
-        self.machines[index].tookBack(through: hasMore ? last : nil)
+        self.machines[index].tookBack(before: next)
         self.advance(index)
         self.afterwards()
     }
@@ -225,6 +221,7 @@ extension AlertDelivery {
         item.firstAttemptAt = row.item.firstAttemptAt
         item.isRevived = true
         self.deadLetterCount -= min(1, self.deadLetterCount)
+        self.deadLetters.settle(alert: alertID, endpoint: endpoint)
         if !self.machines[index].hasRoom(for: item.alert) {
             self.machines[index].park(alarmKey: item.alert.alarmKey, order: item.order)
         } else if !self.machines[index].holds(order: item.order) {
@@ -245,6 +242,7 @@ extension AlertDelivery {
         }
         guard let found = order, let order = found else { return false }
         self.deadLetterCount -= min(1, self.deadLetterCount)
+        self.deadLetters.settle(alert: alertID, endpoint: endpoint)
         self.note(told: order)
         self.afterwards()
         return true

@@ -51,10 +51,11 @@ package actor AlertDelivery {
     var figures: [EndpointStatus]
     /// What Alertmanagers are reminded of, endpoint by endpoint; nil for other formats.
     var boards: [StandingBoard?]
+    /// Whether some endpoint is reminded of what stands.
+    package nonisolated let hasBoards: Bool
     var recent = RecentIDs(countMax: DeliveryLimits.recentIDCountMax)
     var nextOrder: UInt64 = 1
     var calls: [CallKey: Task<Void, Never>] = [:]
-    var refilling: Set<Int> = []
     /// Marks that found no room in the store, in order.
     var owed: [OutboxWrite] = []
     /// Ids taken before the store told what it holds.
@@ -70,6 +71,9 @@ package actor AlertDelivery {
     var untold: [UInt64: MonotonicInstant] = [:]
     var untoldByAge = BinaryHeap<EndpointQueueMachine.Due>()
     var deadLetterCount: UInt64 = 0
+    var deadLetters = DeadLetterBook()
+    /// Alerts given up or refused in this run, but those about delivery itself.
+    var lostCount: UInt64 = 0
     var outboxCondition = OutboxCondition.writing
     var pump: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -105,6 +109,7 @@ package actor AlertDelivery {
             guard case .alertmanagerAPI(let options) = endpoint.format else { return nil }
             return StandingBoard(options)
         }
+        self.hasBoards = self.boards.contains { $0 != nil }
         self.figures = configuration.endpoints.map { EndpointStatus(endpoint: $0.name) }
         self.wakes = configuration.endpoints.map { _ in nil }
         self.published = Mutex(DeliveryStatus(endpoints: self.figures))
@@ -284,6 +289,7 @@ package actor AlertDelivery {
             self.supersede(superseded, at: index)
         case .refused:
             self.figures[index].refusedCount += 1
+            if DeadLetterBook.follows(item.alert) { self.lostCount += 1 }
             self.report(
                 .refused(
                     alertID: item.alert.id, alarmID: item.alert.alarmID,

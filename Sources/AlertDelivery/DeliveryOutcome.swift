@@ -89,5 +89,12 @@ package struct DeliveryStatus: Sendable, Equatable {
     package var inboxCount = 0
     /// Dead letters in the store; known after the first look at it.
     package var deadLetterCount: UInt64 = 0
+    /// The highest priority among the dead letters that nobody has settled; nil without any.
+    ///
+    /// Those of alarms about delivery itself are left out here and in `lostCount`: an endpoint that
+    /// gives up what tells of it must not raise an alarm about that for ever.
+    package var deadLetterPriority: AlarmPriority?
+    /// Alerts that an endpoint has given up since the start, or will never get for want of room.
+    package var lostCount: UInt64 = 0
     package var storeBacklog = 0
 }

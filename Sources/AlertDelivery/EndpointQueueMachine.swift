@@ -61,6 +61,14 @@ package struct EndpointQueueMachine: Sendable {
         }
     }
 
+    /// What a reader of the store cannot know: the rows show the moment at which it was read.
+    private struct Reading: Sendable {
+        /// Orders that left memory since: their rows may still say that they are pending.
+        var left: Set<UInt64> = []
+        /// The lowest order parked since.
+        var parkedFrom: UInt64?
+    }
+
     struct Ready: Comparable, Sendable {
         var priority: AlarmPriority
         var order: UInt64
@@ -117,8 +125,8 @@ package struct EndpointQueueMachine: Sendable {
     var floors: [UInt64: UInt64] = [:]
     /// The store holds alerts from this order on that are not in memory; nil if it holds none.
     package internal(set) var parkedFrom: UInt64?
-    /// How often something was parked: tells a reader of the store that there is more by now.
-    package internal(set) var parkCount: UInt64 = 0
+    /// What happened since the store was asked; nil while nobody reads it.
+    private var reading: Reading?
 
     /// An empty queue; `concurrency` calls under way at once, `seed` for the jitter.
     package init(
@@ -203,9 +211,11 @@ package struct EndpointQueueMachine: Sendable {
 
     /// The store holds `order` of `alarmKey`, and memory does not.
     package mutating func park(alarmKey: UInt64, order: UInt64) {
-        self.parkCount += 1
         self.parkedAlarms.insert(alarmKey)
         self.parkedFrom = min(self.parkedFrom ?? order, order)
+        if let reading = self.reading {
+            self.reading?.parkedFrom = min(reading.parkedFrom ?? order, order)
+        }
     }
 
     package enum Coalescing: Sendable, Equatable {
@@ -252,15 +262,30 @@ package struct EndpointQueueMachine: Sendable {
         case queued
         /// A newer alert of its alarm has gone ahead.
         case superseded
-        /// It is in memory already.
+        /// It is in memory already, or was when the store was asked and has left since.
         case known
         /// No room: it and what follows stay parked.
         case full
     }
 
+    /// The store is about to be asked for what is parked.
+    ///
+    /// Ends with `tookBack` or `readingFailed`. What leaves memory meanwhile is remembered, which is
+    /// at most what memory holds now and what operators send again: what is accepted from now on
+    /// stands behind the question.
+    package mutating func beginReading() { self.reading = Reading() }
+
+    /// Whether the store was asked and has not answered.
+    package var isReading: Bool { self.reading != nil }
+
+    /// The store did not answer; everything stays parked.
+    package mutating func readingFailed() { self.reading = nil }
+
     /// An alert comes back from the store.
     package mutating func takeBack(_ item: QueuedAlert, now: MonotonicInstant) -> Return {
-        if self.live[item.order] != nil { return .known }
+        if self.live[item.order] != nil || self.reading?.left.contains(item.order) == true {
+            return .known
+        }
         if !item.isRevived, let floor = self.floors[item.alert.alarmKey],
             item.alert.sequence < floor
         {
@@ -268,21 +293,20 @@ package struct EndpointQueueMachine: Sendable {
         }
         // One share for all: what comes back comes in order, whatever its priority.
         guard self.count < self.queueCountMax, self.bytes < self.queueBytesMax else {
-            self.parkedFrom = item.order
             return .full
         }
         self.enqueue(item, now: now)
         return .queued
     }
 
-    /// Everything from the store up to `order` was taken back.
+    /// The store answered, and everything before `next` was taken back.
     ///
-    /// - Parameter through: The last order read; nil when the store holds nothing more.
-    package mutating func tookBack(through: UInt64?) {
-        if let through {
-            self.parkedFrom = through + 1
-        } else {
-            self.parkedFrom = nil
+    /// - Parameter next: The lowest order that may still be parked; nil if the answer held all.
+    package mutating func tookBack(before next: UInt64?) {
+        let parkedSince = self.reading?.parkedFrom
+        self.reading = nil
+        self.parkedFrom = [next, parkedSince].compactMap(\.self).min()
+        if self.parkedFrom == nil {
             self.parkedAlarms.removeAll()
             self.floors.removeAll()
         }
@@ -311,6 +335,7 @@ package struct EndpointQueueMachine: Sendable {
             preconditionFailure("alert \(order) is not in its lane")
         }
         self.live[order] = nil
+        self.reading?.left.insert(order)
         self.bytes -= item.alert.body.count
         if item.alert.priority >= .high { self.urgentCount -= 1 }
         if let next = self.lanes[key]?.items.first {

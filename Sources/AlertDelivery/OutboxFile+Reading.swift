@@ -20,6 +20,8 @@ extension OutboxFile {
             recentIDs: [], pending: [:], untold: [], deadLetterCount: try self.deadLetterCount(),
             standing: try self.standing(endpoints: endpoints), buried: buried)
 
+        knowledge.deadLetters = try self.deadLetters(
+            limit: DeliveryLimits.deadLetterCountMax, hasBodies: false)
         let ids = try self.database.prepare(
             "SELECT id FROM alert ORDER BY alert_order DESC LIMIT ?1")
         ids.bind(1, Int64(DeliveryLimits.recentIDCountMax))
@@ -96,11 +98,13 @@ extension OutboxFile {
     ///
     /// Of one alert or at one endpoint, if asked.
     func deadLetters(
-        limit: Int, alert: String? = nil, endpoint: String? = nil
+        limit: Int, alert: String? = nil, endpoint: String? = nil, hasBodies: Bool = true
     ) throws(SQLiteError) -> [DeadLetter] {
+        let columns =
+            hasBodies ? Self.alertColumns : Self.alertColumns.replacing("a.body", with: "x''")
         let rows = try self.database.prepare(
             """
-            SELECT \(Self.alertColumns), d.endpoint, d.reason, d.attempt_count, d.last_status,
+            SELECT \(columns), d.endpoint, d.reason, d.attempt_count, d.last_status,
                 d.last_answer, d.changed_at
             FROM delivery d JOIN alert a USING (alert_order)
             WHERE d.state = 2 AND (?2 = '' OR a.id = ?2) AND (?3 = '' OR d.endpoint = ?3)

@@ -70,6 +70,8 @@ struct OutboxKnowledge: Sendable {
     /// Critical alerts that no endpoint has delivered: order and when they were taken.
     var untold: [(order: UInt64, takenAt: WallInstant)]
     var deadLetterCount: UInt64
+    /// The newest of them, without their bodies.
+    var deadLetters: [DeadLetter] = []
     /// Alarms that Alertmanagers are reminded of, by endpoint.
     var standing: [String: [(alert: Alert, labelled: AlarmPriority)]] = [:]
     /// Dead letters made now, because their endpoint is no longer configured.

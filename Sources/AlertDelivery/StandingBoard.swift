@@ -14,6 +14,8 @@ package struct StandingBoard: Sendable {
         package var alert: Alert
         /// The priority in its labels, from the first message on.
         package var labelled: AlarmPriority
+        /// It stands no more, and the end did not come this way: it is told with the reminders.
+        package var isOver = false
     }
 
     package let options: AlertmanagerOptions
@@ -21,7 +23,10 @@ package struct StandingBoard: Sendable {
     /// Keys that are still to be told in this round, the last one next.
     private var round: [UInt64] = []
     private var nextRoundAt = MonotonicInstant.zero
-    private var isUnderWay = false
+    /// Keys of the portion that is under way; nil if none is.
+    private var underWay: [UInt64]?
+    /// Alarms that did not stand when it was last looked.
+    private var suspects: Set<UInt64> = []
     package private(set) var failureCount: UInt64 = 0
     package private(set) var sentCount: UInt64 = 0
 
@@ -54,6 +59,19 @@ package struct StandingBoard: Sendable {
         self.alarms.removeValue(forKey: alarmKey) != nil
     }
 
+    /// Compares with the alarms that stand.
+    ///
+    /// One that does not, twice running, is over: its rule may have gone while nobody was told, or
+    /// its route may have. Asked less often than a message is on its way.
+    package mutating func compare(standing: Set<UInt64>) {
+        let missing = Set(self.alarms.keys.filter { !standing.contains($0) })
+        for key in missing.intersection(self.suspects) where self.alarms[key]?.isOver == false {
+            self.alarms[key]?.isOver = true
+            self.alarms[key]?.alert.type = "alarm.returned"
+        }
+        self.suspects = missing
+    }
+
     /// The next portion to post at `now`; empty if there is none.
     ///
     /// Alarms of which something newer is on its way are left out: it tells more. Every portion that
@@ -61,7 +79,7 @@ package struct StandingBoard: Sendable {
     package mutating func portion(
         now: MonotonicInstant, isOnItsWay: (UInt64) -> Bool
     ) -> [Alarm] {
-        guard !self.isUnderWay else { return [] }
+        guard self.underWay == nil else { return [] }
         if self.round.isEmpty {
             guard now >= self.nextRoundAt else { return [] }
             self.nextRoundAt = now.advanced(byNanoseconds: self.options.repeatNanoseconds)
@@ -69,26 +87,34 @@ package struct StandingBoard: Sendable {
                 .map(\.key)
         }
         var portion: [Alarm] = []
+        var keys: [UInt64] = []
         var bytes = 0
         while portion.count < DeliveryLimits.reminderCountMax,
             bytes < DeliveryLimits.bodyBytesMax, let key = self.round.popLast()
         {
             guard let alarm = self.alarms[key], !isOnItsWay(key) else { continue }
             portion.append(alarm)
+            keys.append(key)
             bytes += alarm.alert.body.count
         }
-        self.isUnderWay = !portion.isEmpty
+        if !keys.isEmpty { self.underWay = keys }
         return portion
     }
 
     /// A portion was answered; after a failure the rest waits for the next round.
-    package mutating func posted(isTaken: Bool) {
-        self.isUnderWay = false
-        if isTaken {
-            self.sentCount += 1
-        } else {
+    ///
+    /// - Returns: Alarms that are over and were told so: they are off the board.
+    package mutating func posted(isTaken: Bool) -> [Alert] {
+        let keys = self.underWay ?? []
+        self.underWay = nil
+        guard isTaken else {
             self.failureCount += 1
             self.round = []
+            return []
+        }
+        self.sentCount += 1
+        return keys.compactMap { key in
+            self.alarms[key]?.isOver == true ? self.alarms.removeValue(forKey: key)?.alert : nil
         }
     }
 }

@@ -112,6 +112,7 @@ struct MQTTServerPackets {
         case publishReceived(identifier: UInt16, reason: UInt8)
         /// PUBCOMP of QoS 2.
         case publishCompleted(identifier: UInt16)
+        case pingAnswered
         case disconnected(reason: UInt8)
         case other
         /// Not MQTT: the connection must be closed.
@@ -176,6 +177,7 @@ struct MQTTServerPackets {
             case 7: return .publishCompleted(identifier: identifier)
             default: return .publishAcknowledged(identifier: identifier, reason: reason)
             }
+        case 13: return .pingAnswered
         case 14: return .disconnected(reason: length > 0 ? self.buffer[start] : 0)
         case 0: return .malformed
         default: return .other

@@ -29,6 +29,8 @@ final class MQTTFleetConnection {
     /// Whether epoll watches for room to write.
     var watchesWritable = false
     var lastSentAt: UInt64 = 0
+    /// PINGREQs without an answer; a server answers in order, so at 0 it has taken all before them.
+    var unansweredPings = 0
     var pending: [(topic: String, payload: [UInt8])] = []
     var pendingHead = 0
 
@@ -37,6 +39,10 @@ final class MQTTFleetConnection {
         self.session = session
         self.packets = MQTTServerPackets(version: session.version)
     }
+
+    /// The most the kernel keeps of what the server has not read: a measurement must not end with
+    /// seconds of messages on their way.
+    static let sendBufferBytes: Int32 = 128 * 1_024
 
     /// Whether new messages may be added to the output.
     var hasRoom: Bool {
@@ -49,10 +55,18 @@ final class MQTTFleetConnection {
     func open(_ destination: FleetDestination) throws(FleetError) {
         self.socket = try FleetSocket.connected(to: destination, isStream: true, blocks: false)
         FleetSocket.set(self.socket, level: Int32(IPPROTO_TCP), option: TCP_NODELAY, to: 1)
+        FleetSocket.set(
+            self.socket, level: SOL_SOCKET, option: SO_SNDBUF, to: Self.sendBufferBytes)
         self.phase = .opening
         self.packets = MQTTServerPackets(version: self.session.version)
         self.output.removeAll(keepingCapacity: true)
         self.outputOffset = 0
+    }
+
+    /// Asks for a sign that everything before it was taken.
+    func ping() {
+        self.output += MQTTClientPackets.pingRequest
+        self.unansweredPings += 1
     }
 
     /// Gives the connection up until `retryAt`.
@@ -61,6 +75,7 @@ final class MQTTFleetConnection {
         self.socket = -1
         self.phase = .closed(retryAt: retryAt)
         self.watchesWritable = false
+        self.unansweredPings = 0
         self.session.lost()
     }
 

@@ -83,6 +83,7 @@ final class MQTTFleetLoop {
             let now = clinux_boottime_ns()
             if drainEnd == nil, self.isStopping() || self.isOver(now) {
                 drainEnd = now &+ self.settings.drainNanoseconds
+                if !self.settings.isAcknowledged { self.askWhetherTaken(now) }
             }
             if let drainEnd, now >= drainEnd || self.isDrained { break }
             let isPublishing = drainEnd == nil
@@ -110,7 +111,18 @@ final class MQTTFleetLoop {
     }
 
     private var isDrained: Bool {
-        self.connections.allSatisfy { $0.session.inFlightCount == 0 && !$0.hasOutput }
+        self.connections.allSatisfy {
+            $0.session.inFlightCount == 0 && !$0.hasOutput && $0.unansweredPings == 0
+        }
+    }
+
+    /// QoS 0 has no acknowledgements: the answer to a PINGREQ after the last message says that the
+    /// server has taken them all.
+    private func askWhetherTaken(_ now: UInt64) {
+        for connection in self.connections where connection.session.state == .publishing {
+            connection.ping()
+            self.write(connection, now)
+        }
     }
 
     private func publishDue(_ pacer: Pacer, _ now: UInt64) {
@@ -205,7 +217,7 @@ final class MQTTFleetLoop {
         where connection.session.state == .publishing && connection.session.keepAliveSeconds > 0 {
             let interval = UInt64(connection.session.keepAliveSeconds) * 500_000_000
             guard now &- connection.lastSentAt > interval, !connection.hasOutput else { continue }
-            connection.output += MQTTClientPackets.pingRequest
+            connection.ping()
             self.write(connection, now)
         }
     }
@@ -213,6 +225,7 @@ final class MQTTFleetLoop {
     private func finish() {
         for connection in self.connections {
             self.report.unacknowledged += UInt64(connection.session.inFlightCount)
+            if connection.unansweredPings > 0 { self.report.connectionsUnconfirmed += 1 }
             if connection.session.state == .publishing, !connection.hasOutput {
                 connection.output += MQTTClientPackets.disconnect
                 _ = connection.flush(now: 0)
@@ -273,6 +286,8 @@ final class MQTTFleetLoop {
                     receiveMaximum: receiveMaximum, keepAliveSeconds: keepAlive, now: now,
                     into: &connection.output)
                 self.report.resent += UInt64(resent)
+            case .pingAnswered:
+                connection.unansweredPings = max(0, connection.unansweredPings - 1)
             case .connectRefused, .disconnected, .malformed: return false
             case .other: continue
             }

@@ -22,6 +22,9 @@ package struct MQTTFleetReport: Equatable, Sendable {
     package var connectionsLost: UInt64 = 0
     /// Messages still unacknowledged at the end.
     package var unacknowledged: UInt64 = 0
+    /// QoS 0: connections whose server did not say in time that it took everything.
+    package var connectionsUnconfirmed: UInt64 = 0
+    /// Until the last acknowledgement, with QoS 0 until the server had taken everything.
     package var elapsedNanoseconds: UInt64 = 0
     /// Publish to PUBACK.
     package var latency = FleetLatency()

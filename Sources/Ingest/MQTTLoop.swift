@@ -19,6 +19,8 @@ final class MQTTLoop: @unchecked Sendable {
     static let tickMilliseconds: Int64 = 250
     /// Between two tries to find room in the ring.
     static let retryMilliseconds: Int64 = 10
+    /// For how long held connections are worked off before the loop sees to everybody else.
+    static let turnNanoseconds: UInt64 = 5_000_000
     /// Evidence records that wait for room at most.
     static let evidenceCountMax = 4_096
 
@@ -53,7 +55,8 @@ final class MQTTLoop: @unchecked Sendable {
             topicCountMax: endpoint.configuration.topicCountMax,
             newSensors: (
                 countMax: endpoint.gate.limits.newSensorCountMax, exempt: endpoint.source
-            ))
+            ), isDualHomed: endpoint.configuration.isDualHomed, retained: endpoint.retained,
+            logger: endpoint.logger)
     }
 
     // MARK: - Life
@@ -194,9 +197,23 @@ final class MQTTLoop: @unchecked Sendable {
         let stopped = self.stopped
         self.stopped = []
         // In the order in which they stopped, so that none starves.
-        for connection in stopped { connection.roomMayBe() }
+        let end = self.endpoint.services.clock.now().advanced(byNanoseconds: Self.turnNanoseconds)
+        var done = 0
+        while done < stopped.count {
+            stopped[done].roomMayBe()
+            done += 1
+            if self.endpoint.services.clock.now() >= end { break }
+        }
+        let isCutShort = done < stopped.count
+        if isCutShort { self.stopped.insert(contentsOf: stopped[done...], at: 0) }
         self.progress.setBacklog(UInt64(self.stopped.count))
-        if !self.stopped.isEmpty || !self.evidence.isEmpty { self.scheduleRetry() }
+        if isCutShort {
+            // There may be room for the next one; others' sockets first.
+            self.isRetryScheduled = true
+            self.eventLoop.execute { self.retry() }
+        } else if !self.stopped.isEmpty || !self.evidence.isEmpty {
+            self.scheduleRetry()
+        }
     }
 
     // MARK: - Time

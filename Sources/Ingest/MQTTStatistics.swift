@@ -36,9 +36,44 @@ package enum MQTTCounter: Int, Sendable, CaseIterable {
     /// Will messages for which there was no room while they waited.
     case willsLost = 21
     case willsPublished = 22
+    /// Bytes of a connection that held more than `MQTTConnection.heldBytesMax`, and was ended.
+    case heldBytesLost = 23
+    /// Readings of messages with the retain flag, taken as history.
+    case readingsRetained = 24
 
     /// Name in metrics, without prefix and suffix.
     var word: String { String(describing: self) }
+
+    /// What the metric says, for whoever reads `/metrics`.
+    var help: String {
+        switch self {
+        case .connectionsOpened: "Connections accepted."
+        case .connectionsClosed: "Connections that ended."
+        case .connectionsBeyondLimit: "Closed at once: as many connections as there may be."
+        case .connectionsBeyondAddressLimit: "Closed at once: the address has as many as it may."
+        case .connectTimeouts: "Ended: no CONNECT in time."
+        case .keepAliveTimeouts: "Ended: silent beyond the keep alive."
+        case .authenticationFailures: "CONNECTs refused: user or password."
+        case .takeovers: "Ended: the client connected again."
+        case .bytesReceived: "Bytes received."
+        case .messagesReceived: "Messages received."
+        case .messagesRefused: "Messages of which nothing was kept."
+        case .duplicatesReceived: "Messages sent again (DUP)."
+        case .readingsReceived: "Readings received."
+        case .readingsAccepted: "Readings taken into the ring."
+        case .readingsRejected: "Readings refused; causes apart."
+        case .linesRejected: "Lines of line protocol refused."
+        case .ringPauses: "Times a connection was not read: the ring was full."
+        case .inflightPauses: "Times a connection was not read: too many acknowledgements due."
+        case .evidenceLost: "Evidence about sources that found no room."
+        case .clientsBeyondLimit: "Clients without a source of their own: too many."
+        case .sourceTimesIgnored: "Source times that could not be used; the value stands."
+        case .willsLost: "Will messages that found no room."
+        case .willsPublished: "Will messages published."
+        case .heldBytesLost: "Bytes lost with connections that held too many."
+        case .readingsRetained: "Readings taken as history: their message has the retain flag."
+        }
+    }
 }
 
 /// The counters of one MQTT endpoint; any thread.
@@ -117,6 +152,7 @@ package final class MQTTStatistics: Sendable {
         sources.add(.received, UInt64(tally.receivedCount), of: publish.source)
         sources.add(.accepted, UInt64(acceptedCount), of: publish.source)
         if acceptedCount == 0 { self.counters.add(.messagesRefused) }
+        if publish.isHistorical { self.counters.add(.readingsRetained, UInt64(acceptedCount)) }
         if tally.ignoredTimestampCount > 0 {
             self.counters.add(.sourceTimesIgnored, UInt64(tally.ignoredTimestampCount))
         }
@@ -150,7 +186,7 @@ package final class MQTTStatistics: Sendable {
         let label = (name: "listener", value: listener)
         var samples = MQTTCounter.allCases.map { counter in
             MetricSample(
-                "midwatch_mqtt_\(Self.snake(counter.word))_total", help: "See the name.",
+                "midwatch_mqtt_\(Self.snake(counter.word))_total", help: counter.help,
                 kind: .counter, labels: [label], value: Double(self.counters[counter]))
         }
         func add(_ name: String, _ help: String, _ cause: String, _ value: UInt64) {

@@ -22,6 +22,14 @@ extension ConfigurationReader {
                     endpoints: endpoints.map(\.name))
             ]
         }
+        let takesCritical = routes.contains {
+            $0.priorities.contains(.critical) && $0.paths.contains("#")
+        }
+        if !routeSections.isEmpty, !takesCritical {
+            self.issues.add(
+                .advice, "a critical alarm that fits none of these routes goes to every endpoint",
+                key: "alerts.routes", at: section.position)
+        }
         for (index, endpoint) in endpoints.enumerated()
         where !routes.contains(where: { $0.endpoints.contains(endpoint.name) }) {
             endpointSections[index].report(

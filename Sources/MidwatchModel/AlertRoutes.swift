@@ -113,8 +113,8 @@ package struct AlertPolicy: Equatable, Sendable {
     package var links = LinkSettings()
     /// Routes that say by priorities and paths whom they leave out.
     ///
-    /// What fits none of them tells nobody. Otherwise it tells everybody, for a gap in a tree is a
-    /// mistake.
+    /// What fits none of them tells nobody, critical alarms excepted. Otherwise it tells everybody,
+    /// for a gap in a tree is a mistake.
     package var leavesOutUnrouted = false
 
     package init() {}

@@ -9,8 +9,12 @@ package struct AlertSubject: Equatable, Sendable {
     /// Name of the alarm: the word of its kind, or the name of its rule.
     package var alarm: String
     package var priority: AlarmPriority
-    /// Handling class of the alarm (ISA-18.2): `process`, `safety`, `system`.
+    /// Handling class of the alarm (ISA-18.2) as the site names it: `safety`; without one, what the
+    /// alarm is about.
     package var alarmClass: String
+    /// What the alarm is about, beside a class of the site: `process`, `instrument`, `system`; empty
+    /// if the class says it.
+    package var topic = ""
     /// Assets that it belongs to, each a path of levels; prefixes of it fit as well.
     package var assets: [String]
     /// Whatever else people gave it.
@@ -38,6 +42,7 @@ package struct AlertSubject: Equatable, Sendable {
         case "alarm": self.alarm
         case "priority": self.priority.word
         case "class": self.alarmClass
+        case "topic": self.topic.isEmpty ? self.alarmClass : self.topic
         case "asset": self.assets.first ?? ""
         default: self.labels[name] ?? ""
         }
@@ -65,7 +70,8 @@ package struct AlertMatcher: Equatable, Sendable {
 
     package func matches(_ subject: AlertSubject) -> Bool {
         (self.priorities.isEmpty || self.priorities.contains(subject.priority))
-            && (self.classes.isEmpty || self.classes.contains(subject.alarmClass))
+            && (self.classes.isEmpty || self.classes.contains(subject.alarmClass)
+                || !subject.topic.isEmpty && self.classes.contains(subject.topic))
             && (self.assets.isEmpty
                 || self.assets.contains { asset in
                     subject.assets.contains { Self.isAsset($0, within: asset) }

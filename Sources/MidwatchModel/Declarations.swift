@@ -117,20 +117,35 @@ package struct SensorDeclaration: Equatable, Sendable {
     /// Of a limit that limit sets replace, the first that says something.
     package func words(ofAlarm name: String) -> Rationalization? {
         guard let kind = AlarmKind(word: name) else { return nil }
+        if kind == .stale || kind == .unverifiable { return self.silenceRationalization }
+        return self.limits(of: kind).map(\.rationalization).first { $0 != Rationalization() }
+    }
+
+    /// How people deal with one alarm of this sensor; nil for a kind that it has not.
+    ///
+    /// Of a limit that limit sets replace, the first that is of a class.
+    package func handling(ofAlarm name: String) -> AlarmHandling? {
+        guard let kind = AlarmKind(word: name) else { return nil }
+        if kind == .stale || kind == .unverifiable { return self.silenceHandling }
+        let limits = self.limits(of: kind).map(\.handling)
+        return limits.first { !$0.className.isEmpty } ?? limits.first
+    }
+
+    /// The settings of one limit: its own, then those of the limit sets.
+    private func limits(of kind: AlarmKind) -> [LimitSetting] {
         let field: KeyPath<LimitSet, LimitSetting?>
         let own: LimitSetting?
         switch kind {
-        case .stale, .unverifiable: return self.silenceRationalization
         case .lowLow: (own, field) = (self.lowLow, \.lowLow)
         case .low: (own, field) = (self.low, \.low)
         case .high: (own, field) = (self.high, \.high)
         case .highHigh: (own, field) = (self.highHigh, \.highHigh)
-        case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal, .badQuality,
-            .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
-            return nil
+        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
+            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
+            .expression:
+            return []
         }
-        let limits = [own] + self.limitSets.map { $0[keyPath: field] }
-        return limits.lazy.compactMap { $0?.rationalization }.first { $0 != Rationalization() }
+        return ([own] + self.limitSets.map { $0[keyPath: field] }).compactMap { $0 }
     }
 
     /// Whether a suppression rule of its alarms names a wildcard of the pattern.

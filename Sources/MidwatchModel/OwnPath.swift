@@ -11,6 +11,16 @@ package enum OwnPath {
     /// Whether `path` is about Midwatch itself and not about the plant.
     package static func isOwn(_ path: String) -> Bool { path.hasPrefix(self.root) }
 
+    /// What a path about the way of alerts to people has behind the node.
+    package static let delivery = "alerts"
+
+    /// Whether `path` is about the way of alerts to people.
+    ///
+    /// The node may have several levels in it.
+    package static func isDelivery(_ path: String) -> Bool {
+        self.isOwn(path) && path.split(separator: "/").dropLast().last == self.delivery[...]
+    }
+
     /// The path of `name` about the node `node`, well-formed whatever the node is called.
     package static func path(node: String, _ name: String) -> String {
         "\(self.root)\(self.levels(node))/\(name)"

@@ -141,7 +141,8 @@ extension APIOperation {
                 ("sensor", "string", "Path of the sensor."),
                 (
                     "seconds", "integer",
-                    "How far back, 1 to \(OperatorAPILimits.historySecondsMax)."
+                    "How far back, 1 to \(OperatorAPILimits.historySecondsMax), else "
+                        + "\(OperatorAPILimits.historySecondsDefault)."
                 ),
             ], answer: .object("History"), problems: [.filesNotAnswering],
             example: "?sensor=a/b&seconds=3600"),
@@ -159,7 +160,12 @@ extension APIOperation {
             query: [Self.limit], answer: .page("Reject")),
         APIOperation(
             name: .configuration, path: "/v1/configuration",
-            summary: "The configuration in force with its defaults in, without its secrets.",
+            summary: "The configuration in force with its defaults in, without its secrets; its "
+                + "sensors in pages, the other keys with the first of them.",
+            query: [
+                ("after", "integer", "Sensors passed over: the `next` of the page before."),
+                Self.limit,
+            ],
             answer: .object("Configuration")),
     ]
 

@@ -123,7 +123,7 @@ enum APIShapes {
         AlertTest: id string, open string[], attempts AlertTestAttempt[]
         AlertTestAttempt: endpoint string, attempt integer, status integer, failure string, \
         milliseconds integer, answer string, delivered boolean
-        Configuration: revision string, file string, settings object
+        Configuration: revision string, file string, settings object, next string?
         ReloadRequest: dryRun boolean?
         Reload: outcome string, file string, revisionBefore string, revisionAfter string, \
         issues ConfigurationIssue[], changes ConfigurationChange[], changesLeftOut integer, \

@@ -26,7 +26,8 @@ extension OperatorResponder {
     /// What the archive has of a sensor.
     func history(_ reader: QueryReader) async throws -> HistoryView {
         try reader.allow(["sensor", "seconds"])
-        guard let path = reader["sensor"], let seconds = try reader.number("seconds"),
+        let seconds = try reader.number("seconds") ?? OperatorAPILimits.historySecondsDefault
+        guard let path = reader["sensor"],
             (1...OperatorAPILimits.historySecondsMax).contains(seconds)
         else {
             throw Problem(

@@ -164,7 +164,7 @@ struct OperatorResponder: HTTPResponder {
         case .act(let action): return try await self.act(action, asked, request, context)
         case .acknowledgeSeveral:
             return try await self.acknowledgeSeveral(asked, request, context)
-        case .configuration: return try await self.configuration()
+        case .configuration: return try await self.configuration(reader)
         case .reload: return try await self.reload(asked, request, context)
         case .setMode: return try await self.setMode(asked, request, context)
         case .alerts(let question):

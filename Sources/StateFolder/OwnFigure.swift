@@ -44,7 +44,7 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case journalUnrecorded = "journal/unrecorded"
     /// State: 1 low readings refused, 2 normal ones too, 3 all.
     case journalAdmission = "journal/admission"
-    /// Places where journal or ledger were found damaged at the start.
+    /// Places where journal or ledger were found damaged, at the start or since.
     case damage = "journal/damage"
     /// Hours until the journal's share of the disk is full while the archive does not follow.
     case timeToFull = "journal/timeToFull"
@@ -72,6 +72,8 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case alertUntold = "alerts/untoldAge"
     /// Alerts given up, per second.
     case deadLetters = "alerts/deadLetters"
+    /// State: 1 an alert of high priority was given up, 2 a critical one, and nobody has settled it.
+    case deadLettersUrgent = "alerts/deadLettersUrgent"
     /// Endpoints whose breaker is not closed.
     case endpointsDown = "alerts/endpointsDown"
     /// Endpoints that nothing can be sent to: no secret, or refused for good.

@@ -51,6 +51,22 @@ extension OwnRules {
         }
     }
 
+    /// As urgent as the alert that was given up.
+    static var deadLettersUrgent: SensorDeclaration {
+        var declaration = self.sensor("urgent alert given up (1 high, 2 critical)", "").above(
+            high: self.limit(0.5, .high), highHigh: self.limit(1.5, .critical)
+        ).meaning(
+            "Somebody was never told of an urgent alarm, and will not be.",
+            answer: "Tell them; send it again or drop it: midwatch alerts dead-letters.",
+            within: 300,
+            check: [
+                "Who was not told (midwatch alerts dead-letters)?",
+                "Why does the endpoint refuse it?",
+            ])
+        declaration.areLimitsExclusive = true
+        return declaration
+    }
+
     /// Some endpoints down is one thing; all of them, and nobody is told anything.
     private static func endpoints(_ count: Int) -> SensorDeclaration {
         let all = self.limit(Double(count) - 0.5, .critical, off: 5)

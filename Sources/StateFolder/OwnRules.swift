@@ -12,7 +12,7 @@ package enum OwnRules {
     /// The version a start puts in force.
     ///
     /// It grows with every change of a shipped rule; older versions stay.
-    package static let version = 2
+    package static let version = 3
 
     /// Time without a reading after which such a sensor is stale: it is sent at least every 10 s.
     static let deadlineNanoseconds: UInt64 = 30_000_000_000
@@ -29,6 +29,7 @@ package enum OwnRules {
         case 0: []
         case 1: self.version1(configuration)
         case 2: self.version2(configuration)
+        case 3: self.version3(configuration)
         default: nil
         }
     }
@@ -93,11 +94,19 @@ package enum OwnRules {
         return self.version1(configuration) + [rejectedShare]
     }
 
+    /// An alarm of its own priority when an urgent alert was given up, until that is settled.
+    private static func version3(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
+        guard !configuration.alerts.endpoints.isEmpty else { return self.version2(configuration) }
+        var urgent = self.deadLettersUrgent
+        urgent.pattern = OwnFigure.deadLettersUrgent.path(of: configuration)
+        return self.version2(configuration) + [urgent]
+    }
+
     private static func version1(
         _ figure: OwnFigure, _ configuration: MidwatchConfiguration
     ) -> SensorDeclaration? {
         switch figure {
-        case .rejectedShare: nil
+        case .rejectedShare, .deadLettersUrgent: nil
         case .uptime, .evaluationLateness, .evaluationUnverified, .stageSilence, .ringFill, .shed,
             .shedCritical, .kernelDrops, .rejected, .listenersDown, .ownRefused:
             self.pipeline(figure, configuration)

@@ -76,7 +76,7 @@ extension AlertsCommand {
                 let answer = try self.daemon.perform { client throws(ClientError) in
                     try client.post(path, Array("{}".utf8))
                 }
-                return self.print(answer, "ended \(id)")
+                return self.print(answer, "ended \(id)" + Self.doubt(answer))
             }
             let body = self.body()
             let answer = try self.daemon.perform { client throws(ClientError) in
@@ -86,7 +86,14 @@ extension AlertsCommand {
             self.print(
                 answer,
                 "\(view?["id"]?.string ?? "") until \(view?["until"]?.string ?? "")"
-                    + (self.includeCritical ? "" : "; critical alarms are told all the same"))
+                    + (self.includeCritical ? "" : "; critical alarms are told all the same")
+                    + Self.doubt(answer))
+        }
+
+        /// What the disk has not taken may be forgotten by a crash.
+        private static func doubt(_ answer: [UInt8]) -> String {
+            let isRecorded = (try? JSONValue(parsing: answer.span))?["recorded"]?.bool ?? true
+            return isRecorded ? "" : "; NOT RECORDED YET: the ledger is not written"
         }
 
         private func print(_ answer: [UInt8], _ line: String) {

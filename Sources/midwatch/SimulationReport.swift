@@ -35,6 +35,7 @@ struct SimulationReport {
             ("dropped", report.dropped), ("connects", report.connects),
             ("connectFailures", report.connectFailures),
             ("connectionsLost", report.connectionsLost),
+            ("connectionsUnconfirmed", report.connectionsUnconfirmed),
         ]
     }
 

@@ -258,10 +258,21 @@ struct APIService: Service {
                 OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
             })
         let count: @Sendable (AccessEvent) -> Void = { access.count($0) }
-        self.makeServer = {
+        // The server's own words put facts into the message; ours are keys.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let (path, host) = (settings.socketPath, settings.loopback?.host ?? "")
+        let onListening: @Sendable (Int?) -> Void = { port in
+            logger.info(
+                "listening",
+                metadata: port.map {
+                    ["listener.name": "api/tcp", "listener.address": "\(host):\($0)"]
+                } ?? ["listener.name": "api/unix", "listener.address": "\(path)"])
+        }
+        self.makeServer = { [quiet] in
             try OperatorAPIServer(
-                configuration: settings, backend: desk, access: gate, logger: logger,
-                onAccess: count)
+                configuration: settings, backend: desk, access: gate, logger: quiet,
+                onListening: onListening, onAccess: count)
         }
         self.progress = progress
         self.logger = logger

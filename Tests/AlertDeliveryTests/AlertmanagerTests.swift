@@ -134,7 +134,7 @@ import Testing
             let portion = board.portion(now: seconds(0)) { $0 == 7 }
             counts.append(portion.count)
             told += portion.map(\.alert.alarmKey)
-            if !portion.isEmpty { board.posted(isTaken: true) }
+            if !portion.isEmpty { #expect(board.posted(isTaken: true) == []) }
         }
         #expect(counts == [64, 64, 21, 0, 0])
         #expect(told.sorted() == (UInt64(1)...150).filter { $0 != 7 })
@@ -148,10 +148,33 @@ import Testing
         var board = StandingBoard(AlertmanagerOptions())
         for key in UInt64(1)...100 { _ = board.delivered(self.raised(key), isEnd: false) }
         #expect(board.portion(now: seconds(0)) { _ in false }.count == 64)
-        board.posted(isTaken: false)
+        #expect(board.posted(isTaken: false) == [])
         #expect(board.portion(now: seconds(59)) { _ in false }.isEmpty)
         #expect(board.portion(now: seconds(60)) { _ in false }.count == 64)
         #expect(board.failureCount == 1)
+    }
+
+    @Test func `what stands no more and was never told is ended, once it is sure`() {
+        var board = StandingBoard(AlertmanagerOptions())
+        for key in UInt64(1)...3 { _ = board.delivered(self.raised(key), isEnd: false) }
+        board.compare(standing: [1, 2])
+        // One look may be older than the message.
+        #expect(board.portion(now: seconds(0)) { _ in false }.allSatisfy { !$0.isOver })
+        #expect(board.posted(isTaken: true) == [])
+        board.compare(standing: [1])
+        // The end is told until it is taken.
+        for (at, isTaken) in [(60.0, false), (120, true)] {
+            let portion = board.portion(now: seconds(at)) { _ in false }
+            #expect(portion.filter(\.isOver).map(\.alert.alarmKey) == [3])
+            #expect(portion.filter(\.isOver).map(\.alert.type) == ["alarm.returned"])
+            let ended = board.posted(isTaken: isTaken)
+            #expect(ended.map(\.alarmKey) == (isTaken ? [3] : []))
+        }
+        #expect(board.count == 2)
+        // Raised anew in between it stands.
+        board.compare(standing: [1])
+        _ = board.delivered(self.raised(2), isEnd: false)
+        #expect(board.portion(now: seconds(180)) { _ in false }.count { $0.isOver } == 0)
     }
 
     @Test func `an end takes an alarm off, and its first priority stays in its labels`() {

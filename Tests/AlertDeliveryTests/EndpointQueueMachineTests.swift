@@ -228,18 +228,48 @@ extension EndpointQueueMachine {
         #expect(machine.admits(makeAlert(3, priority: .critical)))
         machine.park(alarmKey: 2, order: 3)
         #expect(machine.parkedFrom == 2)
+        machine.beginReading()
         #expect(machine.takeBack(makeItem(1, 1, 1, priority: .critical), now: seconds(0)) == .known)
         #expect(machine.takeBack(makeItem(2, 2, 1), now: seconds(0)) == .queued)
-        machine.tookBack(through: 2)
+        machine.tookBack(before: 3)
         #expect(machine.parkedFrom == 3)
         #expect(!machine.admits(makeAlert(2, 3)))
         #expect(machine.takeBack(makeItem(3, 2, 2), now: seconds(0)) == .queued)
-        machine.tookBack(through: nil)
+        machine.tookBack(before: nil)
         #expect(machine.parkedFrom == nil)
         #expect(machine.admits(makeAlert(2, 3, priority: .critical)))
         #expect(machine.takeBack(makeItem(4, 4), now: seconds(0)) == .queued)
         #expect(machine.takeBack(makeItem(5, 5), now: seconds(0)) == .full)
-        #expect(machine.parkedFrom == 5)
+    }
+
+    @Test func `what leaves memory while the store is read does not come back with its row`() {
+        var machine = self.machine(queueCountMax: 4)
+        machine.enqueue(makeItem(2, 2), now: seconds(0))
+        machine.park(alarmKey: 1, order: 1)
+        machine.beginReading()
+        #expect(machine.leaving(seconds(0)) == [2])
+        machine.end(2, 200, seconds(0))
+        #expect(machine.takeBack(makeItem(1, 1), now: seconds(1)) == .queued)
+        #expect(machine.takeBack(makeItem(2, 2), now: seconds(1)) == .known)
+        machine.tookBack(before: nil)
+        // It is forgotten with the answer: an operator may send it again.
+        #expect(machine.takeBack(makeItem(2, 2), now: seconds(2)) == .queued)
+    }
+
+    @Test func `what is parked while the store is read stays parked`() {
+        var machine = self.machine(queueCountMax: 4)
+        machine.park(alarmKey: 8, order: 8)
+        machine.beginReading()
+        machine.park(alarmKey: 9, order: 9)
+        // An operator sends an old alert again, and there is no room for it.
+        machine.park(alarmKey: 3, order: 3)
+        #expect(machine.takeBack(makeItem(8, 8), now: seconds(0)) == .queued)
+        machine.tookBack(before: 9)
+        #expect(machine.parkedFrom == 3)
+        machine.beginReading()
+        machine.readingFailed()
+        #expect(machine.parkedFrom == 3)
+        #expect(!machine.admits(makeAlert(9)))
     }
 
     @Test func `with memory and store full the newest state of each alarm is kept`() throws {

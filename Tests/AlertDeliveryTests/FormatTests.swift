@@ -124,6 +124,24 @@ import Testing
         }
     }
 
+    @Test(arguments: ["digest", "drill"])
+    func `digests and drills keep to the published schema as well`(name: String) throws {
+        let schema = try JSONValue(parsing: try Self.shipped("schema/alert.schema.json"))
+        let body = AlertFormat.native.request(try Self.input(try Self.special(name))).body
+        let text = String(decoding: body, as: UTF8.self)
+        #expect(SchemaCheck(schema).faults(try JSONValue(parsing: text)) == [])
+        for (from, to, fault) in [
+            ("\"count\":12", "\"count\":0", "data.count"),
+            ("\"cause\":\"flood\"", "\"cause\":\"x\"", "data.cause"),
+            ("\"aboutMonitor\":true", "\"aboutMonitor\":false", "data.aboutMonitor"),
+            ("\"format\":1", "\"format\":2", "data.format"),
+        ] where text.contains(from) {
+            let bad = try JSONValue(parsing: text.replacing(from, with: to))
+            let faults = SchemaCheck(schema).faults(bad)
+            #expect(faults.contains { $0.hasPrefix(fault + ":") }, "\(fault): \(faults)")
+        }
+    }
+
     @Test func `a body that leaves the schema is found`() throws {
         let schema = try JSONValue(parsing: try Self.shipped("schema/alert.schema.json"))
         let good = String(

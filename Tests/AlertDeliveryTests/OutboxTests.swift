@@ -231,6 +231,39 @@ import Testing
         await sink.stop()
     }
 
+    @Test func `what is delivered while the store is read is not sent again`() async throws {
+        let folder = try TemporaryFolder()
+        let sink = try await WebhookSink()
+        sink.set("one", .hold)
+        let bench = try Bench(
+            [try makeEndpoint("one", sink.url("one"))], outbox: folder.file("outbox.sqlite")
+        ) { $0.queueCountMax = 8 }
+        _ = await bench.delivery.start()
+        let blocker = try SQLiteDatabase(path: folder.file("outbox.sqlite"), durability: .normal)
+        try blocker.execute("BEGIN IMMEDIATE")
+        // Alert 6 is parked beside five in memory; alert 7 finds room and stands behind it.
+        for key in UInt64(1)...7 {
+            _ = bench.delivery.offer(makeAlert(key, priority: key == 6 ? .low : .critical))
+        }
+        #expect(await eventually { bench.delivery.status().storeBacklog == 7 })
+        let held = bench.delivery.status().endpoints[0]
+        #expect(held.queuedCount == 6 && held.isParked)
+        // The question for alert 6 comes before the marks of 5 and 7: their rows still say that they
+        // are pending when it is answered.
+        sink.release("one")
+        #expect(await eventually { bench.log.deliveredIDs("one").count == 6 })
+        try blocker.execute("ROLLBACK")
+        #expect(await eventually { bench.log.deliveredIDs("one").count == 7 })
+        #expect(
+            await eventually {
+                let status = bench.delivery.status().endpoints[0]
+                return status.queuedCount == 0 && !status.isParked
+            })
+        await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
+        #expect(sink.requests().map(\.id).sorted() == (1...7).map { "alert_1_\($0)_1" })
+        await sink.stop()
+    }
+
     @Test func `with memory and store full the newest state of each alarm is sent`() async throws {
         let folder = try TemporaryFolder()
         let sink = try await WebhookSink()

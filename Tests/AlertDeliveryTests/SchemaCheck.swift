@@ -33,6 +33,10 @@ struct SchemaCheck {
                 if rule.array?.contains(value) != true { faults.append("\(place): not in enum") }
             case "const":
                 if value != rule { faults.append("\(place): not the constant") }
+            case "if":
+                let branch = self.faults(value, rule, place).isEmpty ? "then" : "else"
+                if let branch = schema[branch] { faults += self.faults(value, branch, place) }
+            case "then", "else": break
             case "maxItems":
                 if let items = value.array, items.count > rule.integer ?? 0 {
                     faults.append("\(place): too many items")

@@ -66,9 +66,20 @@ import Testing
         #expect(alert?["message"]?.string == "a/b: co-rising: changes by 0.75 per second")
     }
 
+    @Test func `an alarm whose rule was removed did not return to normal`() throws {
+        let alert = try self.alert(
+            "alarmReturned", cause: "ruleRemoved", sensor: "a/b", alarm: "high",
+            more: #","to":"normal""#)
+        let message = try #require(alert?["message"]?.string)
+        #expect(
+            message == "a/b: the high alarm has no rule any more in the configuration and is "
+                + "not judged, last value 70")
+        #expect(alert?["summary"]?.string?.hasPrefix("ENDED: ") == true)
+    }
+
     @Test(arguments: [
-        "alarmRaisedSuppressed", "alarmReturnedSuppressed", "alarmSuppressed", "alarmUnsuppressed",
-        "alarmShelved", "alarmUnshelved", "alarmOutOfService", "alarmInService", "alarmCommented",
+        "alarmRaisedSuppressed", "alarmSuppressed", "alarmUnsuppressed", "alarmShelved",
+        "alarmUnshelved", "alarmOutOfService", "alarmInService", "alarmCommented",
         "alarmReset",
     ])
     func `what people are not to be told makes no alert`(kind: String) throws {

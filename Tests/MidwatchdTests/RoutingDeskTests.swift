@@ -24,7 +24,10 @@ import Testing
         let cursor: UInt64?
         private let sequence = Mutex<UInt64>(0)
 
-        init(_ folder: TemporaryFolder, epoch: UInt32, cursor: UInt64? = nil) throws {
+        init(
+            _ folder: TemporaryFolder, epoch: UInt32, cursor: UInt64? = nil,
+            rules: RuleBook = RuleBook(revision: "", declarations: [])
+        ) throws {
             self.folder = folder
             self.cursor = cursor
             var policy = AlertPolicy()
@@ -40,7 +43,7 @@ import Testing
             policy.routes = [route]
             policy.flood.alertsPerMinute = 3
             policy.flood.digestNanoseconds = 1_000_000_000
-            let live = LiveState(rules: RuleBook(revision: "", declarations: []))
+            let live = LiveState(rules: rules)
             let builder = AlertBuilder(node: "n", site: "s", version: "v")
             self.desk = RoutingDesk(
                 RoutingDesk.Parts(
@@ -59,6 +62,10 @@ import Testing
             self.desk.attach(
                 RoutingDesk.Attached(
                     note: { [weak self] body in self?.notes.withLock { $0.append(body) } },
+                    record: { [weak self] body in
+                        self?.notes.withLock { $0.append(body) }
+                        return self != nil
+                    },
                     modes: { [] }, offer: { [weak self] in _ = self?.offer($0) }))
         }
 
@@ -236,12 +243,90 @@ import Testing
                     members: (4...8).map { "alert_1_\($0)_0" }))
     }
 
+    @Test func `every message of the desk keeps to the published schema`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 1)
+        defer { world.end() }
+        await world.begin()
+        try world.decide(1, "alarmRaised", .unacknowledged)
+        // What the endpoint gave up goes to the next level at once.
+        let alert = try #require(world.alerts.withLock { $0.first })
+        world.desk.take(
+            .deadLettered(
+                DeadLetter(
+                    alert: alert, endpoint: "room", reason: .refused, attemptCount: 1,
+                    lastStatus: 400, lastAnswer: [], deadAt: WallInstant(nanoseconds: 0))))
+        world.desk.tick { _ = world.offer($0) }
+        try world.decide(2, "alarmAcknowledged", .acknowledged)
+        try world.decide(3, "alarmReturned", .normal)
+        for n in 4...9 { try world.decide(UInt64(n), "alarmRaised", .unacknowledged) }
+        _ = try world.desk.beginTest(
+            JSONValue(parsing: #"{"route":"all"}"#), author: "jo", origin: "test")
+        #expect(
+            eventually {
+                world.desk.tick { _ = world.offer($0) }
+                return world.alerts.withLock { $0.contains { $0.type == "alarm.digest" } }
+            })
+        var seen: Set<String> = []
+        for alert in world.alerts.withLock({ $0 }) {
+            #expect(alert.isWellFormed)
+            let bytes = AlertEnvelope.body(
+                of: QueuedAlert(order: 1, alert: alert, takenAt: .zero), number: 1,
+                now: EngineClock.wall())
+            let message = try JSONValue(parsing: bytes.span)
+            let faults = try SchemaCheck.faults(message)
+            #expect(faults.isEmpty, "\(alert.id): \(faults)")
+            let isDrill = message.value(atPath: "data.drill")?.bool == true
+            let reason = message.value(atPath: "data.routing.reason")?.string ?? alert.type
+            seen.insert(isDrill ? "drill \(alert.type)" : reason)
+        }
+        #expect(
+            seen == [
+                "raised", "undelivered", "acknowledged", "returned", "alarm.digest",
+                "drill alarm.raised", "drill alarm.returned",
+            ])
+    }
+
+    @Test func `a route matches by class and by asset of the tree`() throws {
+        var fan = AssetDeclaration(area: "west", equipment: "fan 3")
+        fan.site = "portal"
+        fan.sensors = ["air/+/co"]
+        var sensor = SensorDeclaration(pattern: "air/3/co", deadlineNanoseconds: 1_000_000_000)
+        sensor.high = LimitSetting(setpoint: 1, priority: .high)
+        sensor.high?.handling.className = "safety"
+        let world = try World(
+            TemporaryFolder(), epoch: 1,
+            rules: RuleBook(revision: "", declarations: [sensor], assets: AssetTree([fan])))
+        defer { world.end() }
+        func subject(_ alarmID: String) -> AlertSubject {
+            let alarm = alarmID.split(separator: ":").last.map(String.init) ?? ""
+            return world.desk.subject(
+                alarmID: alarmID, priority: .high, condition: AlarmKind(word: alarm))
+        }
+        func fits(_ alarmID: String, _ set: (inout AlertMatcher) -> Void) -> Bool {
+            var matcher = AlertMatcher()
+            set(&matcher)
+            return matcher.matches(subject(alarmID))
+        }
+        #expect(fits("air/3/co:high") { $0.classes = ["safety"] })
+        #expect(fits("air/3/co:high") { $0.classes = ["process"] })
+        #expect(!fits("air/3/co:stale") { $0.classes = ["safety"] })
+        #expect(fits("air/3/co:stale") { $0.classes = ["instrument"] })
+        #expect(fits("midwatch/n/ring/fill:high") { $0.classes = ["system"] })
+        for asset in ["fan 3", "west", "portal", "air/3", "air"] {
+            #expect(fits("air/3/co:high") { $0.assets = [asset] }, "\(asset)")
+        }
+        #expect(!fits("air/3/flow:high") { $0.assets = ["fan 3"] })
+        #expect(subject("air/3/co:high").label("asset") == "fan 3")
+        #expect(subject("air/3/flow:high").label("asset") == "air/3")
+        #expect(subject("air/3/co:high").label("equipment") == "fan 3")
+    }
+
     @Test func `silences are refused without a filter, a time or a reason`() async throws {
         let world = try World(TemporaryFolder(), epoch: 4)
         defer { world.end() }
         await world.begin()
-        func add(_ text: String) throws -> JSONValue {
-            let bytes = try world.desk.addSilence(
+        func add(_ text: String) async throws -> JSONValue {
+            let bytes = try await world.desk.addSilence(
                 JSONValue(parsing: text), author: "jo", origin: "test")
             return try JSONValue(parsing: bytes.span)
         }
@@ -253,14 +338,15 @@ import Testing
             #"{"match":{"assets":["a"]},"seconds":9999999,"reason":"x"}"#,
             #"{"match":{"assets":["a"]},"seconds":60,"reason":""}"#,
         ] {
-            #expect(throws: (any Error).self, "\(wrong)") { try add(wrong) }
+            await #expect(throws: (any Error).self, "\(wrong)") { try await add(wrong) }
         }
-        let added = try add(#"{"match":{"sensors":["a/#"]},"seconds":60,"reason":"x"}"#)
+        let added = try await add(#"{"match":{"sensors":["a/#"]},"seconds":60,"reason":"x"}"#)
         #expect(added["id"]?.string == "silence-4-1")
+        #expect(added["recorded"]?.bool == true)
         try world.decide(1, "alarmRaised", .unacknowledged)
         #expect(world.ids.isEmpty)
         #expect(try world.kinds() == ["silenceAdded", "alertWithheld"])
-        _ = try world.desk.removeSilence("silence-4-1", author: "jo", origin: "test")
+        _ = try await world.desk.removeSilence("silence-4-1", author: "jo", origin: "test")
         world.desk.tick { _ = world.offer($0) }
         #expect(world.ids == ["alert_1_1_0"])
         #expect(

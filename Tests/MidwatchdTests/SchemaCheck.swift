@@ -11,6 +11,8 @@ import Testing
 struct SchemaCheck {
     private let root: JSONValue
     private(set) var faults: [String] = []
+    /// False while a condition is looked at, which does not name every member.
+    private var isStrict = true
 
     /// The published schema of alerts.
     static func alert() throws -> SchemaCheck {
@@ -29,7 +31,7 @@ struct SchemaCheck {
 
     /// Every member that the schema of `data` names.
     var memberNames: Set<String> {
-        guard case .object(let members)? = self.root.value(atPath: "properties.data.properties")
+        guard case .object(let members)? = self.root.value(atPath: "$defs.alert.properties")
         else { return [] }
         return Set(members.map(\.name))
     }
@@ -67,10 +69,22 @@ struct SchemaCheck {
                     self.fault("\(place).\(name)", "is missing")
                 }
             case "properties": self.checkMembers(value, rule, place)
+            case "if":
+                let branch = self.fits(value, rule) ? schema["then"] : schema["else"]
+                if let branch { self.check(value, branch, at: place) }
+            case "then", "else": break
             case "description", "title", "$schema", "$comment", "$defs": break
             default: self.fault(place, "the keyword \(keyword) is not known here")
             }
         }
+    }
+
+    /// Whether `value` fits the condition `schema`.
+    private func fits(_ value: JSONValue, _ schema: JSONValue) -> Bool {
+        var condition = SchemaCheck(root: self.root)
+        condition.isStrict = false
+        condition.check(value, schema, at: "")
+        return condition.faults.isEmpty
     }
 
     private mutating func checkMembers(_ value: JSONValue, _ rule: JSONValue, _ place: String) {
@@ -79,7 +93,7 @@ struct SchemaCheck {
         for (name, member) in members {
             if !seen.insert(name).inserted { self.fault("\(place).\(name)", "is there twice") }
             guard let schema = rule[name] else {
-                self.fault("\(place).\(name)", "is not in the schema")
+                if self.isStrict { self.fault("\(place).\(name)", "is not in the schema") }
                 continue
             }
             self.check(member, schema, at: "\(place).\(name)")

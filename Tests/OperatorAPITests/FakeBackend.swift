@@ -76,10 +76,13 @@ final class FakeBackend: OperatorBackend {
         return view
     }
 
-    func configuration() async throws(Problem) -> ConfigurationView {
-        ConfigurationView(
-            revision: "aa", file: "/etc/midwatch.yaml",
-            settings: .object([("node", .object([("name", .string("n1"))]))]))
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
+        let sensors = (0..<5).dropFirst(after).prefix(limit).map { JSONValue.string("s\($0)") }
+        var settings: [(name: String, value: JSONValue)] = [("sensors", .array(sensors))]
+        if after == 0 { settings.append(("node", .object([("name", .string("n1"))]))) }
+        return ConfigurationView(
+            revision: "aa", file: "/etc/midwatch.yaml", settings: .object(settings),
+            next: after + limit < 5 ? "\(after + limit)" : nil)
     }
 
     func status() async -> StatusView {

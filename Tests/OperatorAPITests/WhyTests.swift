@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "400"), ("?sensor=a", "400"), ("?sensor=a&seconds=0", "400"),
+        ("", "400"), ("?sensor=a", "200"), ("?sensor=a&seconds=0", "400"),
         ("?sensor=a&seconds=604801", "400"), ("?sensor=a&seconds=x", "400"),
         ("?sensor=a&seconds=60&limit=1", "400"), ("?sensor=nobody&seconds=60", "404"),
         ("?sensor=a&seconds=604800", "200"),

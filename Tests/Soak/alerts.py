@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delivery of alerts with the real programs: what is measured, and what must be seen.
 
-usage: alerts.py latency|outage|refused [options]
+usage: alerts.py latency|outage|refused|flood [options]
 
   latency  100 endpoints, one hanging, one answering 500, one resetting, one redirecting; alarms at
            a rate; time from the reading's send call to the request at the receiver.
   outage   an endpoint is down while alarms come; on its return all arrive in order, none twice.
   refused  every endpoint refuses a critical alarm: when the local action came, when the dead-man
            heartbeat stopped, what came on their return and how fast.
+  flood    10,000 alarms in a minute, a hundredth of them critical: how many messages came, and
+           whether each alarm is in one of them.
 """
 
 import argparse
@@ -88,7 +90,7 @@ class Board:
 
 
 class Site:
-    def __init__(self, programs, sensors, endpoints, routes=""):
+    def __init__(self, programs, sensors, endpoints, routes="", more=""):
         self.folder = tempfile.mkdtemp(prefix="midwatch-alerts-")
         self.programs, self.processes = programs, []
         self.udp, self.canary = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
@@ -107,6 +109,7 @@ alerts:
   endpoints:
 {endpoints}
 {routes}
+{more}
 """)
         self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sender.connect(("127.0.0.1", self.udp))
@@ -156,6 +159,10 @@ alerts:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+# Every alert singly: what is measured is delivery.
+SINGLY = "flood: {alertsPerMinute: 1000000, criticalPerMinute: 1000000}"
+
+
 def sensor(pattern, priority):
     return f"""  - template: "{pattern}"
     supervision: event
@@ -184,7 +191,7 @@ async def latency(options):
         routes = "  routes:\n" + "".join(
             f"    - {{paths: ['g{n}/#'], endpoints: [e{n}]}}\n" for n in range(count))
         sensors = "".join(sensor(f"g{n}/#", "high") for n in range(count))
-    site = Site(options.programs, sensors, endpoints, routes)
+    site = Site(options.programs, sensors, endpoints, routes, SINGLY)
     try:
         await site.start()
         total = int(options.rate * options.seconds)
@@ -238,7 +245,7 @@ async def outage(options):
     board, port = Board(), free_port()
     site = Site(
         options.programs, sensor("plant/#", "high"),
-        f"    - {{name: one, url: 'http://127.0.0.1:{port}/one'}}\n")
+        f"    - {{name: one, url: 'http://127.0.0.1:{port}/one'}}\n", more=SINGLY)
     try:
         await site.start()
         total = options.alarms
@@ -264,7 +271,7 @@ async def outage(options):
             types = collections.defaultdict(list)
             for now, _, _, body, _ in board.requests:
                 message = json.loads(body)
-                if message["data"]["sensor"].startswith("plant/"):
+                if message["data"].get("sensor", "").startswith("plant/"):
                     types[message["data"]["alarmID"]].append((now, message["type"]))
             return types
 
@@ -354,9 +361,79 @@ heartbeat.interval = 2s
         site.end(options.keep)
 
 
+async def flood(options):
+    """What a receiver gets of a flood: singles and digests, minute by minute."""
+    board, port = Board(), free_port()
+    await board.open(port)
+    site = Site(
+        options.programs, sensor("plant/#", "high") + sensor("fire/#", "critical"),
+        f"    - {{name: one, url: 'http://127.0.0.1:{port}/one'}}\n")
+    total = options.alarms
+    names = [f"{'fire' if n % 100 == 0 else 'plant'}/s{n}/v" for n in range(total)]
+    try:
+        await site.start()
+
+        def put(name, value):
+            root, tag, _ = name.split("/")
+            site.sender.send(f"{root},unit={tag} v={value}\n".encode())
+
+        for number, name in enumerate(names):
+            put(name, 1)
+            if number % 100 == 99:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(2)
+        board.requests.clear()
+        begin = time.monotonic()
+        for number, name in enumerate(names):
+            due = begin + number * 60 / total
+            if (left := due - time.monotonic()) > 0:
+                await asyncio.sleep(left)
+            put(name, 99)
+        raised = time.monotonic() - begin
+        singles, digests, counted = {}, {}, 0
+        while time.monotonic() - begin < 150:
+            await asyncio.sleep(0.5)
+            singles, digests = {}, {}
+            for now, _, _, body, _ in board.requests:
+                message = json.loads(body)
+                data = message["data"]
+                if message["type"] == "alarm.digest":
+                    digests[data["alert"] if "alert" in data else body] = (now - begin, data)
+                elif data.get("sensor") in set_of(names):
+                    singles[data["sensor"]] = (now - begin, data["priority"])
+            counted = len(singles) + sum(data["count"] for _, data in digests.values())
+            if counted >= total:
+                break
+        arrivals = sorted(now - begin for now, *_ in board.requests)
+        worst = max(
+            (sum(1 for other in arrivals if at <= other < at + 60) for at in arrivals), default=0)
+        critical = sum(1 for _, priority in singles.values() if priority == "critical")
+        metrics = site.midwatch("status", "--json").stdout
+        dead = json.loads(metrics).get("counts", {}) if metrics else {}
+        print(
+            f"{total} alarms in {raised:.0f} s: {len(singles)} singly ({critical} of "
+            f"{sum(1 for n in names if n.startswith('fire'))} critical ones), {len(digests)} digests "
+            f"of {counted - len(singles)} (others of the monitor included), {len(arrivals)} messages "
+            f"in all, at most {worst} in any 60 s (stated: 366), last after "
+            f"{max(arrivals, default=0):.1f} s; largest digest "
+            f"{max((len(json.dumps(d)) for _, d in digests.values()), default=0)} bytes")
+        if dead:
+            print("counts:", {k: v for k, v in dead.items() if "alarm" in k.lower()})
+    finally:
+        site.end(options.keep)
+
+
+NAMES = {}
+
+
+def set_of(names):
+    """The names as a set, made once."""
+    return NAMES.setdefault(id(names), set(names))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("mode", choices=["latency", "outage", "refused"])
+    parser.add_argument("mode", choices=["latency", "outage", "refused", "flood"])
     parser.add_argument("--programs", default=".build/release")
     parser.add_argument("--endpoints", type=int, default=100)
     parser.add_argument("--rate", type=float, default=50)
@@ -365,12 +442,13 @@ def main():
     parser.add_argument("--all", action="store_true", help="every alarm to every endpoint")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     options = parser.parse_args()
-    seconds = {"latency": 30, "outage": 600, "refused": 90}[options.mode]
-    alarms = {"latency": 0, "outage": 1000, "refused": 20}[options.mode]
+    seconds = {"latency": 30, "outage": 600, "refused": 90, "flood": 60}[options.mode]
+    alarms = {"latency": 0, "outage": 1000, "refused": 20, "flood": 10_000}[options.mode]
     options.seconds = options.seconds or seconds
     options.alarms = options.alarms or alarms
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    asyncio.run({"latency": latency, "outage": outage, "refused": refused}[options.mode](options))
+    modes = {"latency": latency, "outage": outage, "refused": refused, "flood": flood}
+    asyncio.run(modes[options.mode](options))
 
 
 main()

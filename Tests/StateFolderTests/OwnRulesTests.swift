@@ -160,8 +160,12 @@ import Testing
         let path = OwnFigure.rejectedShare.path(of: configuration)
         let first = try #require(Revisions.rules(of: configuration, revision: "r", ownRules: 1))
         #expect(!first.declaredPaths.contains(path))
-        let second = Revisions.rules(of: configuration, revision: "r")
+        let second = try #require(Revisions.rules(of: configuration, revision: "r", ownRules: 2))
         #expect(second.declaration(for: path).high?.setpoint == 0.1)
+        let urgent = OwnFigure.deadLettersUrgent.path(of: configuration)
+        #expect(!second.declaredPaths.contains(urgent))
+        let third = Revisions.rules(of: configuration, revision: "r").declaration(for: urgent)
+        #expect(third.high?.priority == .high && third.highHigh?.priority == .critical)
     }
 
     @Test(arguments: [

@@ -14,6 +14,10 @@ extension AlarmEngine {
 
     /// Binds all sensors to the rules in force; conditions that stay the same remember all.
     mutating func rebindRules() {
+        guard self.rules.hasConditions else {
+            self.conditions = ConditionTable(self.rules.ruleSet, sensorCount: self.sensors.count)
+            return
+        }
         var table = ConditionTable(self.rules.ruleSet)
         let indexes = self.names
         for index in 0..<self.sensors.count {
@@ -29,7 +33,10 @@ extension AlarmEngine {
     /// The rules of the alarms of sensor `index`: those of its declaration, then those that rules
     /// make, in their order.
     mutating func ruleRun(of index: Int) -> RuleTable.Run {
-        let (declaration, number) = self.rules.numberedDeclaration(for: self.names[index])
+        let number = self.rules.number(for: self.names[index])
+        let hasConditions = !self.conditions.range(of: index).isEmpty
+        if !hasConditions, let run = self.ruleTable.plainRuns[number] { return run }
+        let declaration = self.rules.declaration(for: self.names[index])
         let (effective, mode) = self.effective(declaration, at: self.names[index])
         var numbers: [UInt32] = []
         for bound in self.conditions.range(of: index)
@@ -49,9 +56,16 @@ extension AlarmEngine {
         if !self.ruleTable.knows(number: number, mode: mode, rules: numbers, filling: filling) {
             extra = numbers.map { self.alarmRule(of: $0, for: index) }
         }
-        return self.ruleTable.run(
+        let run = self.ruleTable.run(
             of: effective, number: number, mode: mode, rules: numbers,
             filling: filling, extra: { extra })
+        // A declaration of one path is asked for once.
+        if !hasConditions, !namesWildcard, declaration.limitSets.isEmpty,
+            number < 0 || declaration.isTemplate
+        {
+            self.ruleTable.plainRuns[number] = run
+        }
+        return run
     }
 
     /// The alarm that a rule makes of sensor `index`, and what suppresses it.

@@ -86,6 +86,9 @@ package struct AlertRouter: Sendable {
             self.tell(transition, subject, .returned, now: now, into: &actions)
         case .acknowledged:
             self.tell(transition, subject, .acknowledged, now: now, into: &actions)
+        case .returnedSuppressed where self.cases[transition.alarmID]?.told.isEmpty == false:
+            // It was suppressed after people were called: they are told that it is over.
+            self.tell(transition, subject, .returned, now: now, into: &actions)
         case .returnedSuppressed, .changed: self.follow(transition)
         }
         self.noteInhibitor(transition.alarmID)
@@ -162,14 +165,15 @@ package struct AlertRouter: Sendable {
             }
             guard item.withheld == nil else { return }
             self.sendFirst(transition.alarmID, .raised, now: now, into: &actions)
-        case .returned, .acknowledged:
+        case .returnedSuppressed where item?.activation != transition.activation: return
+        case .returned, .returnedSuppressed, .acknowledged:
             guard let item, item.activation == transition.activation else {
                 return self.tellUnfollowed(transition, subject, now: now, into: &actions)
             }
             self.tellAll(
-                item, transition, transition.kind == .returned ? .returned : .acknowledged,
+                item, transition, transition.kind == .acknowledged ? .acknowledged : .returned,
                 now: now, into: &actions)
-        case .raisedSuppressed, .returnedSuppressed, .changed: return
+        case .raisedSuppressed, .changed: return
         }
     }
 

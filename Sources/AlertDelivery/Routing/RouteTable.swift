@@ -126,13 +126,15 @@ package struct RouteTable: Sendable {
 
     /// Numbers of the routes that the alarm takes, in order, and whether none of the tree fitted.
     ///
-    /// An alarm about Midwatch itself that no route's paths fit goes to everybody also where routes
-    /// leave out: nobody is left untold that the monitor is ill.
+    /// Where routes leave out, a critical alarm that fits none goes to everybody all the same, and
+    /// an alarm about Midwatch itself that no route's paths fit to whom its priority leads.
     package func resolve(_ subject: AlertSubject) -> (routes: [Int], isUnrouted: Bool) {
         var found: [Int] = []
         Self.walk(self.roots, subject, into: &found)
         if !found.isEmpty { return (found, false) }
-        if self.leavesOutUnrouted { return (self.ownRoutes(of: subject), true) }
+        if self.leavesOutUnrouted, subject.priority != .critical {
+            return (self.ownRoutes(of: subject), true)
+        }
         return ([self.everybody], true)
     }
 

@@ -89,6 +89,8 @@ package struct AlarmTransition: Sendable, Equatable {
     /// `epoch:n.k`.
     package var activation: String
     package var priority: AlarmPriority
+    /// What was found: of a rule the kind of its condition, else the kind of the alarm.
+    package var condition: AlarmKind?
     package var state: AlarmState
     package var isSuppressed: Bool
     /// Whether what the alarm rests on is known to be so.
@@ -122,6 +124,7 @@ package struct AlarmTransition: Sendable, Equatable {
         self.alarmID = "\(path):\(alarm)"
         self.activation = json["activation"]?.string ?? ""
         self.priority = priority
+        self.condition = AlarmKind(word: json["condition"]?.string ?? alarm)
         self.state = state
         self.isSuppressed = !(json["suppression"]?.array ?? []).isEmpty
         let isSilence = AlarmKind(word: alarm) == .stale

@@ -46,6 +46,24 @@ package enum MQTTGateCounter: Int, Sendable, CaseIterable {
     case reloadsFailed = 10
     /// Refusals that were counted, but not reported one by one: too many at once.
     case reportsSuppressed = 11
+
+    /// What the metric says, for whoever reads `/metrics`.
+    var help: String {
+        switch self {
+        case .connectionsRateLimited: "Closed at once: the address connects too fast."
+        case .halfOpenRefused: "Closed at once: too many young connections without CONNECT."
+        case .halfOpenEvicted: "Closed to make room: connections that said nothing."
+        case .tlsFailures: "TLS handshakes that failed."
+        case .loginsFailed: "Logins refused."
+        case .loginsThrottled: "Logins refused untried: too many failures of the address."
+        case .passwordQueueFull: "Logins refused untried: too many passwords wait."
+        case .publishesDenied: "Messages the access rules forbid."
+        case .messageRatePauses: "Times a client was not read: it sent too fast."
+        case .reloads: "Reloads of passwords, access rules, certificates."
+        case .reloadsFailed: "Reloads that failed; the old ones stay."
+        case .reportsSuppressed: "Refusals counted, not reported one by one."
+        }
+    }
 }
 
 /// The door of an MQTT endpoint: who may connect, who logs in, who may publish what.
@@ -439,7 +457,7 @@ final class MQTTGate: Sendable {
         var samples = MQTTGateCounter.allCases.map { counter in
             MetricSample(
                 "midwatch_mqtt_\(MQTTStatistics.snake(String(describing: counter)))_total",
-                help: "See the name.", kind: .counter, labels: [label],
+                help: counter.help, kind: .counter, labels: [label],
                 value: Double(self.counters[counter]))
         }
         samples += [

@@ -85,6 +85,7 @@ package struct EventLine: Sendable, Equatable {
         "alertDrill": "test alert", "deliveryOrdered": "delivery order",
         "endpointBreaker": "breaker", "silenceAdded": "SILENCE", "silenceRemoved": "silence ended",
         "silenceEnded": "silence over",
+        "journalDamaged": "JOURNAL DAMAGED",
     ]
 
     private static func tone(_ kind: String, priority: String) -> Tone {
@@ -97,7 +98,7 @@ package struct EventLine: Sendable, Equatable {
             default: .low
             }
         case "alertDeadLettered", "readingsLost", "readingsUnrecorded", "ledgerGap",
-            "monitorDegraded":
+            "journalDamaged", "monitorDegraded":
             .critical
         case "commandRefused", "silenceAdded", "alertWithheld", "alertRouted", "endpointBreaker":
             .high

@@ -39,15 +39,22 @@ struct AlertFacts: Sendable {
     }
 
     /// Where the alarm is: what the configuration says, else what its path says.
-    ///
-    /// The paths of Midwatch's own sensors and of sources name no place of the plant.
     private static func place(
         of record: AlertRecord, rules: RuleBook, node: String, site: String
     ) -> AssetPlace {
-        var place = rules.assets.place(of: record.path, site: site)
-        guard place.asset.isEmpty, record.isOwn || record.isSource else { return place }
+        self.place(
+            of: record.path, isOwn: record.isOwn, isSource: record.isSource, rules: rules,
+            node: node, site: site)
+    }
+
+    /// The paths of Midwatch's own sensors and of sources name no place of the plant.
+    static func place(
+        of path: String, isOwn: Bool, isSource: Bool, rules: RuleBook, node: String, site: String
+    ) -> AssetPlace {
+        var place = rules.assets.place(of: path, site: site)
+        guard place.asset.isEmpty, isOwn || isSource else { return place }
         place.area = ""
-        if record.isOwn { place.equipment = "Midwatch on \(node)" }
+        if isOwn { place.equipment = "Midwatch on \(node)" }
         return place
     }
 
@@ -131,10 +138,15 @@ struct AlertFacts: Sendable {
         return UInt64(clamping: self.record.at.nanoseconds &- since.nanoseconds)
     }
 
-    /// system: Midwatch itself; instrument: the sensor or its way; process: the plant.
+    /// What the alarm is about.
     var alarmClass: String {
-        if self.record.isOwn { return "system" }
-        switch self.record.condition {
+        Self.alarmClass(isOwn: self.record.isOwn, self.record.condition)
+    }
+
+    /// system: Midwatch itself; instrument: the sensor or its way; process: the plant.
+    static func alarmClass(isOwn: Bool, _ condition: AlarmKind?) -> String {
+        if isOwn { return "system" }
+        switch condition {
         case .stale, .unverifiable, .badQuality, .flatLine, .discrepancy, .clockSkew, .clockDrift,
             .sequence:
             return "instrument"

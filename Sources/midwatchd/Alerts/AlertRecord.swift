@@ -32,7 +32,12 @@ struct AlertRecord: Sendable {
     /// Whether the alarm is kept from being annunciated.
     var isSuppressed: Bool { self.json["suppression"]?.array?.isEmpty == false }
 
+    /// Whether only those are told who were told of the activation: nobody else is to know of what
+    /// is suppressed, but nobody is to wait for an end that came.
+    var isToldOnly: Bool { self.kind == Self.quietReturn }
+
     private static let quietRaise = "alarmRaisedSuppressed"
+    static let quietReturn = "alarmReturnedSuppressed"
 
     /// nil for records that are not about an alarm.
     init?(_ body: [UInt8]) {
@@ -58,7 +63,7 @@ struct AlertRecord: Sendable {
     var messageType: String? {
         switch self.kind {
         case "alarmRaised": "alarm.raised"
-        case "alarmReturned": "alarm.returned"
+        case "alarmReturned", Self.quietReturn: "alarm.returned"
         case "alarmAcknowledged": "alarm.acknowledged"
         default: nil
         }

@@ -34,7 +34,7 @@ extension AlertSentences {
         let began = self.facts.clock(self.facts.began)
         let at = self.facts.clock(self.record.at)
         switch self.record.kind {
-        case "alarmReturned":
+        case "alarmReturned", AlertRecord.quietReturn:
             guard let active = self.facts.activeNanoseconds else { return "It ended at \(at)." }
             return "It ended at \(at), after \(AlertWords.time(active))."
         case "alarmAcknowledged":
@@ -154,7 +154,9 @@ extension AlertSentences {
             sentences.append(
                 "Depending on it: \(self.list(names, of: self.facts.dependentsCount)).")
         }
-        guard self.record.kind != "alarmReturned" else { return sentences.joined(separator: " ") }
+        guard self.record.messageType != "alarm.returned" else {
+            return sentences.joined(separator: " ")
+        }
         if !self.facts.texts.consequence.isEmpty {
             sentences.append(
                 "If nothing is done: \(AlertWords.sentence(self.facts.texts.consequence))")
@@ -175,7 +177,7 @@ extension AlertSentences {
     var areChecksGeneral: Bool { self.facts.texts.firstChecks.isEmpty }
 
     var checkFirst: String {
-        guard self.record.kind != "alarmReturned" else { return self.afterwards }
+        guard self.record.messageType != "alarm.returned" else { return self.afterwards }
         var sentences: [String] = []
         for (number, check) in self.checks.enumerated() {
             sentences.append("\(number + 1). \(AlertWords.sentence(check))")

@@ -14,13 +14,22 @@ struct AlertSentences: Sendable {
 
     init(_ facts: AlertFacts) { self.facts = facts }
 
+    private var isRuleRemoved: Bool {
+        self.record.json["cause"]?.string == Decision.Cause.ruleRemoved.word
+    }
+
     // MARK: One line
 
     /// What happened: `CO, section 3: 104 ppm, 4 ppm above the high-high limit of 100 ppm`.
     var message: String {
         let name = self.facts.name
         switch self.record.kind {
-        case "alarmReturned":
+        case "alarmReturned", AlertRecord.quietReturn:
+            // Nothing is known to be well: it is judged no more.
+            if self.isRuleRemoved {
+                return "\(name): the \(self.alarmName) alarm has no rule any more in the "
+                    + "configuration and is not judged" + self.back(", last value ")
+            }
             if self.isSilence { return "\(name): heard again" + self.back(", ") }
             return "\(name): returned to normal" + self.back(", ")
         case "alarmAcknowledged":
@@ -43,12 +52,13 @@ struct AlertSentences: Sendable {
     var summary: String {
         var text: String
         switch self.record.kind {
-        case "alarmReturned": text = "RETURNED: \(self.message)"
+        case "alarmReturned", AlertRecord.quietReturn:
+            text = (self.isRuleRemoved ? "ENDED: " : "RETURNED: ") + self.message
         case "alarmAcknowledged": text = "ACKNOWLEDGED: \(self.message)"
         default: text = "\(self.record.priority.word.uppercased()): \(self.message)"
         }
         switch self.record.kind {
-        case "alarmReturned":
+        case "alarmReturned", AlertRecord.quietReturn:
             if let active = self.facts.activeNanoseconds {
                 text += ", after \(AlertWords.time(active))"
             }

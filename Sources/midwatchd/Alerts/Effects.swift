@@ -14,6 +14,15 @@ protocol AlertTaker: Sendable {
     func start() async -> UInt64?
     func offer(_ alert: Alert) -> OfferAnswer
     func ledgerRead(through n: UInt64) -> OfferAnswer
+    /// Whether it wants to know which alarms stand.
+    var hasBoards: Bool { get }
+    /// Takes the ordering keys of all alarms that stand.
+    func compare(standing: Set<UInt64>)
+}
+
+extension AlertTaker {
+    var hasBoards: Bool { false }
+    func compare(standing: Set<UInt64>) {}
 }
 
 extension AlertDelivery: AlertTaker {}
@@ -28,6 +37,8 @@ extension AlertDelivery: AlertTaker {}
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384
+    /// Delivery is told this often which alarms stand: longer than any message is on its way.
+    private static let compareSeconds = 60
     /// Ledger records that are looked through for alerts when delivery has no cursor.
     private static let repeatMax: UInt64 = 1_024
 
@@ -56,6 +67,8 @@ final class Effects: Sendable {
         /// by alarm key.
         var orphans: [UInt64: Alert] = [:]
         var supersededCount: UInt64 = 0
+        /// Until delivery is told which alarms stand.
+        var secondsToCompare = Effects.compareSeconds
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
         /// Effects that left before routing had read the ledger, in order.
@@ -75,10 +88,10 @@ final class Effects: Sendable {
     }
 
     private let builder: AlertBuilder
-    private let live: LiveState
-    private let activity = AlarmActivity()
+    let live: LiveState
+    let activity = AlarmActivity()
     private let surroundings: AlertSurroundings
-    private let delivery: any AlertTaker
+    let delivery: any AlertTaker
     private let logger: Logger
     /// Who is told; nil: everybody of everything.
     private let routing: RoutingDesk?
@@ -142,7 +155,9 @@ final class Effects: Sendable {
             let rules = self.live.ruleBook
             // Also what nobody is told: it was raised, and it is active or not.
             let picture = self.activity.follow(record, groups: self.builder.groups(record, rules))
-            guard record.messageType != nil else { return nil }
+            guard record.messageType != nil, self.routing != nil || !record.isToldOnly else {
+                return nil
+            }
             let context = AlertContext(
                 isOfTheMoment: true, picture: picture, history: effect.history,
                 redundant: self.surroundings.redundant(
@@ -171,7 +186,18 @@ final class Effects: Sendable {
         if self.attached.withLock({ $0.isStarted }) {
             self.routing?.tick { alert in self.offerNow(alert) }
         }
+        if self.delivery.hasBoards, self.isCompareDue() { self.compareStanding() }
         self.retry()
+    }
+
+    private func isCompareDue() -> Bool {
+        self.attached.withLock { attached in
+            guard attached.isStarted else { return false }
+            attached.secondsToCompare -= 1
+            guard attached.secondsToCompare <= 0 else { return false }
+            attached.secondsToCompare = Self.compareSeconds
+            return true
+        }
     }
 
     /// An alert that no decision waits for; it stands in the ledger with its alarm.
@@ -195,21 +221,6 @@ final class Effects: Sendable {
     func remember(_ body: [UInt8]) {
         guard let record = AlertRecord(body) else { return }
         self.activity.remember(record, groups: self.builder.groups(record, self.live.ruleBook))
-    }
-
-    /// A new configuration may have removed rules, and with them alarms that never return.
-    private func forgetRetired() {
-        let paths = self.live.paths
-        let rules = self.live.ruleBook
-        var active: Set<String> = []
-        for index in 0..<self.live.alarms.count where active.count < AlarmActivity.alarmCountMax {
-            guard let alarm = self.live.alarms.read(index), alarm.state.isRaised, !alarm.isRetired,
-                Int(alarm.sensor.rawValue) < paths.count
-            else { continue }
-            let name = rules.alarmName(alarm.kind, rule: alarm.rule)
-            active.insert("\(paths[Int(alarm.sensor.rawValue)]):\(name)")
-        }
-        self.activity.reset(active: active)
     }
 
     /// Every ledger record up to `n` is durable.
@@ -312,7 +323,8 @@ final class Effects: Sendable {
 
     private func alert(of body: [UInt8], ledgerN: UInt64, isRecorded: Bool) -> Alert? {
         AlertRecord(body).flatMap { record in
-            self.builder.alert(
+            guard self.routing != nil || !record.isToldOnly else { return nil }
+            return self.builder.alert(
                 of: record, ledgerN: ledgerN, isRecorded: isRecorded, rules: self.live.ruleBook,
                 context: .none)
         }

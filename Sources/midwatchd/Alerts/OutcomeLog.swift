@@ -76,9 +76,7 @@ final class OutcomeLog: Sendable {
                     json.field("endpoint", endpoint)
                 })
         case .breaker(let endpoint, let state):
-            self.logger.warning(
-                "endpoint breaker",
-                metadata: ["endpoint.name": "\(endpoint)", "endpoint.breaker": "\(state)"])
+            // The log has it from the delivery itself.
             ledger?.note(
                 Self.fields("endpointBreaker") { json in
                     json.field("endpoint", endpoint)

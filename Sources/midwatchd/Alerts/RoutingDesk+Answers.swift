@@ -49,7 +49,9 @@ extension RoutingDesk {
         return self.object { json in
             json.arrayField("items") { json in
                 for alarm in alarms {
-                    let subject = self.subject(alarmID: alarm.alarmID, priority: alarm.priority)
+                    let subject = self.subject(
+                        alarmID: alarm.alarmID, priority: alarm.priority,
+                        condition: alarm.condition)
                     let reason = self.withRouter { $0.reasonToWithhold(subject, at: wall) }
                     let (routes, isUnrouted) = table.resolve(subject)
                     json.object { json in
@@ -74,9 +76,11 @@ extension RoutingDesk {
     }
 
     /// The alarms that a sensor has, or the one that is named.
-    private func alarms(of text: String) -> [(alarmID: String, priority: AlarmPriority)] {
+    private func alarms(
+        of text: String
+    ) -> [(alarmID: String, priority: AlarmPriority, condition: AlarmKind)] {
         let (paths, rules) = (self.parts.live.paths, self.parts.live.ruleBook)
-        var found: [(alarmID: String, priority: AlarmPriority)] = []
+        var found: [(alarmID: String, priority: AlarmPriority, condition: AlarmKind)] = []
         for index in 0..<self.parts.live.alarms.count {
             guard let alarm = self.parts.live.alarms.read(index), !alarm.isRetired,
                 Int(alarm.sensor.rawValue) < paths.count
@@ -85,7 +89,7 @@ extension RoutingDesk {
             guard text == path || text.hasPrefix(path + ":") else { continue }
             let alarmID = "\(path):\(rules.alarmName(alarm.kind, rule: alarm.rule))"
             guard text == path || text == alarmID else { continue }
-            found.append((alarmID, alarm.priority))
+            found.append((alarmID, alarm.priority, alarm.kind))
         }
         return found.sorted { ($1.priority, $0.alarmID) < ($0.priority, $1.alarmID) }
     }
@@ -153,9 +157,11 @@ extension RoutingDesk {
     }
 
     /// `{"match": {…}, "seconds": 3600, "reason": "…", "includesCritical": false}`.
+    ///
+    /// It holds at once; `recorded` says whether it would hold after a crash as well.
     func addSilence(
         _ wanted: JSONValue, author: String, origin: String
-    ) throws(Problem) -> [UInt8] {
+    ) async throws(Problem) -> [UInt8] {
         guard let matcher = wanted["match"].flatMap(AlertMatcher.init(json:)), !matcher.fitsAll
         else {
             throw Problem(
@@ -193,7 +199,7 @@ extension RoutingDesk {
             throw Problem(
                 .refused, detail: "\(RoutingLimits.silenceCountMax) silences are there already")
         }
-        self.note("silenceAdded") { json in
+        let isRecorded = await self.record("silenceAdded") { json in
             json.name("silence")
             silence.encode(to: &json)
             json.field("origin", origin)
@@ -201,12 +207,13 @@ extension RoutingDesk {
         return self.object { json in
             json.field("id", silence.id)
             json.field("until", until.rfc3339)
+            json.field("recorded", isRecorded)
         }
     }
 
     func removeSilence(
         _ id: String, author: String, origin: String
-    ) throws(Problem) -> [UInt8] {
+    ) async throws(Problem) -> [UInt8] {
         guard let silence = self.withRouter({ $0.removeSilence(id: id) }) else {
             let isFixed = self.withRouter { router in
                 router.policy.maintenance.contains { $0.id == id }
@@ -216,12 +223,15 @@ extension RoutingDesk {
                     .refused, detail: "it is maintenance of the configuration", instance: id)
                 : Problem(.notFound, detail: "no silence has this id", instance: id)
         }
-        self.note("silenceRemoved") { json in
+        let isRecorded = await self.record("silenceRemoved") { json in
             json.field("id", silence.id)
             json.field("user", author)
             json.field("origin", origin)
         }
-        return self.object { json in json.field("id", silence.id) }
+        return self.object { json in
+            json.field("id", silence.id)
+            json.field("recorded", isRecorded)
+        }
     }
 
     // MARK: Tests
@@ -299,6 +309,8 @@ extension RoutingDesk {
         let wall = EngineClock.wall()
         let what = isReturn ? "the test of \(name) is over" : "test of \(name)"
         let body = self.object { json in
+            json.field("format", AlertBody.format)
+            json.field("alert", id)
             json.field("drill", true)
             json.field("alarmID", "\(path):test")
             json.field("aboutMonitor", true)

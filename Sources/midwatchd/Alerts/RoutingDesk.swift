@@ -37,6 +37,8 @@ final class RoutingDesk: Sendable {
     struct Attached: Sendable {
         /// Puts a record beside the decisions into the ledger.
         var note: @Sendable ([UInt8]) -> Void
+        /// Does the same for an operator who waits: whether it is durable, in a bounded time.
+        var record: @Sendable ([UInt8]) async -> Bool
         /// What the monitor cannot do at the moment, in words.
         var modes: @Sendable () -> [String]
         var offer: @Sendable (Alert) -> Void
@@ -73,18 +75,43 @@ final class RoutingDesk: Sendable {
         offer?(alert)
     }
 
-    /// What is known of an alarm for its routes.
-    func subject(alarmID: String, priority: AlarmPriority) -> AlertSubject {
+    /// What is known of an alarm for its routes: its class, and where it stands in the plant.
+    ///
+    /// An asset of the tree is named by itself, its area and its site; what the path of the sensor
+    /// names fits as well, so that routes work without a tree.
+    func subject(
+        alarmID: String, priority: AlarmPriority, condition: AlarmKind?
+    ) -> AlertSubject {
         var subject = AlertSubject(alarmID: alarmID, priority: priority)
-        let declaration = self.parts.live.ruleBook.declaration(for: subject.sensor)
-        let texts = self.parts.live.ruleBook.rationalization(of: subject.alarm, declaration)
-        if OwnPath.isOwn(subject.sensor) { subject.alarmClass = "system" }
-        let levels = subject.sensor.split(separator: "/").dropLast()
-        if !levels.isEmpty { subject.assets = [levels.joined(separator: "/")] }
+        let rules = self.parts.live.ruleBook
+        let declaration = rules.declaration(for: subject.sensor)
+        let isSource = subject.sensor.hasPrefix(RuleBook.sourcePathPrefix)
+        let isOwn = OwnPath.isOwn(subject.sensor) && !isSource
+        subject.topic = AlertFacts.alarmClass(isOwn: isOwn, condition)
+        let named = rules.handlingClass(of: subject.alarm, declaration)
+        subject.alarmClass = named.isEmpty ? subject.topic : named
+        let place = AlertFacts.place(
+            of: subject.sensor, isOwn: isOwn, isSource: isSource, rules: rules,
+            node: self.parts.builder.node, site: self.parts.builder.site)
+        let levels = subject.sensor.split(separator: "/").dropLast().joined(separator: "/")
+        for name in [place.asset, place.equipment, place.area, levels, place.site]
+        where !name.isEmpty && !subject.assets.contains(name) {
+            subject.assets.append(name)
+        }
         subject.labels["node"] = self.parts.builder.node
-        subject.labels["site"] = self.parts.builder.site
-        if !texts.owner.isEmpty { subject.labels["owner"] = texts.owner }
+        for (label, value) in [
+            ("site", place.site), ("area", place.area), ("equipment", place.equipment),
+            ("owner", rules.rationalization(of: subject.alarm, declaration).owner),
+        ] where !value.isEmpty {
+            subject.labels[label] = value
+        }
         return subject
+    }
+
+    private func subject(_ transition: AlarmTransition) -> AlertSubject {
+        self.subject(
+            alarmID: transition.alarmID, priority: transition.priority,
+            condition: transition.condition)
     }
 
     // MARK: What happens
@@ -96,7 +123,7 @@ final class RoutingDesk: Sendable {
             if let alert { offer(alert) }
             return
         }
-        let subject = self.subject(alarmID: transition.alarmID, priority: transition.priority)
+        let subject = self.subject(transition)
         let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
         self.state.withLock { state in
             let actions = state.router.handle(transition, subject: subject, now: now, wall: wall)
@@ -193,8 +220,7 @@ final class RoutingDesk: Sendable {
         guard let record = RoutingRecord(body: body) else { return }
         var subject: AlertSubject?
         if case .alarm(let transition) = record {
-            subject = self.subject(
-                alarmID: transition.alarmID, priority: transition.priority)
+            subject = self.subject(transition)
         }
         self.state.withLock { state in
             if isPicture {
@@ -261,6 +287,15 @@ final class RoutingDesk: Sendable {
             return state.attached?.note
         }
         note?(Self.fields(kind, write))
+    }
+
+    /// The same for an operator who waits for the answer: whether the record is durable.
+    func record(_ kind: String, _ write: (inout JSONWriter) -> Void) async -> Bool {
+        let record = self.state.withLock { state in
+            state.isChanged = true
+            return state.attached?.record
+        }
+        return await record?(Self.fields(kind, write)) ?? false
     }
 
     /// Follows a drill; the oldest that is over makes room for it.
@@ -395,6 +430,8 @@ final class RoutingDesk: Sendable {
     private func alert(of digest: AlertDigest, _ state: State, wall: WallInstant) -> Alert {
         var json = JSONWriter(reservingBytes: 4_096)
         json.object { json in
+            json.field("format", AlertBody.format)
+            json.field("alert", digest.id)
             json.field("title", "\(digest.count) alarms")
             json.field("cause", digest.cause.rawValue)
             json.field("count", digest.count)

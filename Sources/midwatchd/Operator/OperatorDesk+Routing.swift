@@ -24,13 +24,13 @@ extension OperatorDesk: RoutingBackend {
     func addSilence(
         _ wanted: JSONValue, author: String, origin: String
     ) async throws(Problem) -> [UInt8] {
-        try self.desk().addSilence(wanted, author: author, origin: origin)
+        try await self.desk().addSilence(wanted, author: author, origin: origin)
     }
 
     func removeSilence(
         _ id: String, author: String, origin: String
     ) async throws(Problem) -> [UInt8] {
-        try self.desk().removeSilence(id, author: author, origin: origin)
+        try await self.desk().removeSilence(id, author: author, origin: origin)
     }
 
     func beginTest(

@@ -16,6 +16,7 @@ final class OperatorDesk: OperatorBackend {
     struct Parts: Sendable {
         var ring: ReadingRing
         var live: LiveState
+        var active: ActiveAlarms
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
@@ -129,8 +130,8 @@ final class OperatorDesk: OperatorBackend {
         try await self.parts.reloader.reload(request)
     }
 
-    func configuration() async throws(Problem) -> ConfigurationView {
-        try await self.parts.reloader.configuration()
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
+        try await self.parts.reloader.configuration(after: after, limit: limit)
     }
 
     func deadLetters(

@@ -119,7 +119,8 @@ struct OwnSampler: Sendable {
         case .ledgerWaiting, .alertBacklog: 20
         case .evaluationUnverified, .stageSilence, .listenersDown, .journalMode,
             .journalAdmission, .damage, .timeToFull, .archiveState, .archiveLag, .ledgerFailing,
-            .alertAge, .alertUntold, .endpointsDown, .endpointsUnusable, .outbox,
+            .alertAge, .alertUntold, .deadLettersUrgent, .endpointsDown, .endpointsUnusable,
+            .outbox,
             .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions:
             1
         }

@@ -78,7 +78,7 @@ extension StatusReporter {
             Double(staging.stagedCount) / Double(self.parts.staging.capacity)
         readout.totals[.journalUnrecorded] =
             staging.unrecordedTotal + staging.unrecordedControlTotal
-        readout.levels[.damage] = Double(self.parts.damageCount)
+        readout.levels[.damage] = Double(self.parts.damageCount())
         let archive = self.parts.historian
         readout.levels[.archiveState] =
             switch archive.state {
@@ -136,7 +136,13 @@ extension StatusReporter {
         readout.levels[.alertUntold] =
             delivery.oldestUntoldCriticalTakenAt.map { self.seconds(from: $0, to: readout.at) }
             ?? 0
-        readout.totals[.deadLetters] = delivery.endpoints.reduce(0) { $0 + $1.deadLetterCount }
+        readout.totals[.deadLetters] = delivery.lostCount
+        readout.levels[.deadLettersUrgent] =
+            switch delivery.deadLetterPriority {
+            case .critical: 2
+            case .high: 1
+            case .low, .medium, nil: 0
+            }
         readout.levels[.endpointsDown] = Double(
             delivery.endpoints.count { $0.breaker != .closed })
         readout.levels[.endpointsUnusable] = Double(
@@ -197,6 +203,9 @@ extension StatusReporter {
             } else if endpoint.breaker != .closed {
                 words.append("endpoint \(endpoint.endpoint) unreachable")
             }
+        }
+        if let priority = delivery.deadLetterPriority, priority >= .high {
+            words.append("alert of \(priority.word) priority given up")
         }
         if Self.isFailing(delivery.outbox) { words.append("outbox not written") }
         if self.parts.own.isAPIDown(self.parts.clock.now()) { words.append("operator API down") }

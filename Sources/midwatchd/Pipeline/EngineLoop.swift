@@ -89,6 +89,8 @@ final class EngineLoop: Sendable {
         /// When the next turn should begin at the latest, if this thread gets its time.
         var expectedBy = MonotonicInstant.distantFuture
         var namesChanged = true
+        /// What is published next shows decisions.
+        var hasDecided = true
         /// Readings of the batch before this turn, and when the first of them arrived.
         var readings: UInt64 = 0
         var firstArrival = MonotonicInstant.zero
@@ -234,6 +236,7 @@ final class EngineLoop: Sendable {
         let now = self.clock.now()
         var taken: [Decision] = []
         engine.takeDecisions { taken.append($0) }
+        turn.hasDecided = true
         for decision in taken {
             if decision.sensor != .none { turn.dirty.insert(decision.sensor.rawValue) }
             if decision.isAnswer, decision.kind != .commandRefused, decision.sensor != .none,
@@ -303,6 +306,10 @@ final class EngineLoop: Sendable {
         }
         turn.dirty.removeAll()
         self.live.publish(engine)
+        if turn.hasDecided {
+            turn.hasDecided = false
+            self.live.publishDecisions()
+        }
     }
 }
 

@@ -136,6 +136,23 @@ import Testing
         #expect(world.takeSent().isEmpty)
     }
 
+    @Test func `who was told is told of a return that nobody else hears of`() {
+        var world = RoutingWorld(RoutingWorld.policy(["a"]), endpoints: ["a", "b"])
+        world.raise(self.alarm)
+        world.decide(
+            "alarmShelved", self.alarm, to: .unacknowledged, suppression: "shelved")
+        _ = world.takeSent()
+        let returned = world.decide(
+            "alarmReturnedSuppressed", self.alarm, to: .returnedUnacknowledged,
+            suppression: "shelved")
+        #expect(world.takeSent() == ["\(returned) > a"])
+        // Suppressed from the beginning: nobody was told, and nobody is.
+        world.decide(
+            "alarmRaisedSuppressed", "b/c:high", to: .unacknowledged, suppression: "shelved")
+        world.decide("alarmReturnedSuppressed", "b/c:high", to: .normal, suppression: "shelved")
+        #expect(world.takeSent().isEmpty)
+    }
+
     @Test func `a second annunciation of an activation begins anew, with new ids`() {
         var world = RoutingWorld(
             RoutingWorld.policy(["a"], levels: [(["b"], 900)]), endpoints: ["a", "b"])

@@ -95,6 +95,7 @@ import Testing
         }
         #expect(told("tunnel/co:high", .high) == ["room"])
         #expect(told("pump/flow:high", .high) == [])
+        #expect(told("pump/flow:highHigh", .critical) == ["room", "log"])
         #expect(told("midwatch/n/ring/fill:high", .high) == ["room"])
         #expect(told("midwatch/n/ring/fill:high", .low) == ["log"])
         policy.routes.append(
