@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import JSONText
+package import MidwatchModel
 package import OperatorViews
 
 /// What keeps alerts back, tests of their way, and the past of a sensor.
@@ -50,12 +51,13 @@ extension OperatorClient {
 
     /// What the archive has of a sensor over the last `seconds`.
     package func history(_ path: String, seconds: UInt64) throws(ClientError) -> HistoryView {
-        let bytes = try self.get("/v1/history?sensor=\(Self.encode(path))&seconds=\(seconds)")
-        do {
-            return try HistoryView(json: try JSONValue(parsing: bytes.span))
-        } catch {
-            throw .malformed(reason: "\(error)")
-        }
+        try self.view(
+            try self.get("/v1/history?sensor=\(Self.encode(path))&seconds=\(seconds)"))
+    }
+
+    /// Why one alarm is as it is; `explain` takes names that may be either.
+    package func explain(alarm alarmID: String) throws(ClientError) -> Explanation {
+        try self.view(try self.get("/v1/why?alarm=\(Self.encode(alarmID))"))
     }
 }
 

@@ -120,7 +120,7 @@ extension DashboardRound {
         if isNew || now >= self.details.alarmAt &+ DetailRounds.intervalNanoseconds {
             self.details.alarmAt = now
             detail.explanation = try Self.optional { () throws(ClientError) in
-                try client.explain(id)
+                try client.explain(alarm: id)
             }
             let query = "?explain=" + OperatorClient.encode(id)
             let way = try Self.optional { () throws(ClientError) in
