@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlarmEngine
+import MidwatchConfiguration
 import MidwatchModel
 import OperatorAPI
 import OperatorViews
@@ -68,6 +69,7 @@ import Testing
                     active: ActiveAlarms(live),
                     clock: EngineClock(continuingAt: .zero),
                     events: EventReader(folder: "/nowhere"), files: FileReadThread(),
+                    archive: ArchiveDesk(.sqlite, path: "/nowhere/archive.sqlite"),
                     reloader: NoReloads(), questions: EngineQuestions(),
                     report: { status }, health: { HealthView(level: .healthy) }, metrics: { [] },
                     newestEvent: { 0 }, rejects: { _ in [] }, deliveries: NoDeliveries(),

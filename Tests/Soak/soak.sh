@@ -33,6 +33,8 @@ if [ -z "${1:-}" ]; then
     for mode in latency outage refused; do
         Tests/Soak/alerts.py "$mode" --programs "$scratch/release"
     done
+    # The dashboard left open: CPU time, memory, bytes of a frame.
+    Tests/Soak/top.py --seconds "${MIDWATCH_SOAK_TOP_SECONDS:-900}" --programs "$scratch/release"
 fi
 
 # Whether the engine's tests would notice a wrong decision; not with one suite alone.
