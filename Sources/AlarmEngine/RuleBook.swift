@@ -26,6 +26,8 @@ package final class RuleBook: Sendable {
     /// Whether anything of it is in a table of conditions: else no sensor needs to be looked up.
     let hasConditions: Bool
     private let areaSensors: Set<String>
+    /// The paths declared without wildcards, in file order: sensors that exist from the start.
+    package let declaredPaths: [String]
     /// Path under which a sensor stands for a source: the rest of the path is the source's name.
     ///
     /// Its stale alarm says that the source is lost, with the priority of the most urgent alarm
@@ -68,13 +70,16 @@ package final class RuleBook: Sendable {
         self.declarations = declarations
         var exact: [String: Int] = [:]
         var templates = TemplateTree()
+        var declaredPaths: [String] = []
         for (index, declaration) in declarations.enumerated() {
             if declaration.isTemplate {
                 templates.insert(declaration.pattern, number: index)
-            } else if exact[declaration.pattern] == nil {
-                exact[declaration.pattern] = index
+                continue
             }
+            declaredPaths.append(declaration.pattern)
+            if exact[declaration.pattern] == nil { exact[declaration.pattern] = index }
         }
+        self.declaredPaths = declaredPaths
         self.exact = exact
         self.templates = templates
         var fallback = SensorDeclaration(
@@ -152,10 +157,5 @@ package final class RuleBook: Sendable {
     /// The number of the declaration for `path`: below 0 if nothing declares it.
     func number(for path: String) -> Int {
         self.declarationIndex(for: path) ?? (path.hasPrefix(Self.sourcePathPrefix) ? -2 : -1)
-    }
-
-    /// The paths declared without wildcards, in file order: sensors that exist from the start.
-    package var declaredPaths: [String] {
-        self.declarations.lazy.filter { !$0.isTemplate }.map(\.pattern)
     }
 }

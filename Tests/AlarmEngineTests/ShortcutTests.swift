@@ -30,6 +30,23 @@ import Testing
         #expect(tables[0] == tables[1])
     }
 
+    @Test(arguments: 0..<8)
+    func `a revision that is in force already leads where binding it anew does`(seed: UInt64) {
+        var short = RandomWorld(seed: 60_000 + seed, hasRules: true)
+        var long = RandomWorld(seed: 60_000 + seed, hasRules: true)
+        for step in 0..<30 {
+            short.run(6)
+            long.run(6)
+            let revision = short.world.engine.ruleBook.revision
+            short.world.configure(revision)
+            long.world.touch { $0.takesShortcut = false }
+            long.world.configure(revision)
+            long.world.touch { $0.takesShortcut = step % 2 == 0 }
+            #expect(short.world.picture == long.world.picture)
+        }
+        #expect(short.world.bodies == long.world.bodies)
+    }
+
     @Test func `a reading next to a setpoint is looked at`() {
         let world = World([.make("a", high: .at(50.000_000_001), low: .at(-50.000_000_001))])
         for value in [0.0, 50, 50.000_000_000_9] { world.read("a", value) }
