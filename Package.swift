@@ -76,7 +76,7 @@ var targets: [Target] = [
     target("JSONText"),
     target("ReadingRing", ["MidwatchModel", "CLinux"]),
     target("TelemetryWire", ["MidwatchModel", "JSONText"]),
-    target("AlarmEngine", ["MidwatchModel", "JSONText"]),
+    target("AlarmEngine", ["MidwatchModel", "JSONText", "CLinux"]),
     target("OperatorViews", ["MidwatchModel", "JSONText"]),
     // Logs, and what knows hash functions as they do
     target("AccessControl", ["MidwatchModel"], [crypto, cryptoExtras]),

@@ -234,10 +234,10 @@ extension AlarmEngine {
     }
 
     private mutating func rebuildTimers() {
-        self.wheel = TimerWheel(start: self.time, reserving: self.sensors.count)
+        self.wheel = TimerWheel(start: self.time, reserving: self.sensors.count * 2)
         self.due = DueHeap()
         self.spareTimers = []
-        self.timerOwners = FlatTable(reserving: self.sensors.count)
+        self.timerOwners = FlatTable(reserving: self.sensors.count * 2)
         self.lostCount = 0
         for place in 0..<self.sources.count where self.sources[place].isLost {
             self.lostCount += 1

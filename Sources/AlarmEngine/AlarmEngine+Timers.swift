@@ -16,9 +16,7 @@ extension AlarmEngine {
         // All at once, not one after the other: see `foresee`.
         for index in 0..<self.expired.count {
             let owner = self.timerOwners[Int(self.expired[index])]
-            if case .sensor(let sensor) = TimerOwner(code: owner) {
-                self.foreseen &+= self.sensors.touch(sensor)
-            }
+            if case .sensor(let sensor) = TimerOwner(code: owner) { self.sensors.prefetch(sensor) }
         }
         for index in 0..<self.expired.count {
             let timer = self.expired[index]

@@ -87,8 +87,6 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var counters = EngineCounters()
     /// A checkpoint that is being copied.
     var image: CheckpointImage?
-    /// Of no use but to be written.
-    var foreseen: UInt64 = 0
     /// Off in tests alone, which compare the long way of a reading, or of a configuration that is in
     /// force already, with the short one.
     var takesShortcut = true
@@ -119,12 +117,13 @@ package struct AlarmEngine: ~Copyable, Sendable {
         self.sensorDetails = FlatTable(reserving: reservingSensors)
         self.alarms = FlatTable(reserving: reservingSensors * 6)
         self.names = PathTable(reserving: reservingSensors)
-        self.details = FlatTable(reserving: 64)
+        // As `reserveForAlarms` will: tables that grow leave holes in memory.
+        self.details = FlatTable(reserving: reservingSensors)
         self.sources = FlatTable(reserving: 64)
         self.pins = FlatTable(reserving: 1)
-        self.wheel = TimerWheel(start: .zero, reserving: reservingSensors)
-        self.expired = FlatTable(reserving: 1_024)
-        self.timerOwners = FlatTable(reserving: reservingSensors)
+        self.wheel = TimerWheel(start: .zero, reserving: reservingSensors * 2)
+        self.expired = FlatTable(reserving: reservingSensors)
+        self.timerOwners = FlatTable(reserving: reservingSensors * 2)
         self.decisions = FlatTable(reserving: Self.decisionCapacity + 256)
         self.window = RedeliveryWindow()
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLinux
+
 /// Flat memory for the records of one kind: grows when records are added, never per reading.
 ///
 /// An `Array` in its place would be checked for uniqueness at every write (measured: 5 times
@@ -52,18 +54,14 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
         self.count += 1
     }
 
-    /// Reads a word of each cache line of a record.
+    /// Asks for the cache lines of a record, and waits for none of them.
     @inline(__always)
-    func touch(_ index: Int) -> UInt64 {
+    func prefetch(_ index: Int) {
         precondition(index >= 0 && index < self.count, "table index")
         let record = unsafe UnsafeRawPointer(self.base + index)
-        var sum: UInt64 = 0
-        for offset in stride(from: 0, to: MemoryLayout<Element>.size &- 7, by: 64) {
-            sum &+= unsafe record.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        for offset in stride(from: 0, to: MemoryLayout<Element>.stride, by: 64) {
+            unsafe clinux_prefetch(record + offset)
         }
-        guard MemoryLayout<Element>.stride & 63 != 0 else { return sum }
-        let last = MemoryLayout<Element>.size &- 8
-        return sum &+ (unsafe record.loadUnaligned(fromByteOffset: last, as: UInt64.self))
     }
 
     /// Makes room for `count` records in all, or for twice as many as now if that is more.

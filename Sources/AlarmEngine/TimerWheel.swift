@@ -108,7 +108,8 @@ struct TimerWheel: ~Copyable, Sendable {
         self.linkedCount -= 1
     }
 
-    /// Takes out every timer whose tick is not after the tick of `now`, in no particular order.
+    /// Takes out every timer whose tick is not after the tick of `now`, in no particular order, and
+    /// those of slots of higher levels that began.
     ///
     /// The caller looks at each timer's true deadline and arms it again if that is later.
     mutating func takeExpired(upTo now: MonotonicInstant, into expired: inout FlatTable<UInt32>) {
@@ -116,7 +117,7 @@ struct TimerWheel: ~Copyable, Sendable {
         while self.current < target {
             self.detach(Int(self.current & 255), into: &expired)
             self.current = self.nextStop(before: target)
-            if self.current & 255 == 0 { self.cascade() }
+            if self.current & 255 == 0 { self.open(into: &expired) }
         }
         self.detach(Int(self.current & 255), into: &expired)
     }
@@ -192,23 +193,15 @@ struct TimerWheel: ~Copyable, Sendable {
         return word << 6 + bits.trailingZeroBitCount
     }
 
-    /// Spreads the slots of higher levels that begin at `current` over the levels below them.
+    /// Takes out the slots of higher levels that begin at `current`.
     ///
-    /// From the highest level down, so that a timer falls as far as it must in one visit.
-    private mutating func cascade() {
+    /// Their timers are not spread over the levels below: most deadlines went on since, and the
+    /// caller's look at the true one puts a timer where it belongs in one step instead of two.
+    private mutating func open(into expired: inout FlatTable<UInt32>) {
         for level in stride(from: Self.levelCount - 1, through: 1, by: -1)
         where self.current & (1 << UInt64(8 * level) - 1) == 0 {
             let index = Int(self.current >> UInt64(8 * level) & 255)
-            var timer = self.heads[level * Self.slotsPerLevel + index]
-            let slot = level * Self.slotsPerLevel + index
-            self.heads[slot] = Self.none
-            self.occupied[slot >> 6] &= ~(1 << UInt64(slot & 63))
-            while timer != Self.none {
-                let link = self.links[Int(timer)]
-                self.linkedCount -= 1
-                self.link(timer, tick: link.tick)
-                timer = link.next
-            }
+            self.detach(level * Self.slotsPerLevel + index, into: &expired)
         }
     }
 }

@@ -190,12 +190,14 @@ struct ConditionTable: ~Copyable, Sendable {
         return Int(place.first)..<Int(place.first) + Int(place.count)
     }
 
-    /// Reads ahead what a reading of sensor `index` will look at first; see `AlarmEngine.foresee`.
+    /// Asks ahead for what a reading of sensor `index` will look at first; see
+    /// `AlarmEngine.foresee`.
     @inline(__always)
-    func touch(_ index: Int) -> UInt64 {
-        guard index < self.places.count, self.places[index].count > 0 else { return 0 }
+    func prefetch(_ index: Int) {
+        guard index < self.places.count, self.places[index].count > 0 else { return }
         let first = Int(self.places[index].first)
-        return self.bounds.touch(first) &+ self.memories.touch(first)
+        self.bounds.prefetch(first)
+        self.memories.prefetch(first)
     }
 
     /// The condition of rule `rule` on sensor `index`; nil if it has none.

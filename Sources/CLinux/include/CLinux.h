@@ -14,6 +14,7 @@
 #include "CLinuxFleet.h"
 #include "CLinuxChildren.h"
 #include "CLinuxDoctor.h"
+#include "CLinuxMemory.h"
 
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.

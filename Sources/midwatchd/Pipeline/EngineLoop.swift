@@ -20,7 +20,7 @@ final class EngineLoop: Sendable {
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
     private static let batchMax = 256
-    /// Readings whose sensors are looked up ahead: as many lines as a core fetches at once, and some.
+    /// Readings by which sensors are asked for ahead: a line is there after some 100 ns.
     private static let foresight = 16
     /// Timers that one tick fires: when a plant falls silent at once, readings are evaluated in between.
     private static let timersPerTick: UInt64 = 256
@@ -212,11 +212,10 @@ final class EngineLoop: Sendable {
         _ engine: inout AlarmEngine, _ reader: borrowing RingReader, _ count: Int,
         _ turn: inout Turn
     ) {
+        for ahead in 0..<min(Self.foresight, count) { engine.foresee(reader.slot(ahead).sensor) }
         for offset in 0..<count {
-            if offset % Self.foresight == 0 {
-                for ahead in offset..<min(offset + Self.foresight, count) {
-                    engine.foresee(reader.slot(ahead))
-                }
+            if offset + Self.foresight < count {
+                engine.foresee(reader.slot(offset + Self.foresight).sensor)
             }
             let slot = reader.slot(offset)
             let n = reader.next &+ UInt64(offset)

@@ -296,10 +296,8 @@ struct EngineBench {
         let begin = started
         while total < readings {
             for index in slots.indices {
-                if index & (Self.foresight - 1) == 0 {
-                    for next in index..<min(index + Self.foresight, slots.count) {
-                        engine.foresee(slots[next])
-                    }
+                if index + Self.foresight < slots.count {
+                    engine.foresee(slots[index + Self.foresight].sensor)
                 }
                 var slot = slots[index]
                 slot.arrival.nanoseconds &+= offset

@@ -19,7 +19,11 @@ flags="-O -g -swift-version 6 -package-name midwatch -parse-as-library -strict-m
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
     -enable-upcoming-feature MemberImportVisibility
     -enable-upcoming-feature NonisolatedNonsendingByDefault
-    -enable-default-cmo -I $build"
+    -enable-default-cmo -I $build -Xcc -fmodule-map-file=$build/CLinux.modulemap"
+
+cat >"$build/CLinux.modulemap" <<EOF
+module CLinux { umbrella header "$root/Sources/CLinux/include/CLinux.h" export * }
+EOF
 
 module() {
     # shellcheck disable=SC2046,SC2086
