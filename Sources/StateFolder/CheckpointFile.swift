@@ -26,7 +26,12 @@ package enum CheckpointFile {
     ///
     /// With `settingAside`, which only the owner of the folder may say, damaged ones are renamed.
     package static func load(folder: String, settingAside: Bool = false) -> [Loaded] {
-        self.names(folder).reversed().compactMap { name in
+        Array(self.each(folder: folder, settingAside: settingAside))
+    }
+
+    /// The same, each read when it is asked for: a start mostly needs the newest alone.
+    package static func each(folder: String, settingAside: Bool) -> some Sequence<Loaded> {
+        self.names(folder).reversed().lazy.compactMap { name in
             let loaded = self.load(name, folder: folder)
             if loaded == nil, settingAside { self.setAside(name, folder: folder) }
             return loaded
@@ -50,7 +55,7 @@ package enum CheckpointFile {
     ) throws(FileError) {
         var bytes = self.magic
         let sealed = Array(journal.description.utf8) + body
-        let checksum = self.checksum(sealed)
+        let checksum = self.checksum(sealed[...])
         for shift in stride(from: UInt32(0), to: 32, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: checksum >> shift))
         }
@@ -76,14 +81,14 @@ package enum CheckpointFile {
             return false
         }
         let stored = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[8 + $1]) << UInt32(8 * $1) }
-        return self.checksum(Array(bytes[12...])) == stored
+        return self.checksum(bytes[12...]) == stored
     }
 
     static func names(_ folder: String) -> [String] {
         FileBytes.list(folder).filter { $0.hasSuffix(".checkpoint") }.sorted()
     }
 
-    private static func checksum(_ bytes: [UInt8]) -> UInt32 {
+    private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
         unsafe bytes.withUnsafeBytes { unsafe clinux_crc32c(0, $0.baseAddress, $0.count) }
     }
 }

@@ -21,12 +21,20 @@ package struct FileError: Error, CustomStringConvertible {
 
 /// Whole small files: read, replaced atomically, listed.
 package enum FileBytes {
+    /// Memory is taken at once for files up to this size.
+    private static let reserveMax = 1 << 30
+
     /// The bytes of a file; nil if it cannot be read.
     package static func read(_ path: String) -> [UInt8]? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
+        var status = stat()
+        // A hint: what has no size or grows is read to its end all the same.
+        if unsafe fstat(descriptor, &status) == 0, status.st_size < Self.reserveMax {
+            bytes.reserveCapacity(max(0, Int(status.st_size)))
+        }
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)

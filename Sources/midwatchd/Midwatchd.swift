@@ -66,12 +66,14 @@ struct Midwatchd: AsyncParsableCommand {
             let topology = try await Topology.assemble(
                 configuration, path: self.config, text: result.revisionText, logger: logger,
                 log: writer)
-            // At debug it would print whole services, configuration and all.
+            // At debug it would print whole states.
             var quiet = logger
             quiet.logLevel = max(logger.logLevel, .info)
             var group = ServiceGroupConfiguration(
                 services: topology.services.map {
-                    ServiceGroupConfiguration.ServiceConfiguration(service: $0)
+                    // Else it names a service by its description: all that it holds, every path.
+                    ServiceGroupConfiguration.ServiceConfiguration(
+                        service: $0, serviceName: "\(type(of: $0))")
                 }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
             group.maximumGracefulShutdownDuration = .seconds(20)
             try await ServiceGroup(configuration: group).run()

@@ -87,15 +87,13 @@ final class SensorIngest: Sendable {
     /// What is about Midwatch itself nobody else may write.
     static func classifier(_ rules: RuleBook) -> @Sendable (SensorID) -> SensorClass {
         { sensor in
-            let index = rules.declarationIndex(for: sensor.path)
+            let (declaration, number) = rules.numberedDeclaration(for: sensor.path)
             guard OwnPath.isOwn(sensor.path) else {
                 return SensorClass(
-                    isDeclared: index != nil,
-                    criticality: rules.declaration(for: sensor.path).effectiveCriticality)
+                    isDeclared: number >= 0, criticality: declaration.effectiveCriticality)
             }
             return SensorClass(
-                isDeclared: index.map { !rules.declarations[$0].isTemplate } ?? false,
-                criticality: .own)
+                isDeclared: number >= 0 && !declaration.isTemplate, criticality: .own)
         }
     }
 

@@ -32,53 +32,79 @@ struct Recovery {
     let vitals: VitalsPage?
 
     func run() throws -> Recovered {
-        var candidates = CheckpointFile.load(
-            folder: self.checkpointFolder, settingAside: true)
+        var checkpoints = Checkpoints(
+            CheckpointFile.each(folder: self.checkpointFolder, settingAside: true))
+        var found = self.restoreNext(&checkpoints)
         var options = self.options
-        while let newest = candidates.first {
-            var engine = self.emptyEngine()
-            if let position = self.restore(newest, into: &engine) {
-                options.verifyFrom = Position(epoch: position.epoch, n: position.n + 1)
-                break
-            }
-            candidates.removeFirst()
+        if let newest = found?.position {
+            options.verifyFrom = Position(epoch: newest.epoch, n: newest.n + 1)
         }
         let journal = try Journal.open(directory: self.journalFolder, options: options) {
             self.vitals?.phase = .recovering(done: $0, total: $1)
         }
-        for candidate in candidates {
-            guard candidate.journal == journal.report.journal else {
-                self.passOver(candidate, "it is of another journal")
+        while let restored = found.take() {
+            if let reason = self.misfit(restored, journal.report) {
+                self.passOver(restored.name, reason)
+                found = self.restoreNext(&checkpoints)
                 continue
             }
-            var engine = self.emptyEngine()
-            guard let position = self.restore(candidate, into: &engine) else { continue }
-            guard position.n < journal.report.nextN, position.epoch < journal.report.epoch else {
-                self.passOver(candidate, "it is ahead of the journal")
-                continue
-            }
-            return try self.replay(engine, journal, from: position)
+            let position = restored.position
+            return try self.replay(restored.engine, journal, from: position)
         }
         return try self.replay(self.emptyEngine(), journal, from: nil)
     }
 
-    /// Fills an empty engine from a checkpoint; nil, and the file set aside, if it does not fit.
-    private func restore(
-        _ checkpoint: CheckpointFile.Loaded, into engine: inout AlarmEngine
-    ) -> Position? {
-        do {
-            return try engine.restore(checkpoint.body)
-        } catch {
-            self.passOver(checkpoint, "\(error)")
-            return nil
+    /// Checkpoints that nobody has looked at yet, newest first.
+    private struct Checkpoints {
+        private var next: () -> CheckpointFile.Loaded?
+
+        init(_ files: some Sequence<CheckpointFile.Loaded>) {
+            var iterator = files.makeIterator()
+            self.next = { iterator.next() }
         }
+
+        mutating func take() -> CheckpointFile.Loaded? { self.next() }
     }
 
-    private func passOver(_ checkpoint: CheckpointFile.Loaded, _ reason: String) {
+    /// An engine as a checkpoint had it.
+    private struct Restored: ~Copyable {
+        var name: String
+        var journal: JournalID?
+        var position: Position
+        var engine: AlarmEngine
+    }
+
+    /// The engine of the next checkpoint that can be restored; the files of those that cannot are
+    /// set aside.
+    private func restoreNext(_ checkpoints: inout Checkpoints) -> Restored? {
+        while let checkpoint = checkpoints.take() {
+            var engine = self.emptyEngine()
+            do {
+                let position = try engine.restore(checkpoint.body)
+                return Restored(
+                    name: checkpoint.name, journal: checkpoint.journal, position: position,
+                    engine: engine)
+            } catch {
+                self.passOver(checkpoint.name, "\(error)")
+            }
+        }
+        return nil
+    }
+
+    /// Why a checkpoint cannot be the beginning of this journal's replay; nil if it can.
+    private func misfit(_ restored: borrowing Restored, _ report: JournalReport) -> String? {
+        guard restored.journal == report.journal else { return "it is of another journal" }
+        guard restored.position.n < report.nextN, restored.position.epoch < report.epoch else {
+            return "it is ahead of the journal"
+        }
+        return nil
+    }
+
+    private func passOver(_ name: String, _ reason: String) {
         self.logger.error(
             "checkpoint passed over",
-            metadata: ["checkpoint.name": "\(checkpoint.name)", "checkpoint.reason": "\(reason)"])
-        CheckpointFile.setAside(checkpoint.name, folder: self.checkpointFolder)
+            metadata: ["checkpoint.name": "\(name)", "checkpoint.reason": "\(reason)"])
+        CheckpointFile.setAside(name, folder: self.checkpointFolder)
     }
 
     private func emptyEngine() -> AlarmEngine {

@@ -85,7 +85,7 @@ final class SessionKeeper: Sendable {
         _ parts: Parts, _ logger: Logger
     ) -> (SessionReplay, UInt64) {
         let folder = parts.folders.sessions
-        for file in CheckpointFile.load(folder: folder, settingAside: true) {
+        for file in CheckpointFile.each(folder: folder, settingAside: true) {
             let reason: String
             do throws(SessionStore.PictureError) {
                 let (store, next) = try SessionStore.restore(file.body)
