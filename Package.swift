@@ -177,8 +177,9 @@ var targets: [Target] = [
     tests(
         "MidwatchTests",
         [
-            "midwatch", "Historian", "Journal", "JSONText", "MidwatchModel", "StateFolder",
-        ]),
+            "midwatch", "Historian", "Journal", "JSONText", "MidwatchModel", "OperatorConsole",
+            "OperatorViews", "StateFolder",
+        ], [arguments]),
     tests("ArchitectureTests", []),
     tests(
         "IntegrationTests",

@@ -17,7 +17,7 @@ package struct AccessRules: Equatable, Sendable {
 
     struct Rule: Equatable, Sendable {
         var access: Access
-        var filter: TopicFilter
+        var filter: AccessFilter
     }
 
     private var anonymous: [Rule] = []
@@ -101,7 +101,7 @@ package struct AccessRules: Equatable, Sendable {
             access = named
             filterText = rest
         }
-        guard let filter = TopicFilter(filterText, isPattern: isPattern) else {
+        guard let filter = AccessFilter(filterText, isPattern: isPattern) else {
             issues.add(
                 filterText.isEmpty
                     ? "expected a topic"
@@ -162,9 +162,9 @@ package struct TopicPermissions: Equatable, Sendable {
     /// Nothing at all.
     package static let none = Self([])
 
-    private let denied: [TopicFilter]
-    private let writable: [TopicFilter]
-    private let readable: [TopicFilter]
+    private let denied: [AccessFilter]
+    private let writable: [AccessFilter]
+    private let readable: [AccessFilter]
 
     init(_ rules: [AccessRules.Rule]) {
         self.denied = rules.filter { $0.access == .deny }.map(\.filter)
@@ -185,7 +185,7 @@ package struct TopicPermissions: Equatable, Sendable {
         Self.matches(self.readable, topic) && !Self.matches(self.denied, topic)
     }
 
-    private static func matches(_ filters: [TopicFilter], _ topic: borrowing Span<UInt8>) -> Bool {
+    private static func matches(_ filters: [AccessFilter], _ topic: borrowing Span<UInt8>) -> Bool {
         for filter in filters where filter.matches(topic) { return true }
         return false
     }

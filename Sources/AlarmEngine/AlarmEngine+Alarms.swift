@@ -126,7 +126,7 @@ extension AlarmEngine {
             self.counters.unverifiedByLag &+= 1
             self.stopOffDelays(index)
             self.sensors[index].graceNanoseconds &+= self.lagUntil.nanosecondsSince(deadline)
-            self.wheel.arm(self.sensors[index].timer, due: self.lagUntil)
+            self.wheel.arm(self.sensorDetails[index].timer, due: self.lagUntil)
             self.doubtRules(index, at: due)
             if self.sensors[index].isMode { self.modeChanged(index, at: due) }
             return
@@ -183,9 +183,9 @@ extension AlarmEngine {
 
     /// The alarm of `kind` of a sensor, if it has one.
     func alarm(_ kind: AlarmKind, of index: Int) -> Int? {
-        let first = Int(self.sensors[index].firstAlarm)
-        let rules = Int(self.sensors[index].firstRule)
-        for offset in 0..<Int(self.sensors[index].alarmCount)
+        let first = Int(self.sensorDetails[index].firstAlarm)
+        let rules = Int(self.sensorDetails[index].firstRule)
+        for offset in 0..<Int(self.sensorDetails[index].alarmCount)
         where self.ruleTable.rules[rules + offset].kind == kind { return first + offset }
         return nil
     }
@@ -193,8 +193,8 @@ extension AlarmEngine {
     /// The rule of an alarm that its sensor has.
     func rule(of alarm: Int) -> AlarmRule {
         let sensor = Int(self.alarms[alarm].sensor)
-        let offset = alarm - Int(self.sensors[sensor].firstAlarm)
-        return self.ruleTable.rules[Int(self.sensors[sensor].firstRule) + offset]
+        let offset = alarm - Int(self.sensorDetails[sensor].firstAlarm)
+        return self.ruleTable.rules[Int(self.sensorDetails[sensor].firstRule) + offset]
     }
 
     /// The same for a row that may be vacant by now.

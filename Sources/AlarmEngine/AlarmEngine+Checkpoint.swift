@@ -13,7 +13,12 @@ package enum CheckpointError: Error, Equatable, Sendable {
 
 extension AlarmEngine {
     /// Layout version; another one is a foreign format.
-    private static let checkpointMagic: UInt64 = 0x3530_3030_4350_574D  // "MWPC0005"
+    private static let checkpointMagic: UInt64 = 0x3630_3030_4350_574D  // "MWPC0006"
+
+    /// Of one sensor in both of its tables.
+    private static var sensorBytes: UInt64 {
+        UInt64(MemoryLayout<SensorState>.stride) << 32 | UInt64(MemoryLayout<SensorDetail>.stride)
+    }
 
     /// The state at `after`: the position of the last record that was applied.
     ///
@@ -25,12 +30,13 @@ extension AlarmEngine {
     package borrowing func checkpoint(after: Position) -> [UInt8] {
         precondition(self.pendingTick == nil && self.decisions.count == 0, "decisions not taken")
         let tables =
-            self.sensors.byteCount + self.alarms.byteCount + self.details.byteCount
-            + self.sources.byteCount
+            self.sensors.byteCount + self.sensorDetails.byteCount + self.alarms.byteCount
+            + self.details.byteCount + self.sources.byteCount
         var bytes: [UInt8] = []
         bytes.reserveCapacity(tables + self.names.byteCount + 4_096)
         self.appendHead(after: after, to: &bytes)
         self.sensors.appendBytes(to: &bytes)
+        self.sensorDetails.appendBytes(to: &bytes)
         self.alarms.appendBytes(to: &bytes)
         self.details.appendBytes(to: &bytes)
         self.sources.appendBytes(to: &bytes)
@@ -43,7 +49,7 @@ extension AlarmEngine {
     /// What stands before the tables.
     func appendHead(after: Position, to bytes: inout [UInt8]) {
         for word in [
-            Self.checkpointMagic, UInt64(MemoryLayout<SensorState>.stride),
+            Self.checkpointMagic, Self.sensorBytes,
             UInt64(MemoryLayout<AlarmRow>.stride), UInt64(MemoryLayout<AlarmDetail>.stride),
             UInt64(MemoryLayout<SourceState>.stride),
             UInt64(after.epoch), after.n, self.time.nanoseconds, UInt64(self.epoch),
@@ -80,7 +86,7 @@ extension AlarmEngine {
             words.append(word)
         }
         guard words[0] == Self.checkpointMagic,
-            words[1] == UInt64(MemoryLayout<SensorState>.stride),
+            words[1] == Self.sensorBytes,
             words[2] == UInt64(MemoryLayout<AlarmRow>.stride),
             words[3] == UInt64(MemoryLayout<AlarmDetail>.stride),
             words[4] == UInt64(MemoryLayout<SourceState>.stride)
@@ -139,6 +145,8 @@ extension AlarmEngine {
         for place in 13...17 where words[place] >= limit { throw .truncated }
         try self.sensors.restore(
             count: Int(words[13]), from: bytes, at: &offset, checking: SensorState.byteFields)
+        try self.sensorDetails.restore(
+            count: Int(words[13]), from: bytes, at: &offset, checking: SensorDetail.byteFields)
         try self.alarms.restore(
             count: Int(words[14]), from: bytes, at: &offset, checking: AlarmRow.byteFields)
         try self.details.restore(
@@ -208,8 +216,8 @@ extension AlarmEngine {
             let sensor = Int(self.alarms[row].sensor)
             guard self.alarmRange(of: sensor).contains(row) else { return false }
         }
-        for index in 0..<self.sensors.count {
-            let sensor = self.sensors[index]
+        for index in 0..<self.sensorDetails.count {
+            let sensor = self.sensorDetails[index]
             let end = Int(sensor.firstAlarm) + Int(sensor.alarmRows)
             guard sensor.alarmCount <= sensor.alarmRows, end <= self.alarms.count else {
                 return false
@@ -217,8 +225,10 @@ extension AlarmEngine {
             for alarm in Int(sensor.firstAlarm)..<end
             where Int(self.alarms[alarm].sensor) != index { return false }
             let run = self.ruleRun(of: index)
-            guard run.count == sensor.alarmCount else { return false }
-            self.sensors[index].firstRule = run.first
+            guard run.count == sensor.alarmCount,
+                self.sensors[index].isSuspect == (sensor.suspects.kind != .none)
+            else { return false }
+            self.sensorDetails[index].firstRule = run.first
         }
         return true
     }
@@ -234,7 +244,7 @@ extension AlarmEngine {
         }
         for index in 0..<self.sensors.count {
             let timer = self.addTimer(of: .sensor(index))
-            self.sensors[index].timer = timer
+            self.sensorDetails[index].timer = timer
             self.sensors[index].quiet = .none
             self.armSensor(index)
         }

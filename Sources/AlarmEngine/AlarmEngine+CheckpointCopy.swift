@@ -52,8 +52,8 @@ extension AlarmEngine {
         var names: [UInt8] = []
         self.appendNames(to: &names)
         let tables = [
-            self.sensors.byteCount, self.alarms.byteCount, self.details.byteCount,
-            self.sources.byteCount,
+            self.sensors.byteCount, self.sensorDetails.byteCount, self.alarms.byteCount,
+            self.details.byteCount, self.sources.byteCount,
         ]
         let pathsOffset = head.count + tables.reduce(0, +)
         let namesOffset = pathsOffset + self.names.byteCount
@@ -66,10 +66,12 @@ extension AlarmEngine {
         guard let base = unsafe image.place(at: head.count),
             let memoryBase = unsafe image.place(at: memories)
         else { return }
+        let places = tables.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
         unsafe self.sensors.beginCopy(to: base)
-        unsafe self.alarms.beginCopy(to: base + tables[0])
-        unsafe self.details.beginCopy(to: base + tables[0] + tables[1])
-        unsafe self.sources.beginCopy(to: base + tables[0] + tables[1] + tables[2])
+        unsafe self.sensorDetails.beginCopy(to: base + places[1])
+        unsafe self.alarms.beginCopy(to: base + places[2])
+        unsafe self.details.beginCopy(to: base + places[3])
+        unsafe self.sources.beginCopy(to: base + places[4])
         unsafe self.conditions.beginCopy(to: memoryBase)
         self.image = image
     }
@@ -90,6 +92,7 @@ extension AlarmEngine {
         guard let image = self.image else { return true }
         var left = bytes
         left -= self.sensors.copyOn(left)
+        if left > 0 { left -= self.sensorDetails.copyOn(left) }
         if left > 0 { left -= self.alarms.copyOn(left) }
         if left > 0 { left -= self.details.copyOn(left) }
         if left > 0 { left -= self.sources.copyOn(left) }
@@ -110,6 +113,7 @@ extension AlarmEngine {
     mutating func abandonCopy() {
         guard self.image != nil else { return }
         self.sensors.endCopy()
+        self.sensorDetails.endCopy()
         self.alarms.endCopy()
         self.details.endCopy()
         self.sources.endCopy()

@@ -38,17 +38,18 @@ extension AlarmEngine {
         sensor.trustsSource = self.trusts(declaration, .own)
         sensor.isIndependent = declaration.isIndependent
         sensor.isDeclared = number >= 0
-        sensor.timer = self.addTimer(of: .sensor(Int(index.rawValue)))
+        let timer = self.addTimer(of: .sensor(Int(index.rawValue)))
         self.names.append(path)
         self.sensors.append(sensor)
+        self.sensorDetails.append(SensorDetail(timer: timer))
         self.reserveForAlarms()
         self.bindRules(of: Int(index.rawValue))
         self.pinSensor(Int(index.rawValue), to: declaration.behind)
         for bound in self.conditions.range(of: Int(index.rawValue)) { self.giveTimer(to: bound) }
         let run = self.ruleRun(of: Int(index.rawValue))
         self.addRows(Int(run.count), to: Int(index.rawValue))
-        self.sensors[Int(index.rawValue)].firstRule = run.first
-        self.sensors[Int(index.rawValue)].alarmCount = run.count
+        self.sensorDetails[Int(index.rawValue)].firstRule = run.first
+        self.sensorDetails[Int(index.rawValue)].alarmCount = run.count
         self.addLinks(of: Int(index.rawValue))
         self.followRules(of: Int(index.rawValue), at: self.established)
         if path.hasPrefix(RuleBook.sourcePathPrefix) {
@@ -56,7 +57,7 @@ extension AlarmEngine {
             if let place = self.sourceNames.firstIndex(of: name) { self.stand(index, for: place) }
         }
         guard sensor.supervision != .event else { return }
-        self.wheel.arm(sensor.timer, due: sensor.deadline)
+        self.wheel.arm(timer, due: sensor.deadline)
     }
 
     /// Room for one alarm of each sensor, with its timer: when all fall silent at once, nobody waits

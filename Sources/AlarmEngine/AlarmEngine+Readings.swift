@@ -103,26 +103,41 @@ extension AlarmEngine {
         case .historical, .absent, .implausible: return status
         case .accepted:
             self.sensors[index].newestSourceTime = slot.sourceTime
-            if self.sensors[index].suspects.kind == .regressed {
-                self.sensors[index].suspects.end()
-            }
+            self.trustClock(of: index, .regressed)
             return .accepted
         case .regressed: break
         }
-        guard
-            self.sensors[index].suspects.isClockSet(
-                .regressed, sourceTime: slot.sourceTime, at: slot.arrival,
-                deadline: self.sensors[index].deadlineNanoseconds)
-        else { return .regressed }
+        guard self.isClockSet(.regressed, slot, of: index) else { return .regressed }
         self.rebase(index, slot, from: newest)
         return .accepted
+    }
+
+    /// Takes one more reading into the run that puts the sender's clock in doubt.
+    ///
+    /// - Returns: Whether the clock was set.
+    private mutating func isClockSet(
+        _ kind: SuspectRun.Kind, _ slot: Slot, of index: Int
+    ) -> Bool {
+        self.sensors[index].isSuspect = true
+        return self.sensorDetails[index].suspects.isClockSet(
+            kind, sourceTime: slot.sourceTime, at: slot.arrival,
+            deadline: self.sensors[index].deadlineNanoseconds)
+    }
+
+    /// Ends a run that put the sender's clock in doubt; nil: of any kind.
+    private mutating func trustClock(of index: Int, _ kind: SuspectRun.Kind? = nil) {
+        guard self.sensors[index].isSuspect,
+            kind.map({ self.sensorDetails[index].suspects.kind == $0 }) ?? true
+        else { return }
+        self.sensors[index].isSuspect = false
+        self.sensorDetails[index].suspects.end()
     }
 
     /// The sender's clock was set: its times count from here.
     private mutating func rebase(_ index: Int, _ slot: Slot, from newest: Int64) {
         self.sensors[index].newestSourceTime = slot.sourceTime
         self.sensors[index].lastSourceTime = Slot.noSourceTime
-        self.sensors[index].suspects.end()
+        self.trustClock(of: index)
         self.sensors[index].clock = SenderClock()
         self.counters.sourceClocksRebased &+= 1
         var decision = Decision(.sourceClockRebased, time: slot.arrival)
@@ -152,12 +167,10 @@ extension AlarmEngine {
             let delay = self.sensors[index].clock.delay(
                 offset: isOver ? .max : offset, at: slot.arrival)
             if delay > deadline / 2 {
-                let isSet = self.sensors[index].suspects.isClockSet(
-                    .late, sourceTime: slot.sourceTime, at: slot.arrival, deadline: deadline)
-                guard isSet else { return .history }
+                guard self.isClockSet(.late, slot, of: index) else { return .history }
                 self.rebase(index, slot, from: slot.sourceTime &- Int64(clamping: delay))
-            } else if self.sensors[index].suspects.kind == .late {
-                self.sensors[index].suspects.end()
+            } else {
+                self.trustClock(of: index, .late)
             }
         }
         return slot.sourceTime == last || waited > deadline ? .raiseOnly : .live
@@ -195,7 +208,7 @@ extension AlarmEngine {
         // the deadline.) A sensor that is fresh may have a grace, too: what was left by the rules
         // before the present ones.
         if isFirst || isNearer, self.sensors[index].supervision != .event {
-            self.wheel.arm(self.sensors[index].timer, due: self.sensors[index].deadline)
+            self.wheel.arm(self.sensorDetails[index].timer, due: self.sensors[index].deadline)
         }
         guard isFirst else { return false }
         self.sensors[index].hasRestartGrace = false
@@ -260,14 +273,14 @@ extension AlarmEngine {
 
     /// Compares the last live value with every limit of the sensor.
     mutating func evaluate(_ index: Int, at time: MonotonicInstant) {
-        let first = Int(self.sensors[index].firstAlarm)
-        let firstRule = Int(self.sensors[index].firstRule)
+        let first = Int(self.sensorDetails[index].firstAlarm)
+        let firstRule = Int(self.sensorDetails[index].firstRule)
         let isUnknown = self.sensors[index].isUnknown
         let value = self.value(of: index)
         let isExclusive = self.conditions.isExclusive(index)
         var isAtRest = !isUnknown && !self.sensors[index].isMode
         var band = self.conditions.instrumentRange(of: index)
-        for offset in 0..<Int(self.sensors[index].alarmCount) {
+        for offset in 0..<Int(self.sensorDetails[index].alarmCount) {
             let alarm = first + offset
             let rule = self.ruleTable.rules[firstRule + offset]
             switch rule.kind {
@@ -284,13 +297,8 @@ extension AlarmEngine {
                     self.settle(alarm, .notMet, at: time, cause: .valueWithinLimit)
                 }
             case .unverifiable:
-                let result: ConditionResult = isUnknown ? .met : .notMet
-                if self.alarms[alarm].result != result || self.alarms[alarm].isRaised {
-                    if isUnknown { self.speakForBlinded(alarm, of: index) }
-                    self.settle(
-                        alarm, result, at: time,
-                        cause: isUnknown ? .notVerifiable : .verifiableAgain)
-                }
+                self.settleUnverifiable(
+                    alarm, of: index, isMet: isUnknown || self.hasOwnError(index), at: time)
             case .stale, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
                 .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
                 continue

@@ -32,6 +32,7 @@ extension AlarmEngine {
 
     /// A sensor speaks through another source than before.
     mutating func move(_ index: Int, to source: SourceIndex) {
+        let didTrust = self.sensors[index].trustsSource
         self.countSensor(-1, from: self.sensors[index].source)
         self.sensors[index].source = source
         self.countSensor(1, from: source)
@@ -39,8 +40,10 @@ extension AlarmEngine {
             self.sensors[index].trustsSource = self.trusts(
                 self.rules.declaration(for: self.names[index]), source)
         }
-        // What the old source vouched for may be over by the new one.
-        if self.sensors[index].trustsSource { self.armSensor(index) }
+        // What the old source vouched for may be over by the new one, and that one may be lost.
+        if didTrust || self.sensors[index].trustsSource || self.lostCount > 0 {
+            self.armSensor(index)
+        }
     }
 
     mutating func countSensor(_ change: Int32, from source: SourceIndex) {
@@ -113,7 +116,7 @@ extension AlarmEngine {
         self.sensors[index].freshness = .fresh
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, time)
         self.wheel.arm(
-            self.sensors[index].timer, due: self.extendedDeadline(of: self.sensors[index]))
+            self.sensorDetails[index].timer, due: self.extendedDeadline(of: self.sensors[index]))
         if let alarm = self.alarm(.stale, of: index) {
             self.settle(alarm, .notMet, at: time, cause: .readingArrived)
         }
@@ -167,12 +170,13 @@ extension AlarmEngine {
     mutating func armSensor(_ index: Int) {
         let sensor = self.sensors[index]
         guard sensor.freshness != .stale, !sensor.isRetired else { return }
+        let timer = self.sensorDetails[index].timer
         if let lost = self.lossOfSource(of: sensor) {
-            self.wheel.arm(sensor.timer, due: lost)
+            self.wheel.arm(timer, due: lost)
         } else if sensor.supervision == .event {
-            self.wheel.disarm(sensor.timer)
+            self.wheel.disarm(timer)
         } else {
-            self.wheel.arm(sensor.timer, due: sensor.deadline)
+            self.wheel.arm(timer, due: sensor.deadline)
         }
     }
 
@@ -192,7 +196,7 @@ extension AlarmEngine {
         for index in 0..<self.sensors.count where self.isBehind(index, place) {
             highest = max(highest, self.highestPriority(of: index))
             if self.sensors[index].freshness != .stale {
-                self.wheel.arm(self.sensors[index].timer, due: time)
+                self.wheel.arm(self.sensorDetails[index].timer, due: time)
             } else {
                 self.hurryVerdict(of: index, to: time)
                 self.keepBackBlindness(of: index, behind: place)

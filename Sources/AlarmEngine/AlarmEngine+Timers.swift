@@ -103,7 +103,7 @@ extension AlarmEngine {
 
     private func timer(of owner: TimerOwner) -> UInt32 {
         switch owner {
-        case .sensor(let index): self.sensors[index].timer
+        case .sensor(let index): self.sensorDetails[index].timer
         case .alarm(let detail): self.details[detail].timer
         case .condition(let bound): self.conditions.bounds[bound].timer
         }

@@ -83,14 +83,13 @@ extension AlarmEngine {
             isDeclared: sensor.isDeclared, hasActiveAlarm: false, alarmState: .normal,
             alarmPriority: .low, isUnknown: sensor.isUnknown,
             trustsSource: sensor.trustsSource)
-        let first = Int(sensor.firstAlarm)
-        for index in first..<first + Int(sensor.alarmCount) {
-            let alarm = self.alarms[index]
+        for row in self.alarmRange(of: index) {
+            let alarm = self.alarms[row]
             guard alarm.machine.state != .normal else { continue }
-            if let detail = self.knownDetail(of: index), self.details[detail].heldSince != .zero {
+            if let detail = self.knownDetail(of: row), self.details[detail].heldSince != .zero {
                 live.heldSince = WallInstant(nanoseconds: self.details[detail].heldSinceWall)
             }
-            let priority = self.priority(of: index)
+            let priority = self.priority(of: row)
             if !live.hasActiveAlarm || priority > live.alarmPriority
                 || alarm.machine.state.isRaised && !live.alarmState.isRaised
             {
@@ -139,8 +138,8 @@ extension AlarmEngine {
 
     /// The alarms of sensor `index`, as a range of the alarm table.
     package borrowing func alarmRange(of index: Int) -> Range<Int> {
-        let first = Int(self.sensors[index].firstAlarm)
-        return first..<first + Int(self.sensors[index].alarmCount)
+        let first = Int(self.sensorDetails[index].firstAlarm)
+        return first..<first + Int(self.sensorDetails[index].alarmCount)
     }
 
     /// The alarm of `kind` of sensor `index`, as a number of the alarm table.

@@ -34,6 +34,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     /// Until when a deadline may be extended because the monitor itself was late (RULES 21).
     var lagUntil = MonotonicInstant.zero
     var sensors: FlatTable<SensorState>
+    var sensorDetails: FlatTable<SensorDetail>
     var alarms: FlatTable<AlarmRow>
     var details: FlatTable<AlarmDetail>
     var sources: FlatTable<SourceState>
@@ -43,6 +44,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     package internal(set) var canaryNonce: UInt64 = 0
 
     // Working memory.
+    private let inPlace = InPlace()
     var rules: RuleBook { didSet { self.sourceTimes = self.rules.sourceTimes } }
     /// Of the rules in force: a copy, so that no reading counts references.
     var sourceTimes: SourceTimeBounds
@@ -59,6 +61,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var freeDetails: [UInt32] = []
     /// The rules bound to the sensors they fit.
     var conditions: ConditionTable
+    /// Sensors with a rule that errs, or erred until now; empty between records.
+    var erring: [UInt32] = []
     /// Names of alarms that rules make, each once; the first, empty, is that of every other alarm.
     var alarmNames = [""]
     var nameNumbers: [String: UInt32] = ["": 0]
@@ -85,7 +89,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var image: CheckpointImage?
     /// Of no use but to be written.
     var foreseen: UInt64 = 0
-    /// Off in tests alone, which compare the long way of a reading with the short one.
+    /// Off in tests alone, which compare the long way of a reading, or of a configuration that is in
+    /// force already, with the short one.
     var takesShortcut = true
     /// The command that was applied last, for the decision that answers it.
     package internal(set) var lastCommand: OperatorCommand?
@@ -111,6 +116,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
         self.book = book
         self.conditions = ConditionTable(rules.ruleSet)
         self.sensors = FlatTable(reserving: reservingSensors)
+        self.sensorDetails = FlatTable(reserving: reservingSensors)
         self.alarms = FlatTable(reserving: reservingSensors * 6)
         self.names = PathTable(reserving: reservingSensors)
         self.details = FlatTable(reserving: 64)

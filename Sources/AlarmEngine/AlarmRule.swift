@@ -94,6 +94,7 @@ struct RuleTable: ~Copyable, Sendable {
         var count: UInt16
     }
 
+    private let inPlace = InPlace()
     var rules: FlatTable<AlarmRule>
     /// Lists of suppression rules; the first is empty.
     private(set) var suppressions: [[SuppressionRule]] = [[]]
@@ -108,6 +109,9 @@ struct RuleTable: ~Copyable, Sendable {
     }
 
     private var byDeclaration: [Key: Run] = [:]
+    /// By number of a declaration the run of each sensor that it alone decides the rules of: a
+    /// restart asks for every sensor.
+    var plainRuns: [Int: Run] = [:]
     private var listNumbers: [[SuppressionRule]: UInt32] = [[]: 0]
 
     init() { self.rules = FlatTable(reserving: 64) }
@@ -142,7 +146,10 @@ struct RuleTable: ~Copyable, Sendable {
     }
 
     /// Declarations have other numbers from here on; the rules stay for those that have them.
-    mutating func beginRevision() { self.byDeclaration = [:] }
+    mutating func beginRevision() {
+        self.byDeclaration = [:]
+        self.plainRuns = [:]
+    }
 
     /// Whether a run has a rule of the alarm that `rule` is of.
     func holds(_ rule: AlarmRule, in run: Run) -> Bool {

@@ -2,12 +2,13 @@
 
 internal import MidwatchModel
 
-/// One sensor as the engine knows it.
+/// One sensor as the engine knows it: what every reading looks at.
+///
+/// 128 bytes, which `FlatTable` puts on two cache lines: a reading of a sensor that nobody heard of
+/// lately waits for these alone. The rest is in `SensorDetail`.
 ///
 /// Part of the checkpoint format.
 struct SensorState: BitwiseCopyable {
-    // What every reading looks at comes first: two cache lines.
-
     /// What the deadline counts from: the last live arrival, or the registration.
     var deadlineBase: MonotonicInstant
     var deadlineNanoseconds: UInt64
@@ -43,17 +44,10 @@ struct SensorState: BitwiseCopyable {
     /// The value decides whether alarms are suppressed: it is a mode.
     var isMode = false
     /// A run of readings puts the sender's clock in doubt.
-    var suspects = SuspectRun()
+    var isSuspect = false
 
     // What is looked at when something happens.
 
-    /// Its rows of the alarm table, and its rules in the rule table, in the same order.
-    var firstAlarm: UInt32 = 0
-    var firstRule: UInt32 = 0
-    var timer: UInt32 = 0
-    var alarmCount: UInt16 = 0
-    /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
-    var alarmRows: UInt16 = 0
     var supervision = SupervisionMode.periodic
     var isDeclared = false
     var isRetired = false
@@ -79,7 +73,7 @@ struct SensorState: BitwiseCopyable {
             ByteField(\Self.supervision), ByteField(\Self.isDeclared),
             ByteField(\Self.isRetired), ByteField(\Self.hasRestartGrace),
             ByteField(\Self.hasLagGrace), ByteField(\Self.isUnknown),
-            ByteField(\Self.suspects.kind), ByteField(\Self.trustsSource),
+            ByteField(\Self.isSuspect), ByteField(\Self.trustsSource),
             ByteField(\Self.isIndependent), ByteField(\Self.isMode),
         ]
     }
@@ -106,7 +100,27 @@ struct SensorState: BitwiseCopyable {
     }
 }
 
-/// One alarm of one sensor: what every reading looks at.
+/// What is known of a sensor beside its state, in the same order.
+///
+/// Part of the checkpoint format.
+struct SensorDetail: BitwiseCopyable {
+    /// Its rows of the alarm table, and its rules in the rule table, in the same order.
+    var firstAlarm: UInt32 = 0
+    var firstRule: UInt32 = 0
+    var timer: UInt32
+    var alarmCount: UInt16 = 0
+    /// Rows of the alarm table that belong to the sensor; those behind `alarmCount` are vacant.
+    var alarmRows: UInt16 = 0
+    /// The readings that put the sender's clock in doubt.
+    var suspects = SuspectRun()
+
+    init(timer: UInt32) { self.timer = timer }
+
+    /// Bytes that a checkpoint must hold a known case in.
+    static var byteFields: [ByteField] { [ByteField(\Self.suspects.kind)] }
+}
+
+/// One alarm of one sensor: what every reading looks at that is not quiet.
 ///
 /// Part of the checkpoint format.
 struct AlarmRow: BitwiseCopyable {

@@ -16,13 +16,21 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
 
     init(reserving capacity: Int) {
         self.capacity = max(16, capacity)
-        unsafe self.base = .allocate(capacity: self.capacity)
+        unsafe self.base = Self.allocate(self.capacity)
         self.count = 0
     }
 
     deinit {
-        unsafe self.base.deallocate()
+        unsafe UnsafeMutableRawPointer(self.base).deallocate()
         self.copy.deallocate()
+    }
+
+    /// Memory for `capacity` records that begins a pair of cache lines: a record of 128 bytes then
+    /// takes two of them, not three.
+    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Element> {
+        unsafe UnsafeMutableRawPointer.allocate(
+            byteCount: capacity * MemoryLayout<Element>.stride, alignment: 128
+        ).bindMemory(to: Element.self, capacity: capacity)
     }
 
     subscript(_ index: Int) -> Element {
@@ -53,6 +61,7 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
         for offset in stride(from: 0, to: MemoryLayout<Element>.size &- 7, by: 64) {
             sum &+= unsafe record.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         }
+        guard MemoryLayout<Element>.stride & 63 != 0 else { return sum }
         let last = MemoryLayout<Element>.size &- 8
         return sum &+ (unsafe record.loadUnaligned(fromByteOffset: last, as: UInt64.self))
     }
@@ -63,9 +72,9 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
     mutating func reserve(_ count: Int) {
         guard count > self.capacity else { return }
         let capacity = max(count, self.capacity * 2)
-        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+        let larger = unsafe Self.allocate(capacity)
         unsafe larger.update(from: self.base, count: self.count)
-        unsafe self.base.deallocate()
+        unsafe UnsafeMutableRawPointer(self.base).deallocate()
         unsafe self.base = larger
         self.capacity = capacity
     }
@@ -130,6 +139,7 @@ struct FlatTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unchecked Sen
             }
         }
         self.count = 0
+        self.reserve(count)
         unsafe bytes.withUnsafeBytes { raw in
             for index in 0..<count {
                 self.append(

@@ -41,11 +41,10 @@ struct PathTable: Sendable {
 
     /// Takes in the path of the next sensor; of two with one path the first is found.
     mutating func append(_ path: String) {
-        let isKnown = self.index(of: path) != nil
         self.bytes.append(contentsOf: path.utf8)
         self.ends.append(UInt32(self.bytes.count))
         if self.ends.count * 2 > self.places.count { return self.rehash() }
-        if !isKnown { self.enter(self.count - 1) }
+        self.enter(self.count - 1)
     }
 
     /// Bytes that `appendBytes` writes.
@@ -80,18 +79,21 @@ struct PathTable: Sendable {
     /// - Returns: Whether they were there; if not, the table is not to be used.
     mutating func restore(count: Int, from bytes: [UInt8], at offset: inout Int) -> Bool {
         guard count >= 0, count <= (bytes.count - offset) / 4 else { return false }
-        self = PathTable()
         let begin = offset + 4 * count
+        self = PathTable(reserving: count)
         var previous = 0
         for index in 0..<count {
             var end = 0
             for byte in 0..<4 { end |= Int(bytes[offset + 4 * index + byte]) << (8 * byte) }
             guard end >= previous, end <= bytes.count - begin else { return false }
-            self.append(String(decoding: bytes[begin + previous..<begin + end], as: UTF8.self))
-            // A path is UTF-8, or it would have become another one.
-            guard self.bytes.count == end else { return false }
+            // A path is UTF-8, or it would become another one.
+            let path = bytes.span.extracting(begin + previous..<begin + end)
+            guard (try? UTF8Span(validating: path)) != nil else { return false }
+            self.ends.append(UInt32(end))
             previous = end
         }
+        self.bytes.append(contentsOf: bytes[begin..<begin + previous])
+        for index in 0..<count { self.enter(index) }
         offset = begin + previous
         return true
     }
@@ -107,14 +109,19 @@ struct PathTable: Sendable {
         return Int(truncatingIfNeeded: hash ^ hash >> 32) & (self.places.count - 1)
     }
 
+    /// Makes a path known, unless an earlier one is the same.
     private mutating func enter(_ index: Int) {
-        var place = self.place(of: self.bytes[self.range(of: index)])
-        while self.places[place] != 0 { place = (place + 1) & (self.places.count - 1) }
+        let wanted = self.bytes[self.range(of: index)]
+        var place = self.place(of: wanted)
+        while self.places[place] != 0 {
+            if self.bytes[self.range(of: Int(self.places[place]) - 1)] == wanted { return }
+            place = (place + 1) & (self.places.count - 1)
+        }
         self.places[place] = UInt32(index) + 1
     }
 
     private mutating func rehash() {
         self.places = [UInt32](repeating: 0, count: self.places.count * 2)
-        for index in 0..<self.count where self.index(of: self[index]) == nil { self.enter(index) }
+        for index in 0..<self.count { self.enter(index) }
     }
 }

@@ -23,6 +23,8 @@ package final class RuleBook: Sendable {
     package let sourceTree: SourceTree
     /// Sources that declarations put sensors behind.
     let sourcesNamed: Set<String>
+    /// Whether anything of it is in a table of conditions: else no sensor needs to be looked up.
+    let hasConditions: Bool
     private let areaSensors: Set<String>
     /// Path under which a sensor stands for a source: the rest of the path is the source's name.
     ///
@@ -55,6 +57,9 @@ package final class RuleBook: Sendable {
         self.sourceTree = sources
         self.sourcesNamed = Set(declarations.lazy.map(\.behind).filter { !$0.isEmpty })
         self.ruleSet = RuleSet(rules)
+        self.hasConditions =
+            !rules.isEmpty || areas.contains { $0.sensor != nil }
+            || declarations.contains { $0.areLimitsExclusive || $0.instrumentRange != nil }
         self.areas = areas
         self.assets = assets
         self.areaSensors = Set(areas.compactMap(\.sensor))
@@ -130,18 +135,23 @@ package final class RuleBook: Sendable {
     }
 
     /// The declaration for `path` and a number that no other declaration has.
-    func numberedDeclaration(for path: String) -> (declaration: SensorDeclaration, number: Int) {
-        let isSource = path.hasPrefix(Self.sourcePathPrefix)
-        guard let index = self.declarationIndex(for: path) else {
-            return isSource ? (self.source, -2) : (self.fallback, -1)
-        }
-        var declaration = self.declarations[index]
-        if isSource {
+    package func numberedDeclaration(
+        for path: String
+    ) -> (declaration: SensorDeclaration, number: Int) {
+        let number = self.number(for: path)
+        guard number >= 0 else { return (number == -2 ? self.source : self.fallback, number) }
+        var declaration = self.declarations[number]
+        if path.hasPrefix(Self.sourcePathPrefix) {
             // However it is declared: nobody sends its readings.
             declaration.supervision = .event
             declaration.isIndependent = true
         }
-        return (declaration, index)
+        return (declaration, number)
+    }
+
+    /// The number of the declaration for `path`: below 0 if nothing declares it.
+    func number(for path: String) -> Int {
+        self.declarationIndex(for: path) ?? (path.hasPrefix(Self.sourcePathPrefix) ? -2 : -1)
     }
 
     /// The paths declared without wildcards, in file order: sensors that exist from the start.

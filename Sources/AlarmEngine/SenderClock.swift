@@ -80,9 +80,6 @@ struct SuspectRun: BitwiseCopyable {
         return true
     }
 
-    /// No run is under way.
-    var isNone: Bool { if case .none = self.kind { true } else { false } }
-
     mutating func end() { self.kind = .none }
 
     private mutating func begin(_ kind: Kind, _ sourceTime: Int64, _ at: MonotonicInstant) {

@@ -83,7 +83,7 @@ extension SensorState {
     /// Whether a source time goes on from the last live one, in time and without doubt.
     @inline(__always)
     private mutating func followsLive(_ slot: Slot, _ around: Surroundings) -> Bool {
-        guard self.suspects.isNone, slot.sourceTime > self.lastSourceTime,
+        guard !self.isSuspect, slot.sourceTime > self.lastSourceTime,
             slot.sourceTime >= self.newestSourceTime,
             around.bounds.isPlausible(slot.sourceTime, arrivalWall: around.wall)
         else { return false }

@@ -29,7 +29,7 @@ final class MQTTFleetConnection {
     /// Whether epoll watches for room to write.
     var watchesWritable = false
     var lastSentAt: UInt64 = 0
-    /// PINGREQs without an answer. A server answers in order: at 0 it has taken all before them.
+    /// PINGREQs without an answer; a server answers in order, so at 0 it has taken all before them.
     var unansweredPings = 0
     var pending: [(topic: String, payload: [UInt8])] = []
     var pendingHead = 0

@@ -33,6 +33,7 @@ struct DatagramIntake: ~Copyable {
     private let listener: UDPListener
     private let services: IngestServices
     private let nanosecondsPerUnit: Int64
+    private let flags: ReadingFlags
     private var parser = LineProtocolParser()
     private var cache: SeriesCache
     private var cacheRevision: UInt64
@@ -51,6 +52,7 @@ struct DatagramIntake: ~Copyable {
         self.listener = listener
         self.services = listener.services
         self.nanosecondsPerUnit = listener.configuration.timeUnit.nanosecondsPerUnit
+        self.flags = listener.configuration.isDualHomed ? .dualHomed : []
         self.cache = SeriesCache(countMax: listener.configuration.seriesCountMax)
         self.cacheRevision = listener.services.sensors.revision
         self.stage = ReadingStage(ring: listener.services.ring)
@@ -149,6 +151,7 @@ struct DatagramIntake: ~Copyable {
             self.reject(.duplicateField, UInt64(rejected), bytes, line.seriesKey, origin)
         }
         var slot = Slot(kind: .reading, arrival: origin.arrival, source: origin.source)
+        slot.flags = self.flags
         if let timestamp = line.timestamp {
             let (time, overflow) = timestamp.multipliedReportingOverflow(
                 by: self.nanosecondsPerUnit)

@@ -60,8 +60,7 @@ final class MQTTConnection: ChannelInboundHandler {
     private(set) var receivedBytes: UInt64 = 0
     /// Bytes of the stream that the machine has taken.
     private var takenBytes: UInt64 = 0
-    /// Bytes of the stream before this one arrived at `pausedAt`.
-    private var backlogEnd: UInt64 = 0
+    private var arrivals = ArrivalMarks()
     var readAt = MonotonicInstant.zero
     private var isAwaitingDurable = false
     /// Messages taken since the last socket read, and those of them that await an acknowledgement.
@@ -258,12 +257,13 @@ final class MQTTConnection: ChannelInboundHandler {
         // The machine copies: the chunk must not be shared meanwhile.
         self.held = nil
         var span = chunk.readableBytesUInt8Span
-        if self.takenBytes < self.backlogEnd {
-            // The part that piled up during a pause goes first, alone: it has its own arrival.
-            span = span.extracting(first: Int(clamping: self.backlogEnd - self.takenBytes))
+        if let count = self.arrivals.count(from: self.takenBytes) {
+            // What piled up during a pause goes alone: it has its own arrival.
+            span = span.extracting(first: Int(clamping: count))
         }
         let count = self.machine.received(span)
         self.takenBytes &+= UInt64(count)
+        self.arrivals.forget(before: self.takenBytes)
         chunk.moveReaderIndex(forwardBy: count)
         if chunk.readableBytes > 0 { self.held = chunk }
         return count > 0
@@ -271,7 +271,7 @@ final class MQTTConnection: ChannelInboundHandler {
 
     /// When what the machine has now arrived.
     var arrival: MonotonicInstant {
-        self.takenBytes <= self.backlogEnd && self.backlogEnd > 0 ? self.pausedAt : self.readAt
+        self.arrivals.arrival(before: self.takenBytes) ?? self.readAt
     }
 
     private func process() {
@@ -330,7 +330,7 @@ final class MQTTConnection: ChannelInboundHandler {
         self.isReadingStopped = true
         self.pausedAt = self.readAt
         // Everything held so far came with the read that led here.
-        self.backlogEnd = self.receivedBytes
+        self.arrivals.note(before: self.receivedBytes, at: self.readAt)
         self.machine.readingPaused(now: self.now)
         self.setAutoRead(false)
     }
@@ -361,8 +361,10 @@ final class MQTTConnection: ChannelInboundHandler {
 
     private func goOn(receivedInAll: UInt64?) {
         guard !self.isReadingStopped, !self.isEnded else { return }
-        self.backlogEnd = max(
-            self.backlogEnd, receivedInAll.map(self.streamBytes) ?? self.receivedBytes)
+        if let receivedInAll {
+            self.arrivals.note(
+                before: self.streamBytes(ofTransport: receivedInAll), at: self.pausedAt)
+        }
         self.work()
         if !self.isReadingStopped { self.setAutoRead(true) }
     }

@@ -42,9 +42,15 @@ package final class MQTTEndpoint: Sendable {
         /// A message with the retain flag is history and refreshes nothing (RULES 18).
         ///
         /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
-        /// Devices that set the flag on every message need this off.
+        /// Devices that set the flag on every message need this off; `RetainedWatch` finds them.
         package var takesRetainedAsHistorical = true
+        /// Whether clients send each reading by several ways: of equal copies (sensor, source time,
+        /// value) one counts (RULES 17).
+        package var isDualHomed = false
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
+        ///
+        /// 3.1.1 clients cannot be told. A peer that is gone is found out within this time whatever
+        /// its client asked for (`TCPProbing`).
         package var keepAliveSecondsMax: UInt16 = 0
         /// Who comes in, and what one of them may use up.
         package var security = MQTTSecurity(limits: .open)
@@ -101,6 +107,7 @@ package final class MQTTEndpoint: Sendable {
     let gate: MQTTGate
     let sessions: SessionTable
     let wills = DelayedWills()
+    let retained = RetainedFindings()
     let logger: Logger
     private let router: TopicRouter
     private let startedAt: MonotonicInstant
@@ -172,11 +179,12 @@ package final class MQTTEndpoint: Sendable {
                 .socketOption(.so_rcvbuf), value: .init(Self.receiveBufferBytes)
             )
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .probing(TCPProbing(keepAliveSecondsMax: self.configuration.keepAliveSecondsMax))
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 512, initial: 2_048, maximum: Self.readBytesMax)
+                    minimum: 512, initial: 512, maximum: Self.readBytesMax)
             )
             .childChannelInitializer { channel in
                 guard let loop = byLoop.first(where: { $0.eventLoop === channel.eventLoop }) else {
@@ -234,7 +242,12 @@ package final class MQTTEndpoint: Sendable {
             MetricSample(
                 "midwatch_mqtt_connections", help: "Open connections.", kind: .gauge,
                 labels: [(name: "listener", value: self.configuration.name)],
-                value: Double(self.connections.count))
+                value: Double(self.connections.count)),
+            MetricSample(
+                "midwatch_mqtt_sensors_only_retained",
+                help: "Sensors whose readings all have the retain flag: history, never live.",
+                kind: .gauge, labels: [(name: "listener", value: self.configuration.name)],
+                value: Double(self.retained.summary?.count ?? 0)),
         ]
     }
 }

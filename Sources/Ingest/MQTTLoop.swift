@@ -55,7 +55,8 @@ final class MQTTLoop: @unchecked Sendable {
             topicCountMax: endpoint.configuration.topicCountMax,
             newSensors: (
                 countMax: endpoint.gate.limits.newSensorCountMax, exempt: endpoint.source
-            ))
+            ), isDualHomed: endpoint.configuration.isDualHomed, retained: endpoint.retained,
+            logger: endpoint.logger)
     }
 
     // MARK: - Life

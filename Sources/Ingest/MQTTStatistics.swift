@@ -38,6 +38,8 @@ package enum MQTTCounter: Int, Sendable, CaseIterable {
     case willsPublished = 22
     /// Bytes of a connection that held more than `MQTTConnection.heldBytesMax`, and was ended.
     case heldBytesLost = 23
+    /// Readings of messages with the retain flag, taken as history.
+    case readingsRetained = 24
 
     /// Name in metrics, without prefix and suffix.
     var word: String { String(describing: self) }
@@ -69,6 +71,7 @@ package enum MQTTCounter: Int, Sendable, CaseIterable {
         case .willsLost: "Will messages that found no room."
         case .willsPublished: "Will messages published."
         case .heldBytesLost: "Bytes lost with connections that held too many."
+        case .readingsRetained: "Readings taken as history: their message has the retain flag."
         }
     }
 }
@@ -149,6 +152,7 @@ package final class MQTTStatistics: Sendable {
         sources.add(.received, UInt64(tally.receivedCount), of: publish.source)
         sources.add(.accepted, UInt64(acceptedCount), of: publish.source)
         if acceptedCount == 0 { self.counters.add(.messagesRefused) }
+        if publish.isHistorical { self.counters.add(.readingsRetained, UInt64(acceptedCount)) }
         if tally.ignoredTimestampCount > 0 {
             self.counters.add(.sourceTimesIgnored, UInt64(tally.ignoredTimestampCount))
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Logging
 internal import MidwatchModel
 internal import ReadingRing
 internal import TelemetryWire
@@ -52,16 +53,24 @@ struct PublishIntake: ~Copyable {
     private var cacheRevision: UInt64
     private var nextScope: UInt32 = 1
     private let newSensors: (countMax: Int, exempt: SourceIndex)
+    private let isDualHomed: Bool
+    private var retainedWatch = RetainedWatch()
+    private let retained: RetainedFindings
+    private let logger: Logger
 
     init(
         router: TopicRouter, services: IngestServices, statistics: MQTTStatistics,
-        topicCountMax: Int, newSensors: (countMax: Int, exempt: SourceIndex) = (0, .own)
+        topicCountMax: Int, newSensors: (countMax: Int, exempt: SourceIndex) = (0, .own),
+        isDualHomed: Bool = false, retained: RetainedFindings, logger: Logger
     ) {
         // The ring takes a quarter of itself at once.
         let capacity = min(SystemLimits.readingsPerMessageMax, services.ring.capacity / 4 - 1)
         self.services = services
         self.router = router
         self.newSensors = newSensors
+        self.isDualHomed = isDualHomed
+        self.retained = retained
+        self.logger = logger
         self.statistics = statistics
         self.readings = DecodedReadingBuffer(capacity: capacity)
         self.slots = SlotBuffer(capacity: capacity + 1)
@@ -182,6 +191,7 @@ struct PublishIntake: ~Copyable {
         if publish.isAcknowledged { slot.flags.insert(.acknowledgedDelivery) }
         if publish.isDuplicate { slot.flags.insert(.duplicateDelivery) }
         if publish.isHistorical { slot.flags.insert(.historical) }
+        if self.isDualHomed { slot.flags.insert(.dualHomed) }
         return slot
     }
 
@@ -242,7 +252,27 @@ struct PublishIntake: ~Copyable {
         case .ringFull: return .ringFull
         case .accepted(let first):
             self.statistics.record(tally, acceptedCount: count, of: publish, self.services)
+            if publish.isHistorical || !self.retainedWatch.isEmpty { self.watch(publish) }
             return .taken(last: first &+ UInt64(self.slots.count) &- 1)
+        }
+    }
+
+    /// Looks for sensors that retained messages alone speak of.
+    @inline(never)
+    private mutating func watch(_ publish: IncomingPublish) {
+        for index in (publish.receipt == nil ? 0 : 1)..<self.slots.count {
+            let sensor = self.slots.sensor(at: index)
+            guard publish.isHistorical else {
+                if self.retainedWatch.live(sensor) { self.retained.remove(sensor) }
+                continue
+            }
+            guard self.retainedWatch.retained(sensor, at: publish.arrival),
+                self.retained.add(sensor)
+            else { continue }
+            // The first, then what the status says.
+            self.logger.warning(
+                "sensor has retained readings only; if its device sends so, set retained: live",
+                metadata: ["sensor.path": "\(self.services.sensors.path(of: sensor) ?? "")"])
         }
     }
 

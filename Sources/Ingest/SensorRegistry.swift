@@ -112,6 +112,14 @@ package final class SensorRegistry: Sendable {
     /// Every path in the order of the indexes.
     package var paths: [String] { self.state.withLock { $0.paths } }
 
+    /// The path of a sensor that was registered.
+    package func path(of sensor: SensorIndex) -> String? {
+        self.state.withLock { state in
+            let index = Int(sensor.rawValue)
+            return index < state.paths.count ? state.paths[index] : nil
+        }
+    }
+
     /// The index of a path, registering it if it is new and admitted.
     ///
     /// `bytes` may be anything; `source`, who named the path, stands in the registration record.

@@ -35,6 +35,11 @@ struct SlotBuffer: ~Copyable {
         unsafe self.slots[0].sourceTime = Int64(readingCount)
     }
 
+    func sensor(at index: Int) -> SensorIndex {
+        precondition(index < self.count, "beyond the slots")
+        return unsafe self.slots[index].sensor
+    }
+
     mutating func removeAll() {
         self.count = 0
         self.criticalityMax = .low

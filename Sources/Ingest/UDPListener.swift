@@ -29,6 +29,9 @@ package final class UDPListener: Sendable {
         package var timeUnit = SourceTimeUnit.nanoseconds
         /// How a line names its sensors.
         package var pathTemplate = SeriesPathTemplate.standard
+        /// Whether senders send each reading by several ways: of equal copies (sensor, source time,
+        /// value) one counts (RULES 17).
+        package var isDualHomed = false
         /// What is asked of the kernel.
         ///
         /// 4 MiB hold 10,000 small datagrams: 25 ms at 400,000/s.

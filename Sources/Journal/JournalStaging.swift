@@ -73,8 +73,8 @@ package struct UnrecordedCount: Equatable, Sendable {
 /// 2. Ticks, clock anchors, commands and every other record may use 1/32 more. Beyond it they are
 ///    skipped, counted, and part of the gap: a disk that never answers may not stop the ring, and
 ///    with it the evaluation. A record of several slots is skipped whole.
-/// 3. Readings that await an acknowledgement, and registrations, are never skipped. The last room
-///    is theirs: as much as the ring holds, because from `holdCount` on the ring takes no more of
+/// 3. Readings that await an acknowledgement, registrations and beginnings of sessions are never
+///    skipped. The last room is theirs: as much as the ring holds, because from `holdCount` on the ring takes no more of
 ///    them. Where that rule is not kept, `append` stops in front of the first that does not fit.
 ///
 /// So a gap holds no slot that anybody may acknowledge, and one watermark is enough: every number
@@ -86,7 +86,7 @@ package struct UnrecordedCount: Equatable, Sendable {
 package final class JournalStaging: @unchecked Sendable {
     /// Gaps that are remembered one by one; the last one widens when there are more.
     package static let gapsMax = 64
-    /// Closed gaps that `isUnrecorded` looks through.
+    /// Closed gaps that `isUnrecorded` looks through; the oldest ones become one when there are more.
     package static let recentGapsMax = 128
     /// Slots that producers may add to the ring after they were told to hold them back: a few
     /// messages of the largest size.
@@ -236,7 +236,11 @@ package final class JournalStaging: @unchecked Sendable {
         }
     }
 
-    /// Whether number `n` was skipped lately: a decision that rests on it says so.
+    /// Whether number `n` was skipped in this run: a decision that rests on it says so.
+    ///
+    /// Of every number that was skipped this is true. It is true of recorded ones too where more
+    /// than `recentGapsMax` gaps lie behind `n`: whoever is asked so late does not claim what may
+    /// be false.
     package func isUnrecorded(_ n: UInt64) -> Bool {
         self.state.withLock { state in
             if let open = state.openGap, open.contains(n) { return true }
@@ -368,8 +372,11 @@ package final class JournalStaging: @unchecked Sendable {
     private func close(_ gap: Range<UInt64>, _ state: inout State) {
         state.openGap = nil
         Self.push(gap, to: &state.closedGaps)
-        if state.recentGaps.count == Self.recentGapsMax { state.recentGaps.removeFirst() }
         state.recentGaps.append(gap)
+        guard state.recentGaps.count > Self.recentGapsMax else { return }
+        // Forgotten, a decision on skipped input would be told to be reproducible.
+        let oldest = state.recentGaps.removeFirst()
+        state.recentGaps[0] = oldest.lowerBound..<state.recentGaps[0].upperBound
     }
 
     private static func push(_ gap: Range<UInt64>, to gaps: inout [Range<UInt64>]) {

@@ -95,6 +95,10 @@ extension ConfigurationReader {
             keepAliveMaxSeconds: UInt16(
                 clamping: keepAlive.map { Int($0 / ConfigurationLimits.nanosecondsPerSecond) }
                     ?? ConfigurationDefaults.keepAliveMaxSeconds),
+            retained: section.choice(
+                "retained", of: RetainedMessages.allCases.map { ($0.rawValue, $0) })
+                ?? .historical,
+            dualHomed: section.boolean("dualHomed", default: false),
             topics: topics, security: self.mqttSecurity(section))
         self.requireConsent(section, bind, listener.security)
         section.finish()

@@ -188,7 +188,7 @@ struct ConfigurationReader {
         let format = section.choice(
             "format", of: LogConfiguration.Format.allCases.map { ($0.rawValue, $0) })
         section.finish()
-        return LogConfiguration(level: level ?? .info, format: format ?? .json)
+        return LogConfiguration(level: level ?? .info, format: format ?? .auto)
     }
 
     // MARK: - Helpers

@@ -95,6 +95,14 @@ package enum MQTTPayloadFormat: String, Equatable, Sendable, CaseIterable {
     case senml
 }
 
+/// What a message with the retain flag is.
+package enum RetainedMessages: String, Equatable, Sendable, CaseIterable {
+    /// A repeat of what was: it goes to history and refreshes nothing.
+    case historical
+    /// What its sender measured now.
+    case live
+}
+
 /// A TCP socket that speaks MQTT 3.1.1 and 5.0.
 package struct MQTTListenerConfiguration: Equatable, Sendable {
     /// Unique among all listeners: the name of the source.
@@ -111,6 +119,9 @@ package struct MQTTListenerConfiguration: Equatable, Sendable {
     package var sessionExpiryMaxSeconds: UInt32
     /// Longer or absent keep-alives are shortened to this.
     package var keepAliveMaxSeconds: UInt16
+    package var retained: RetainedMessages
+    /// Whether two copies of a reading (sensor, source time, value) are one.
+    package var dualHomed: Bool
     /// In file order: the first filter that fits wins.
     package var topics: [MQTTTopicConfiguration]
     package var security: MQTTSecurityConfiguration
@@ -260,6 +271,8 @@ package struct LogConfiguration: Equatable, Sendable {
         case trace, debug, info, notice, warning, error, critical
     }
     package enum Format: String, Equatable, Sendable, CaseIterable {
+        /// `human` where standard error is a terminal, else `json`.
+        case auto
         case json, human
     }
 

@@ -11,7 +11,7 @@ struct APIOperation: Sendable {
     /// Which operation; the responder has one line for each.
     enum Name: Hashable, Sendable {
         case health, ready, metrics, description, status, sensors, alarms, alarm, areas, events
-        case stream, rejects, why
+        case stream, rejects, why, history
         case act(AlarmAction)
         case acknowledgeSeveral, setMode, configuration, reload, deadLetters
         case alerts(AlertQuestion)
@@ -135,6 +135,18 @@ extension APIOperation {
             ], answer: .object("Explanation"), problems: [.timedOut, .notReady],
             example: "?sensor=a/b"),
         APIOperation(
+            name: .history, path: "/v1/history",
+            summary: "What the archive has of a sensor, minute by minute.",
+            query: [
+                ("sensor", "string", "Path of the sensor."),
+                (
+                    "seconds", "integer",
+                    "How far back, 1 to \(OperatorAPILimits.historySecondsMax), else "
+                        + "\(OperatorAPILimits.historySecondsDefault)."
+                ),
+            ], answer: .object("History"), problems: [.filesNotAnswering],
+            example: "?sensor=a/b&seconds=3600"),
+        APIOperation(
             name: .stream, path: "/v1/stream",
             summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",
             query: Self.filters + [
@@ -148,7 +160,12 @@ extension APIOperation {
             query: [Self.limit], answer: .page("Reject")),
         APIOperation(
             name: .configuration, path: "/v1/configuration",
-            summary: "The configuration in force with its defaults in, without its secrets.",
+            summary: "The configuration in force with its defaults in, without its secrets; its "
+                + "sensors in pages, the other keys with the first of them.",
+            query: [
+                ("after", "integer", "Sensors passed over: the `next` of the page before."),
+                Self.limit,
+            ],
             answer: .object("Configuration")),
     ]
 

@@ -50,7 +50,11 @@ enum APIShapes {
         criticality string, sourceTime time?, sourceTimeStatus string, arrivalTime time?, \
         source string, backlogCount integer, declared boolean, limits Limits?, alarm \
         AlarmMark?, readingsCount integer
-        Limits: lowLow number?, low number?, high number?, highHigh number?
+        Limits: lowLow number?, low number?, high number?, highHigh number?, lowLowDeadband \
+        number?, lowDeadband number?, highDeadband number?, highHighDeadband number?
+        History: path string, unit string, from time, to time, minutes HistoryMinute[], \
+        truncated boolean
+        HistoryMinute: at time, lowest number?, mean number?, highest number?, readings integer
         AlarmMark: state string, priority string
         Alarm: alarmID string, activation string, path string, kind string, state string, \
         priority string, suppression string[], conditionResult string, raisedAt time?, \
@@ -119,7 +123,7 @@ enum APIShapes {
         AlertTest: id string, open string[], attempts AlertTestAttempt[]
         AlertTestAttempt: endpoint string, attempt integer, status integer, failure string, \
         milliseconds integer, answer string, delivered boolean
-        Configuration: revision string, file string, settings object
+        Configuration: revision string, file string, settings object, next string?
         ReloadRequest: dryRun boolean?
         Reload: outcome string, file string, revisionBefore string, revisionAfter string, \
         issues ConfigurationIssue[], changes ConfigurationChange[], changesLeftOut integer, \

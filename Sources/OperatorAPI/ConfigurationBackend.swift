@@ -9,8 +9,9 @@ package protocol ConfigurationBackend: Sendable {
     /// - Throws: `timedOut` if it is not done in time; it may still take effect.
     func reload(_ request: ReloadRequest) async throws(Problem) -> ReloadView
 
-    /// The configuration in force.
-    func configuration() async throws(Problem) -> ConfigurationView
+    /// The configuration in force: `limit` of its sensors behind the first `after`, and with the
+    /// first page everything else.
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView
 }
 
 /// An operator asks for a reload.

@@ -20,7 +20,10 @@ extension OperatorResponder {
     }
 
     /// `GET /v1/configuration`.
-    func configuration() async throws -> Response {
-        Self.json(try await self.backend.configuration())
+    func configuration(_ reader: QueryReader) async throws -> Response {
+        try reader.allow(["after", "limit"])
+        let after = Int(clamping: try reader.number("after") ?? 0)
+        return Self.json(
+            try await self.backend.configuration(after: after, limit: try reader.limit()))
     }
 }

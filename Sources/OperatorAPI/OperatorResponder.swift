@@ -159,11 +159,12 @@ struct OperatorResponder: HTTPResponder {
         case .events: return Self.json(try await self.events(reader))
         case .rejects: return Self.json(try await self.rejects(reader))
         case .why: return Self.json(try await self.why(reader))
+        case .history: return Self.json(try await self.history(reader))
         case .stream: return try await self.stream(request, reader, asked.caller, context)
         case .act(let action): return try await self.act(action, asked, request, context)
         case .acknowledgeSeveral:
             return try await self.acknowledgeSeveral(asked, request, context)
-        case .configuration: return try await self.configuration()
+        case .configuration: return try await self.configuration(reader)
         case .reload: return try await self.reload(asked, request, context)
         case .setMode: return try await self.setMode(asked, request, context)
         case .alerts(let question):

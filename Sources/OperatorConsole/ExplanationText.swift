@@ -5,20 +5,24 @@ package import MidwatchModel
 /// An explanation as lines for people.
 package enum ExplanationText {
     /// What is said of a sensor, then of each alarm, then when anything can change.
-    package static func lines(_ explanation: Explanation) -> [String] {
+    ///
+    /// `time` writes a moment.
+    package static func lines(
+        _ explanation: Explanation, time: (WallInstant) -> String = Words.dateAndTime
+    ) -> [String] {
         var lines = [self.headline(explanation)]
-        lines.append("  at \(explanation.time.rfc3339), rules \(self.revision(explanation))")
+        lines.append("  at \(time(explanation.time)), rules \(self.revision(explanation))")
         lines.append("  \(self.input(explanation.sensor))")
         if !explanation.limitSet.isEmpty { lines.append("  \(explanation.limitSet)") }
         for alarm in explanation.alarms {
             lines.append("")
-            lines += self.lines(alarm)
+            lines += self.lines(alarm, time: time)
         }
         lines.append("")
         if let next = explanation.nextChange {
-            lines.append("next change unless something arrives: \(self.timer(next))")
+            lines.append("next change unless something arrives: \(self.timer(next, time))")
             for timer in explanation.timers.dropFirst().prefix(self.timersMax) {
-                lines.append("  then \(self.timer(timer))")
+                lines.append("  then \(self.timer(timer, time))")
             }
         } else {
             lines.append("nothing changes until something arrives: no timer runs")
@@ -54,13 +58,16 @@ package enum ExplanationText {
         return input.note.isEmpty ? text : "\(text); \(input.note)"
     }
 
-    private static func timer(_ timer: ExplainedTimer) -> String {
+    private static func timer(_ timer: ExplainedTimer, _ time: (WallInstant) -> String) -> String {
         "\(timer.kind.rawValue) of \(timer.owner) in "
             + "\(Words.duration(nanoseconds: timer.remainingNanoseconds)) "
-            + "(\(timer.endsAt.rfc3339)): \(timer.effect)"
+            + "(\(time(timer.endsAt))): \(timer.effect)"
     }
 
-    private static func lines(_ alarm: ExplainedAlarm) -> [String] {
+    /// One alarm: its state, the answer in a sentence, then what the answer rests on.
+    package static func lines(
+        _ alarm: ExplainedAlarm, time: (WallInstant) -> String = Words.dateAndTime
+    ) -> [String] {
         var lines = [
             "\(alarm.alarmID)  \(alarm.isPassive ? "on trial" : alarm.state.word), "
                 + "\(alarm.priority.word), condition \(alarm.result.word)"
@@ -68,7 +75,7 @@ package enum ExplanationText {
         lines.append("  \(alarm.answer)")
         lines.append("  rule: \(alarm.rule)")
         for input in alarm.inputs.dropFirst() { lines.append("  looks at \(self.input(input))") }
-        for timer in alarm.timers { lines.append("  runs: \(self.timer(timer))") }
+        for timer in alarm.timers { lines.append("  runs: \(self.timer(timer, time))") }
         for suppression in alarm.suppressions {
             let word = suppression.isInForce ? "KEPT BACK" : "not kept back"
             lines.append("  \(word) (\(suppression.kind.rawValue)): \(suppression.reason)")
@@ -76,19 +83,19 @@ package enum ExplanationText {
                 lines.append("    cause: \(suppression.cause)")
             }
         }
-        if let past = self.past(alarm) { lines.append("  \(past)") }
+        if let past = self.past(alarm, time) { lines.append("  \(past)") }
         return lines
     }
 
     /// The last transitions; nil if there was none.
-    private static func past(_ alarm: ExplainedAlarm) -> String? {
+    private static func past(_ alarm: ExplainedAlarm, _ time: (WallInstant) -> String) -> String? {
         guard alarm.activationCount > 0 else { return nil }
         var parts: [String] = []
         for (word, at) in [
             ("raised", alarm.raisedAt), ("acknowledged", alarm.acknowledgedAt),
             ("returned", alarm.returnedAt), ("held since", alarm.heldSince),
         ] {
-            if let at { parts.append("\(word) \(at.rfc3339)") }
+            if let at { parts.append("\(word) \(time(at))") }
         }
         if let trigger = alarm.triggerValue { parts.append("by \(Words.value(trigger))") }
         if let worst = alarm.worstValue { parts.append("worst \(Words.value(worst))") }

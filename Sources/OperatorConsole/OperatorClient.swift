@@ -61,8 +61,12 @@ package struct OperatorClient: Sendable {
     package static let streamSilenceMaxNanoseconds: UInt64 = 25_000_000_000
     /// Alarms that are acknowledged with one request.
     package static let alarmsAtOnceMax = 200
+    /// Items that the daemon gives in one page at most.
+    package static let pageItemsMax = 1_000
     /// Items a client takes over all pages.
     package static let itemsMax = SystemLimits.sensorCountMax
+    /// Alarms a client takes over all pages: a sensor has several.
+    package static let alarmsMax = 8 * itemsMax
 
     package let socketPath: String
     package let timeoutNanoseconds: UInt64
@@ -107,6 +111,26 @@ package struct OperatorClient: Sendable {
         if query.includesNormal { items.append(("normal", "true")) }
         if let after = query.after { items.append(("after", after)) }
         return try self.view(try self.get("/v1/alarms" + Self.query(items)))
+    }
+
+    /// Every alarm that a query asks for, most urgent first, whatever its `limit` and `order`.
+    package func allAlarms(_ query: AlarmQuery) throws(ClientError) -> [AlarmView] {
+        var query = query
+        query.order = .urgency
+        query.limit = Self.pageItemsMax
+        let first = try self.alarms(query)
+        guard first.items.count == Self.pageItemsMax else { return first.items }
+        query.order = .id
+        var found: [AlarmView] = []
+        while found.count < Self.alarmsMax {
+            let page = try self.alarms(query)
+            found += page.items
+            guard let next = page.next else { break }
+            query.after = next
+        }
+        query = AlarmQuery(limit: found.count)
+        query.includesNormal = true
+        return query.select(from: found)
     }
 
     /// Acknowledges one activation of an alarm.
@@ -206,11 +230,6 @@ package struct OperatorClient: Sendable {
         return try self.view(try self.exchange("POST", "/v1/reload", body: json.bytes))
     }
 
-    /// The configuration in force.
-    package func configuration() throws(ClientError) -> ConfigurationView {
-        try self.view(try self.get("/v1/configuration"))
-    }
-
     /// Alerts that were given up, newest first; of one alert with their bodies.
     package func deadLetters(
         limit: Int, alert: String?, endpoint: String?
@@ -293,7 +312,7 @@ package struct OperatorClient: Sendable {
 
     // MARK: Private
 
-    private func view<View: OperatorView>(_ bytes: [UInt8]) throws(ClientError) -> View {
+    func view<View: OperatorView>(_ bytes: [UInt8]) throws(ClientError) -> View {
         do {
             return try View(json: try JSONValue(parsing: bytes.span))
         } catch {

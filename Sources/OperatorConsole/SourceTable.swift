@@ -24,7 +24,7 @@ package enum SourceTable {
                 "SOURCE", "PER S", "RECEIVED", "ACCEPTED", "SHED", "REJECTED", "LINES REFUSED",
                 "STORED",
             ],
-            flexible: 0, rightAligned: [1, 2, 3, 4, 5, 6, 7])
+            flexible: 0, rightAligned: [1, 2, 3, 4, 5, 6, 7], paths: [0], spare: [6, 1, 7])
         for source in sources {
             table.add([
                 source.name, source.rate.map { "\(Int($0.rounded()))" } ?? "-",

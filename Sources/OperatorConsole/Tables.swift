@@ -4,17 +4,30 @@ internal import JSONText
 package import MidwatchModel
 package import OperatorViews
 
-/// Rows under titles, each column as wide as its longest cell; one column gives way when the
-/// terminal is too narrow.
+/// Rows under titles, each column as wide as its longest cell.
+///
+/// Where the terminal is too narrow, columns that can be spared are left out, one gives way, and
+/// names of sensors and alarms lose their beginning: what tells them apart is at their end.
 package struct TextTable {
     private var rows: [[String]]
     private let flexible: Int
     private let rightAligned: Set<Int>
+    private let paths: Set<Int>
+    private let spare: [Int]
 
-    package init(titles: [String], flexible: Int, rightAligned: Set<Int> = []) {
+    private static let flexibleMin = 10
+    private static let pathMin = 16
+
+    /// `spare`: columns that are left out first, in their order; `paths`: columns of names.
+    package init(
+        titles: [String], flexible: Int, rightAligned: Set<Int> = [], paths: Set<Int> = [],
+        spare: [Int] = []
+    ) {
         self.rows = [titles]
         self.flexible = flexible
         self.rightAligned = rightAligned
+        self.paths = paths
+        self.spare = spare
     }
 
     package mutating func add(_ cells: [String]) {
@@ -27,25 +40,44 @@ package struct TextTable {
         var widths = self.rows[0].indices.map { column in
             self.rows.map { TerminalText.width($0[column]) }.max() ?? 0
         }
-        if let columns {
-            let excess = widths.reduce(0, +) + 2 * (widths.count - 1) - columns
-            if excess > 0 {
-                widths[self.flexible] = max(10, widths[self.flexible] - excess)
-            }
-        }
+        if let columns { self.narrow(&widths, to: columns) }
         var text = ""
         for row in self.rows {
             var line = ""
-            for (column, cell) in row.enumerated() {
-                if column > 0 { line += "  " }
+            for (column, cell) in row.enumerated() where widths[column] > 0 {
+                if !line.isEmpty { line += "  " }
+                let fitting = self.paths.contains(column) ? Self.tail(cell, widths[column]) : cell
                 line += TerminalText.padded(
-                    cell, to: widths[column], right: self.rightAligned.contains(column))
+                    fitting, to: widths[column], right: self.rightAligned.contains(column))
             }
             if let columns { line = TerminalText.fitted(line, to: columns) }
             while line.last == " " { line.removeLast() }
             text += line + "\n"
         }
         return text
+    }
+
+    /// Makes columns narrower until they fit, as far as that goes; 0 is left out.
+    private func narrow(_ widths: inout [Int], to columns: Int) {
+        func excess() -> Int {
+            let shown = widths.filter { $0 > 0 }
+            return shown.reduce(0, +) + 2 * (shown.count - 1) - columns
+        }
+        func shrink(_ column: Int, to least: Int) {
+            widths[column] = min(widths[column], max(least, widths[column] - max(0, excess())))
+        }
+        shrink(self.flexible, to: 2 * Self.flexibleMin)
+        for column in self.spare where excess() > 0 { widths[column] = 0 }
+        shrink(self.flexible, to: Self.flexibleMin)
+        for column in self.paths.sorted() { shrink(column, to: Self.pathMin) }
+    }
+
+    /// The end of a name that is too long.
+    private static func tail(_ name: String, _ width: Int) -> String {
+        guard TerminalText.width(name) > width, width > 1 else { return name }
+        var kept = Substring(name)
+        while TerminalText.width(String(kept)) > width - 1 { kept.removeFirst() }
+        return "…" + kept
     }
 }
 
@@ -56,7 +88,7 @@ package enum SensorTable {
             titles: [
                 "SENSOR", "VALUE", "UNIT", "AGE", "DEADLINE", "FRESHNESS", "QUALITY", "ALARM",
             ],
-            flexible: 0, rightAligned: [1, 3, 4])
+            flexible: 0, rightAligned: [1, 3, 4], paths: [0], spare: [4, 6])
         for sensor in sensors {
             let value = Words.value(sensor.value)
             let isLast = sensor.freshness != .fresh && sensor.value != nil
@@ -78,10 +110,9 @@ package enum SensorTable {
 package enum AlarmTable {
     /// The table; `time` is the daemon's wall clock, from which ages are counted.
     package static func text(_ alarms: [AlarmView], time: WallInstant, columns: Int?) -> String {
-        guard !alarms.isEmpty else { return "no alarms\n" }
         var table = TextTable(
             titles: ["PRIORITY", "STATE", "SINCE", "ALARM", "ACTIVATION", "MESSAGE"], flexible: 5,
-            rightAligned: [2])
+            rightAligned: [2], paths: [3], spare: [4])
         for alarm in alarms {
             let age = alarm.raisedAt.map { raised in
                 Words.duration(
@@ -106,7 +137,9 @@ package enum AlarmTable {
 
 /// The status as lines for people.
 package enum StatusText {
-    package static func lines(_ status: StatusView) -> [String] {
+    package static func lines(
+        _ status: StatusView, time: (WallInstant) -> String = Words.dateAndTime
+    ) -> [String] {
         var lines: [String] = []
         func add(_ name: String, _ text: String) {
             lines.append(TerminalText.clean(TerminalText.padded(name, to: 11) + text))
@@ -116,13 +149,13 @@ package enum StatusText {
         add(
             "node",
             status.node + (status.site.isEmpty ? "" : ", \(status.site)")
-                + ", version \(status.version), since \(Words.dateAndTime(status.startedAt))")
+                + ", version \(status.version), since \(time(status.startedAt))")
         let age = status.watchdog.ageNanoseconds.map { Words.duration(nanoseconds: $0) }
         add(
             "watchdog",
             status.watchdog.alive
                 ? "alive" + (age.map { ", \($0) ago" } ?? "")
-                : "NOT ALIVE" + (age.map { " for \($0)" } ?? ""))
+                : age.map { "NOT ALIVE for \($0)" } ?? "NOT SEEN since the start")
         let sensors = status.sensors
         add(
             "sensors",
@@ -188,11 +221,16 @@ package enum StatusText {
 
 /// A ledger record as one line for people.
 package enum EventText {
-    package static func line(_ event: EventView) -> String {
-        var json = JSONWriter()
-        json.value(event.body)
-        return TerminalText.clean(
-            "\(event.n)  \(Words.dateAndTime(event.written))  \(json.text)")
+    /// Number, time, what happened, about what, and what else is known.
+    package static func line(
+        _ event: EventView, time: (WallInstant) -> String = Words.dateAndTime
+    ) -> String {
+        let words = EventLine(event)
+        let parts = [
+            "\(event.n)", time(event.written), TerminalText.padded(words.what, to: 16),
+            words.subject, words.detail,
+        ]
+        return TerminalText.clean(parts.filter { !$0.isEmpty }.joined(separator: "  "))
     }
 }
 

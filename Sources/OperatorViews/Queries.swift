@@ -165,7 +165,9 @@ package struct EventQuery: Sendable, Equatable {
         if text.isTemplate { return !path.isEmpty && PathTemplate.matches(self.filter, path) }
         let alarm = event.body["alarm"]?.string ?? ""
         let user = event.body.value(atPath: "command.user")?.string ?? ""
-        return [path + ":" + alarm, kind, user, event.body["area"]?.string ?? ""].contains {
+        // What became of an alert names its alarm as a whole.
+        let subjects = [event.body["alarmID"]?.string, event.body["area"]?.string]
+        return ([path + ":" + alarm, kind, user] + subjects.compactMap(\.self)).contains {
             text.isContained(in: $0)
         }
     }

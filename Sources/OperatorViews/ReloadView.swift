@@ -151,12 +151,17 @@ package struct ConfigurationView: OperatorView {
     package var revision: String
     package var file: String
     /// The keys of the file; an object.
+    ///
+    /// Of a page behind the first one the sensors alone.
     package var settings: JSONValue
+    /// The `after` of the next page of sensors; nil behind the last one.
+    package var next: String?
 
-    package init(revision: String, file: String, settings: JSONValue) {
+    package init(revision: String, file: String, settings: JSONValue, next: String? = nil) {
         self.revision = revision
         self.file = file
         self.settings = settings
+        self.next = next
     }
 
     package func encode(to json: inout JSONWriter) {
@@ -164,6 +169,7 @@ package struct ConfigurationView: OperatorView {
             json.field("revision", self.revision)
             json.field("file", self.file)
             json.field("settings", self.settings)
+            json.fieldIfPresent("next", self.next)
         }
     }
 
@@ -171,6 +177,6 @@ package struct ConfigurationView: OperatorView {
         let reader = try ViewReader(json, place: "configuration")
         self.init(
             revision: try reader.text("revision"), file: try reader.text("file"),
-            settings: try reader.value("settings"))
+            settings: try reader.value("settings"), next: try reader.textIfPresent("next"))
     }
 }

@@ -244,12 +244,15 @@ package final class ReadingRing: @unchecked Sendable {
         }
     }
 
-    /// Refuses readings that await an acknowledgement, and registrations, or takes them again
-    /// (RULES 7).
+    /// Refuses readings that await an acknowledgement, registrations and beginnings of sessions, or
+    /// takes them again (RULES 7).
     ///
     /// While the disk stalls nobody could acknowledge them: what is not taken stays with its
     /// sender, and the ring stays free for what must be evaluated. A registration that never became
-    /// durable would leave the readings of its sensor in the journal without a name.
+    /// durable would leave the readings of its sensor in the journal without a name, and so the
+    /// messages of a session whose beginning never became durable. What is refused here is what
+    /// the journal's staging may not skip: anything else of that kind would fill it, and then the
+    /// ring.
     ///
     /// Any thread.
     package func holdAcknowledged(_ isHeld: Bool) {
@@ -261,12 +264,20 @@ package final class ReadingRing: @unchecked Sendable {
         }
     }
 
+    /// Whether such slots are refused now.
+    ///
+    /// Any thread.
+    package var isHoldingAcknowledged: Bool {
+        unsafe self.floor.pointee.load(ordering: .relaxed) >= Self.acknowledgedHold
+    }
+
     @inlinable
     func isHeld(_ slot: Slot) -> Bool {
         guard
             slot.flags.contains(.acknowledgedDelivery)
                 || slot.kindRaw == SlotKind.registerSensor.rawValue
                 || slot.kindRaw == SlotKind.registerSource.rawValue
+                || slot.kindRaw == SlotKind.sessionBegin.rawValue
         else { return false }
         return unsafe self.floor.pointee.load(ordering: .relaxed) >= Self.acknowledgedHold
     }

@@ -24,6 +24,24 @@ package enum LocalTime {
         String(self.text(instant).dropFirst(11))
     }
 
+    /// `text` with every time of RFC 3339 in UTC that is a word of its own written as `text(_:)`
+    /// does: sentences that the daemon made are read here.
+    package static func replacingTimes(in text: String) -> String {
+        guard text.contains("Z") else { return text }
+        return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            let isEdge = { (character: Character) in ",;:.()".contains(character) }
+            let head = word.prefix(while: isEdge)
+            let rest = word.dropFirst(head.count)
+            let tail = rest.reversed().prefix(while: isEdge).count
+            let core = String(rest.dropLast(tail))
+            guard core.utf8.count >= 20, let instant = WallInstant(rfc3339: core) else {
+                return String(word)
+            }
+            let digits = core.utf8.count > 20 ? 3 : 0
+            return head + self.text(instant, digits: digits) + rest.suffix(tail)
+        }.joined(separator: " ")
+    }
+
     /// Seconds that the machine's time zone is ahead of UTC.
     static func offsetSeconds(at seconds: Int64) -> Int64 {
         var time = time_t(seconds)

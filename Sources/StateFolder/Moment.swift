@@ -3,12 +3,22 @@
 internal import Glibc
 package import MidwatchModel
 
-/// Moments and lengths of time as people type them.
+/// Moments and lengths of time as people type them: every command reads them here.
+///
+///     2h, 1d12h, -2h            so long before now
+///     now
+///     2026-11-21T03:00:00Z      RFC 3339, with Z or an offset
+///     2026-11-21 03:00[:30]     by the clock of this place, also with T between
+///     2026-11-21                its midnight, by the clock of this place
+///     03:00[:30]                today, by the clock of this place
 package enum Moment {
+    /// What a message or a help text says of them.
+    package static let forms =
+        "2h (ago), 03:00, 2026-11-21, '2026-11-21 03:00', "
+        + "2026-11-21T03:00:00Z or now"
+
     /// The moment that `text` names; nil if it names none.
     ///
-    /// RFC 3339 with `Z` or an offset; the same without one, a date, or a time of today, by the
-    /// clock of this place; `now`; and back from now: `-2h`, `-1d12h`.
     ///
     /// - Parameters:
     ///   - text: As typed.
@@ -16,8 +26,7 @@ package enum Moment {
     /// - Returns: nil if `text` names no moment.
     package static func parse(_ text: String, now: WallInstant) -> WallInstant? {
         if text == "now" { return now }
-        if text.hasPrefix("-") {
-            guard let span = self.span(String(text.dropFirst())) else { return nil }
+        if let span = self.span(text.hasPrefix("-") ? String(text.dropFirst()) : text) {
             let (past, isOver) = now.nanoseconds.subtractingReportingOverflow(Int64(clamping: span))
             return isOver ? nil : WallInstant(nanoseconds: past)
         }

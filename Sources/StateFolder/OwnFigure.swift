@@ -44,7 +44,7 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case journalUnrecorded = "journal/unrecorded"
     /// State: 1 low readings refused, 2 normal ones too, 3 all.
     case journalAdmission = "journal/admission"
-    /// Places where journal or ledger were found damaged at the start.
+    /// Places where journal or ledger were found damaged, at the start or since.
     case damage = "journal/damage"
     /// Hours until the journal's share of the disk is full while the archive does not follow.
     case timeToFull = "journal/timeToFull"

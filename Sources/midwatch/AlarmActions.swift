@@ -2,9 +2,16 @@
 
 internal import ArgumentParser
 internal import Glibc
-internal import MidwatchConfiguration
+internal import MidwatchModel
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
+
+/// How an alarm is named on the command line.
+enum AlarmName {
+    static let help = ArgumentHelp(
+        "The alarm, PATH:KIND as the list shows it.", valueName: "alarm")
+}
 
 /// What an operator says about an action.
 struct ReasonOptions: ParsableArguments {
@@ -43,8 +50,11 @@ extension DaemonOptions {
         let action = AlarmAction(rawValue: view.action)
         var text = "\(action?.done ?? view.action) \(view.alarmID)"
         if action?.namesActivation == true { text += " \(view.activation)" }
-        if let until = view.shelvedUntil { text += " until \(Words.dateAndTime(until))" }
-        text += ", \(Words.state(view.state).lowercased()) now, at \(view.position)"
+        if let until = view.shelvedUntil {
+            text += action == .shelve ? " until" : ", shelved until"
+            text += " \(LocalTime.text(until))"
+        }
+        text += "; it is \(view.state.word) now (record \(view.position))"
         if !view.recorded { text += " (not yet recorded on disk)" }
         CommandOutput.line(TerminalText.clean(text))
     }
@@ -54,7 +64,7 @@ extension DaemonOptions {
         _ action: AlarmAction, on alarmID: String, activation: String = "", comment: String,
         seconds: UInt64 = 0, isOneShot: Bool = false
     ) throws {
-        let view = try self.perform { client throws(ClientError) in
+        let view = try self.perform(about: alarmID) { client throws(ClientError) in
             try client.act(
                 action, on: alarmID, activation: activation, comment: comment, seconds: seconds,
                 isOneShot: isOneShot)
@@ -64,19 +74,25 @@ extension DaemonOptions {
 
     /// The alarm as it is now, after showing what it is about.
     func shown(_ alarmID: String) throws -> AlarmView {
-        let alarm = try self.perform { client throws(ClientError) in try client.alarm(alarmID) }
+        let alarm = try self.perform(about: alarmID) { client throws(ClientError) in
+            try client.alarm(alarmID)
+        }
         CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
         return alarm
     }
 }
 
-/// A length of time on the command line: `90s`, `30m`, `4h`, `1d`.
-struct DurationArgument: ExpressibleByArgument {
+/// A length of time on the command line: `90s`, `30m`, `1h30m`, `1d`.
+struct DurationArgument {
     let nanoseconds: UInt64
 
-    init?(argument: String) {
-        guard let nanoseconds = Scalars.duration(argument) else { return nil }
-        self.nanoseconds = nanoseconds
+    @Sendable
+    static func parse(_ text: String) throws -> DurationArgument {
+        guard let nanoseconds = Moment.span(text), nanoseconds >= 1_000_000_000 else {
+            throw ValidationError(
+                "expected a length of time with its unit, such as 90s, 30m, 1h30m or 1d")
+        }
+        return DurationArgument(nanoseconds: nanoseconds)
     }
 
     var seconds: UInt64 { self.nanoseconds / 1_000_000_000 }
@@ -99,11 +115,13 @@ extension AlarmsCommand {
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         @Option(
-            name: .customLong("for"), help: ArgumentHelp("For how long.", valueName: "duration"))
+            name: .customLong("for"),
+            help: ArgumentHelp("For how long: 90s, 30m, 4h, 1d.", valueName: "duration"),
+            transform: DurationArgument.parse)
         var duration: DurationArgument
 
         @Flag(help: "Until the alarm returns to normal, if that comes first.")
@@ -123,12 +141,16 @@ extension AlarmsCommand {
     /// The command `midwatch alarms unshelve`.
     struct Unshelve: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "unshelve", abstract: "Ends a shelving before its time.")
+            commandName: "unshelve", abstract: "Ends a shelving before its time.",
+            discussion: """
+                EXAMPLES:
+                  midwatch alarms unshelve 'pump/3/flow:low'
+                """)
 
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {
@@ -140,12 +162,16 @@ extension AlarmsCommand {
     struct Reset: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "reset",
-            abstract: "Ends a latched alarm that was acknowledged and whose condition is over.")
+            abstract: "Ends a latched alarm that was acknowledged and whose condition is over.",
+            discussion: """
+                EXAMPLES:
+                  midwatch alarms reset 'boiler/2/pressure:highHigh' --comment 'valve replaced'
+                """)
 
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         @Option(help: "The activation that was seen, EPOCH:N.K; the present one unless given.")
@@ -175,7 +201,7 @@ extension AlarmsCommand {
         @OptionGroup var words: ReasonOptions
         @OptionGroup var consent: ConsentOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         func validate() throws {
@@ -194,12 +220,16 @@ extension AlarmsCommand {
     /// The command `midwatch alarms return`.
     struct Return: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "return", abstract: "Returns an alarm to service.")
+            commandName: "return", abstract: "Returns an alarm to service.",
+            discussion: """
+                EXAMPLES:
+                  midwatch alarms return 'pump/3/flow:low' --comment 'pump is back'
+                """)
 
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {
@@ -211,11 +241,15 @@ extension AlarmsCommand {
     struct Comment: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "comment",
-            abstract: "Writes a comment on an alarm's present activation into the ledger.")
+            abstract: "Writes a comment on an alarm's present activation into the ledger.",
+            discussion: """
+                EXAMPLES:
+                  midwatch alarms comment 'tunnel/west/co:high' 'camera 7 shows haze'
+                """)
 
         @OptionGroup var daemon: DaemonOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         @Argument(help: "What to write.")

@@ -3,6 +3,7 @@
 internal import MidwatchModel
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 /// Everything about one alarm, as lines for people.
 enum AlarmSheet {
@@ -16,7 +17,7 @@ enum AlarmSheet {
         func when(_ instant: WallInstant?) -> String {
             guard let instant else { return "" }
             let age = UInt64(clamping: time.nanoseconds - instant.nanoseconds)
-            return "\(Words.dateAndTime(instant)), \(Words.duration(nanoseconds: age)) ago"
+            return "\(LocalTime.text(instant)), \(Words.duration(nanoseconds: age)) ago"
         }
         func value(_ value: Double?) -> String {
             value.map { Words.value($0) + (alarm.unit.isEmpty ? "" : " \(alarm.unit)") } ?? ""
@@ -42,7 +43,7 @@ enum AlarmSheet {
             add("", mark.comment)
         }
         mark("shelved", alarm.shelved)
-        if let until = alarm.shelvedUntil { add("until", Words.dateAndTime(until)) }
+        if let until = alarm.shelvedUntil { add("until", LocalTime.text(until)) }
         mark("out of service", alarm.outOfService)
         mark("comment", alarm.comment)
         add("caused by", alarm.causedBy)

@@ -49,31 +49,49 @@ struct AlarmsCommand: ParsableCommand {
             query.states = self.filters.states
             query.priorities = self.filters.priorities
             query.includesNormal = self.all
-            let (status, page) = try self.daemon.perform { client throws(ClientError) in
-                (try client.status(), try client.alarms(query))
+            let (status, alarms) = try self.daemon.perform { client throws(ClientError) in
+                (try client.status(), try client.allAlarms(query))
             }
             if self.daemon.json {
-                self.daemon.printJSON(page)
-            } else {
-                CommandOutput.write(
-                    AlarmTable.text(page.items, time: status.time, columns: CommandOutput.columns))
+                self.daemon.printJSON(PageView(items: alarms))
+                return
             }
+            // What is not known must not look like what is in order.
+            if status.health != .healthy {
+                CommandOutput.complain(
+                    TerminalText.clean(
+                        "midwatch: Midwatch itself is \(status.health.word): "
+                            + status.modes.joined(separator: ", ")))
+            }
+            if alarms.isEmpty {
+                return CommandOutput.line(
+                    query == AlarmQuery(limit: query.limit)
+                        ? "no alarms" : "no alarm fits; without the filter there may be some")
+            }
+            CommandOutput.write(
+                AlarmTable.text(alarms, time: status.time, columns: CommandOutput.columns))
         }
     }
 
     /// The command `midwatch alarms show`.
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "Shows everything about one alarm.")
+            commandName: "show", abstract: "Shows everything about one alarm.",
+            discussion: """
+                EXAMPLES:
+                  midwatch alarms show 'tunnel/west/co:high'
+                  midwatch alarms show 'tunnel/west/co:high' --json | jq .shelvedUntil
+                """)
 
         @OptionGroup var daemon: DaemonOptions
 
-        @Argument(help: "The alarm, PATH:KIND as the list shows it.")
+        @Argument(help: AlarmName.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {
             let wanted = self.alarmID
-            let (status, alarm) = try self.daemon.perform { client throws(ClientError) in
+            let (status, alarm) = try self.daemon.perform(about: wanted) {
+                client throws(ClientError) in
                 (try client.status(), try client.alarm(wanted))
             }
             if self.daemon.json {
@@ -102,7 +120,10 @@ struct AlarmsCommand: ParsableCommand {
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: "The alarms, PATH:KIND as the list shows them.")
+        @Argument(
+            help: ArgumentHelp(
+                "The alarms, PATH:KIND as the list shows them.", valueName: "alarm"),
+            completion: Completion.alarms)
         var alarmIDs: [String] = []
 
         @Option(help: "The activation that was seen, EPOCH:N.K; for one alarm.")
@@ -144,15 +165,17 @@ struct AlarmsCommand: ParsableCommand {
             var query = AlarmQuery(limit: 1_000)
             query.filter = self.filter ?? ""
             let (wanted, takesAll) = (self.alarmIDs, self.all)
-            let alarms = try self.daemon.perform { client throws(ClientError) in
-                if takesAll {
-                    return try client.alarms(query).items.filter {
-                        $0.state.needsAcknowledgement
-                    }
+            var alarms: [AlarmView] = []
+            if takesAll {
+                alarms = try self.daemon.perform { client throws(ClientError) in
+                    try client.allAlarms(query).filter { $0.state.needsAcknowledgement }
                 }
-                var alarms: [AlarmView] = []
-                for alarmID in wanted { alarms.append(try client.alarm(alarmID)) }
-                return alarms
+            }
+            for alarmID in wanted {
+                alarms.append(
+                    try self.daemon.perform(about: alarmID) { client throws(ClientError) in
+                        try client.alarm(alarmID)
+                    })
             }
             for alarm in alarms {
                 CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
@@ -169,7 +192,8 @@ struct AlarmsCommand: ParsableCommand {
         private func acknowledge(_ alarms: [(alarmID: String, activation: String)]) throws {
             let comment = self.words.comment
             if alarms.count == 1, let alarm = alarms.first {
-                let view = try self.daemon.perform { client throws(ClientError) in
+                let view = try self.daemon.perform(about: alarm.alarmID) {
+                    client throws(ClientError) in
                     try client.act(
                         .acknowledge, on: alarm.alarmID, activation: alarm.activation,
                         comment: comment)

@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import MidwatchModel
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 extension AlertsCommand {
     /// The command `midwatch alerts dead-letters`.
@@ -60,7 +61,8 @@ extension AlertsCommand {
                     ], flexible: 7, rightAligned: [4, 5])
                 for letter in page.items {
                     table.add([
-                        letter.deadAt.rfc3339, letter.endpoint, letter.priority, letter.reason,
+                        LocalTime.text(letter.deadAt), letter.endpoint, letter.priority,
+                        letter.reason,
                         "\(letter.attemptCount)",
                         letter.lastStatus > 0 ? "\(letter.lastStatus)" : "",
                         letter.alert, letter.message,
@@ -91,8 +93,10 @@ extension AlertsCommand {
                     for (name, text) in [
                         ("alert", letter.alert), ("endpoint", letter.endpoint),
                         ("alarm", letter.alarmID), ("priority", letter.priority),
-                        ("type", letter.type), ("occurred", letter.occurredAt.rfc3339),
-                        ("given up", letter.deadAt.rfc3339), ("reason", letter.reason),
+                        ("type", letter.type),
+                        ("occurred", LocalTime.text(letter.occurredAt, digits: 3)),
+                        ("given up", LocalTime.text(letter.deadAt, digits: 3)),
+                        ("reason", letter.reason),
                         ("attempts", "\(letter.attemptCount)"),
                         ("last status", letter.lastStatus > 0 ? "\(letter.lastStatus)" : "none"),
                         ("last answer", letter.lastAnswer), ("message", letter.message),

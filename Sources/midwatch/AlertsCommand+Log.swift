@@ -32,10 +32,11 @@ extension AlertsCommand {
         @OptionGroup var state: StateOptions
 
         @Option(
+            parsing: .unconditional,
             help: ArgumentHelp(
-                "How far back: 90s, 30m, 12h, 7d, or a time such as 2026-11-21T03:04:05Z.",
-                valueName: "time"))
-        var since = "24h"
+                "Since when: \(MomentArgument.help). Default: 24h.", valueName: "time"),
+            transform: MomentArgument.parse)
+        var since = MomentArgument(ago: 86_400)
 
         @Option(help: "Only this endpoint.")
         var endpoint: String?
@@ -46,16 +47,9 @@ extension AlertsCommand {
         @Flag(help: "Only what did not arrive.")
         var failed = false
 
-        func validate() throws {
-            guard self.begin != nil else {
-                throw ValidationError(
-                    "--since: expected 90s, 30m, 12h, 7d or a time such as 2026-11-21T03:04:05Z")
-            }
-        }
-
         func run() throws {
             let folders = try self.state.folders(reading: "access log") { $0.accessLog }
-            let begin = self.begin ?? WallInstant(nanoseconds: 0)
+            let begin = self.since.moment
             var lines = DeliveryLines(since: begin, countMax: Self.lineCountMax)
             self.read(folders.accessLog, ["deliveryAttempt"], into: &lines)
             self.read(
@@ -65,13 +59,13 @@ extension AlertsCommand {
             if self.state.json {
                 for line in shown { CommandOutput.line(line.json) }
             } else if shown.isEmpty {
-                CommandOutput.line("no attempt since \(begin.rfc3339)")
+                CommandOutput.line("no attempt since \(LocalTime.text(begin))")
             } else {
                 var table = TextTable(
                     titles: [
                         "TIME", "ENDPOINT", "OUTCOME", "ATTEMPT", "LATENCY", "ALARM", "ALERT",
                         "ANSWER",
-                    ], flexible: 7, rightAligned: [3, 4])
+                    ], flexible: 7, rightAligned: [3, 4], paths: [5], spare: [4, 6])
                 for line in shown { table.add(line.cells) }
                 CommandOutput.write(table.text(columns: CommandOutput.columns))
             }
@@ -102,26 +96,6 @@ extension AlertsCommand {
                     return self.state.complain(error)
                 }
             }
-        }
-
-        /// When to begin; nil if the text says no time.
-        private var begin: WallInstant? {
-            if let instant = WallInstant(rfc3339: self.since) { return instant }
-            guard let unit = self.since.last, let count = UInt32(self.since.dropLast()) else {
-                return nil
-            }
-            let seconds: Int64
-            switch unit {
-            case "s": seconds = 1
-            case "m": seconds = 60
-            case "h": seconds = 3_600
-            case "d": seconds = 86_400
-            default: return nil
-            }
-            let span = (Int64(count) * seconds).multipliedReportingOverflow(by: 1_000_000_000)
-            let now = Int64(time(nil))
-            guard !span.overflow else { return WallInstant(nanoseconds: 0) }
-            return WallInstant(nanoseconds: max(0, now &* 1_000_000_000 - span.partialValue))
         }
     }
 }

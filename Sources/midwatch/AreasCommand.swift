@@ -3,12 +3,18 @@
 internal import ArgumentParser
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 /// The command `midwatch areas`.
 struct AreasCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "areas",
-        abstract: "Lists areas with the mode that chooses the limits of their sensors.")
+        abstract: "Lists areas with the mode that chooses the limits of their sensors.",
+        discussion: """
+            EXAMPLES:
+              midwatch areas
+              midwatch areas --json | jq -r '.items[] | "\\(.name) \\(.mode)"'
+            """)
 
     @OptionGroup var daemon: DaemonOptions
 
@@ -24,7 +30,7 @@ struct AreasCommand: ParsableCommand {
         var text = "\(area.name): \(area.mode) (others: \(others))"
         if let sensor = area.modeSensor { text += ", follows \(sensor)" }
         if !area.changedBy.isEmpty, let at = area.changedAt {
-            text += ", since \(Words.dateAndTime(at)) by \(area.changedBy)"
+            text += ", since \(LocalTime.text(at)) by \(area.changedBy)"
         }
         return TerminalText.clean(text)
     }
@@ -47,7 +53,7 @@ struct ModeCommand: ParsableCommand {
     @OptionGroup var words: ReasonOptions
     @OptionGroup var consent: ConsentOptions
 
-    @Argument(help: "The area.")
+    @Argument(help: "The area.", completion: Completion.areas)
     var area: String
 
     @Argument(help: "The mode it is to be in.")

@@ -17,20 +17,31 @@ struct DaemonOptions: ParsableArguments {
     @Flag(help: "Print JSON, as the operator API gives it.")
     var json = false
 
-    var client: OperatorClient {
+    @OptionGroup var zone: ZoneOptions
+
+    var client: OperatorClient { OperatorClient(socketPath: self.socketPath) }
+
+    var socketPath: String {
         let fromEnvironment = CommandOutput.environment("MIDWATCH_SOCKET") ?? ""
-        let path =
-            self.socket
+        return self.socket
             ?? (fromEnvironment.isEmpty ? OperatorClient.defaultSocketPath : fromEnvironment)
-        return OperatorClient(socketPath: path)
     }
 
     /// Runs `body`; a failure is told on standard error and becomes an exit code.
-    func perform<Result>(_ body: (OperatorClient) throws(ClientError) -> Result) throws -> Result {
+    ///
+    /// `subject` is the alarm or sensor that was named: if there is none, what there is instead is
+    /// told as well.
+    func perform<Result>(
+        about subject: String? = nil, _ body: (OperatorClient) throws(ClientError) -> Result
+    ) throws -> Result {
         do throws(ClientError) {
             return try body(self.client)
         } catch {
-            CommandOutput.complain("midwatch: \(TerminalText.clean(error.description))")
+            var text = "midwatch: \(error.description)"
+            if case .problem(let problem) = error, problem.kind == .notFound, let subject {
+                text = "midwatch: \(Suggestion.text(subject, client: self.client))"
+            }
+            CommandOutput.complain(TerminalText.clean(text))
             throw error.isUnreachable ? ExitCode.unreachable : ExitCode.failure
         }
     }

@@ -5,6 +5,7 @@ internal import Journal
 internal import MidwatchModel
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 /// One attempt to deliver, or what an alert came to.
 struct DeliveryLine {
@@ -35,7 +36,7 @@ struct DeliveryLine {
             Words.latency(nanoseconds: UInt64(clamping: $0))
         }
         return [
-            self.at.rfc3339, self.endpoint, self.outcome,
+            LocalTime.text(self.at, digits: 3), self.endpoint, self.outcome,
             self.body["attempt"]?.integer.map { "\($0)" } ?? "", latency ?? "",
             self.text("alarmID"), self.alert, self.text("answer"),
         ]

@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 /// The command `midwatch events`.
 struct EventsCommand: ParsableCommand {
@@ -92,7 +93,7 @@ struct EventsCommand: ParsableCommand {
         if self.daemon.json {
             CommandOutput.line(event.jsonText)
         } else {
-            CommandOutput.line(EventText.line(event))
+            CommandOutput.line(EventText.line(event) { LocalTime.text($0, digits: 3) })
         }
     }
 }

@@ -13,6 +13,23 @@ extension ExitCode {
     static let differs = ExitCode(5)
 }
 
+/// What the exit codes mean, for `midwatch help exit-codes` and the README.
+enum ExitCodeTable {
+    /// Ascending.
+    static let rows: [(code: ExitCode, meaning: String)] = [
+        (.success, "done"),
+        (.failure, "it failed, or it was refused; the message says why"),
+        (.wrongUsage, "wrong usage: nothing was tried"),
+        (.unreachable, "the daemon does not answer"),
+        (.notHealthy, "Midwatch is not healthy, or the answer is not reproducible"),
+        (.differs, "both could be read, and they differ (config diff)"),
+    ]
+
+    static var text: String {
+        self.rows.map { "  \($0.code.rawValue)  \($0.meaning)" }.joined(separator: "\n")
+    }
+}
+
 extension MidwatchCommand {
     /// Prints what the parser says and exits with 2.
     static func exitAfterUsage(_ error: any Error) -> Never {
@@ -57,6 +74,14 @@ enum CommandOutput {
         return unsafe String(cString: value)
     }
 
-    /// Columns of the terminal at standard output; nil if it is none.
-    static var columns: Int? { TerminalSession.size()?.columns }
+    private static let columnsMin = 20
+
+    /// Columns that a table may take: of the terminal at standard output, else as COLUMNS says.
+    ///
+    /// nil, neither of them: a script reads, and nothing is cut.
+    static var columns: Int? {
+        if let size = TerminalSession.size() { return size.columns }
+        guard let told = self.environment("COLUMNS").flatMap({ Int($0) }) else { return nil }
+        return told >= self.columnsMin ? told : nil
+    }
 }

@@ -6,20 +6,26 @@ internal import OperatorViews
 
 /// What every list is narrowed by.
 struct FilterOptions: ParsableArguments {
-    @Option(help: "Only what belongs to an area of the configuration, or lies below a path.")
+    @Option(
+        help: "Only what belongs to an area of the configuration, or lies below a path.",
+        completion: Completion.areas)
     var area: String?
 
     @Option(
         help: ArgumentHelp(
             "Only alarms in one of these states.",
             discussion: "With commas between: \(StateFilter.words.joined(separator: ", ")).",
-            valueName: "states"))
+            valueName: "states"),
+        completion: .list(StateFilter.words), transform: StatesArgument.parse)
     var state: StatesArgument?
 
     @Option(
         help: ArgumentHelp(
-            "Only alarms of one of these priorities, with commas between.",
-            valueName: "priorities"))
+            "Only alarms of one of these priorities, with commas between: low, medium, high, "
+                + "critical.",
+            valueName: "priorities"),
+        completion: .list(AlarmPriority.allCases.map(\.word)),
+        transform: PrioritiesArgument.parse)
     var priority: PrioritiesArgument?
 
     var areaFilter: AreaFilter? { self.area.map { AreaFilter($0) } }
@@ -28,29 +34,34 @@ struct FilterOptions: ParsableArguments {
 }
 
 /// Words of `StateFilter` on the command line.
-struct StatesArgument: ExpressibleByArgument {
+struct StatesArgument {
     let states: StateFilter
 
-    init?(argument: String) {
-        let words = argument.split(separator: ",").map { String($0) }
-        guard !words.isEmpty, let states = StateFilter(words: words) else { return nil }
-        self.states = states
+    @Sendable
+    static func parse(_ text: String) throws -> StatesArgument {
+        let words = text.split(separator: ",").map { String($0) }
+        guard !words.isEmpty, let states = StateFilter(words: words) else {
+            throw ValidationError(
+                "expected some of \(StateFilter.words.joined(separator: ", ")), with commas between"
+            )
+        }
+        return StatesArgument(states: states)
     }
 }
 
 /// Words of `AlarmPriority` on the command line.
-struct PrioritiesArgument: ExpressibleByArgument {
+struct PrioritiesArgument {
     let priorities: Set<AlarmPriority>
 
-    init?(argument: String) {
-        var priorities: Set<AlarmPriority> = []
-        for word in argument.split(separator: ",") {
-            guard let match = AlarmPriority.allCases.first(where: { $0.word == word }) else {
-                return nil
-            }
-            priorities.insert(match)
+    @Sendable
+    static func parse(_ text: String) throws -> PrioritiesArgument {
+        let words = text.split(separator: ",").map { String($0) }
+        let found = words.compactMap { word in AlarmPriority.allCases.first { $0.word == word } }
+        guard !words.isEmpty, found.count == words.count else {
+            throw ValidationError(
+                "expected some of \(AlarmPriority.allCases.map(\.word).joined(separator: ", ")), "
+                    + "with commas between")
         }
-        guard !priorities.isEmpty else { return nil }
-        self.priorities = priorities
+        return PrioritiesArgument(priorities: Set(found))
     }
 }

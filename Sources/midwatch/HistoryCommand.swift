@@ -20,7 +20,7 @@ struct HistoryCommand: ParsableCommand {
             Up to 15 minutes every reading is shown; longer spans show one row a minute with the \
             least, mean and greatest value. What was not read or not usable is empty, never zero.
 
-            Times: \(TimeArgument.forms).
+            Times: \(Moment.forms).
 
             EXIT CODES:
               0  shown, also if nothing was read in that time
@@ -31,16 +31,25 @@ struct HistoryCommand: ParsableCommand {
               midwatch history air/west/3/co --since '2026-11-21 03:00' --until 03:15 --csv
             """)
 
+    /// What is shown if nobody says from when on.
+    private static let spanDefaultNanoseconds: Int64 = 900_000_000_000
+
     @OptionGroup var state: StateOptions
 
-    @Argument(help: "The path of the sensor.")
+    @Argument(help: "The path of the sensor.", completion: Completion.sensors)
     var sensor: String
 
-    @Option(help: ArgumentHelp("From when on.", valueName: "time"))
-    var since = "15m"
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("From when on. Default: 15 minutes before --until.", valueName: "time"),
+        transform: MomentArgument.parse)
+    var since: MomentArgument?
 
-    @Option(help: ArgumentHelp("Until when.", valueName: "time"))
-    var until = "now"
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Until when. Default: now.", valueName: "time"),
+        transform: MomentArgument.parse)
+    var until: MomentArgument?
 
     @Option(help: ArgumentHelp("Rows at most, up to \(ArchiveHistory.pointsMax).", valueName: "n"))
     var limit = 10_000
@@ -62,13 +71,10 @@ struct HistoryCommand: ParsableCommand {
     }
 
     private func span() throws -> (from: WallInstant, to: WallInstant) {
-        let now = WallInstant(nanoseconds: clinux_realtime_ns())
-        guard let from = TimeArgument.instant(self.since, now: now) else {
-            throw ValidationError("--since: expected a time such as \(TimeArgument.forms)")
-        }
-        guard let to = TimeArgument.instant(self.until, now: now) else {
-            throw ValidationError("--until: expected a time such as \(TimeArgument.forms)")
-        }
+        let to = self.until?.moment ?? MomentArgument.now
+        let from =
+            self.since?.moment
+            ?? WallInstant(nanoseconds: to.nanoseconds - Self.spanDefaultNanoseconds)
         guard from < to else { throw ValidationError("--since is not before --until") }
         return (from, to)
     }

@@ -29,7 +29,7 @@ struct IncidentCommand: ParsableCommand {
                 state directory, with the daemon running or stopped. Secrets in configurations are \
                 hidden.
 
-                Times: \(TimeArgument.forms).
+                Times: \(Moment.forms).
 
                 EXIT CODES:
                   0  written; what could not be had is told and stands in incident.json
@@ -42,11 +42,16 @@ struct IncidentCommand: ParsableCommand {
 
         @OptionGroup var state: StateOptions
 
-        @Option(help: ArgumentHelp("From when on.", valueName: "time"))
-        var from: String
+        @Option(
+            parsing: .unconditional, help: ArgumentHelp("From when on.", valueName: "time"),
+            transform: MomentArgument.parse)
+        var from: MomentArgument
 
-        @Option(help: ArgumentHelp("Until when.", valueName: "time"))
-        var to: String
+        @Option(
+            parsing: .unconditional,
+            help: ArgumentHelp("Until when. Default: now.", valueName: "time"),
+            transform: MomentArgument.parse)
+        var to: MomentArgument?
 
         @Option(
             parsing: .upToNextOption,
@@ -68,13 +73,7 @@ struct IncidentCommand: ParsableCommand {
         }
 
         private func span() throws -> (from: WallInstant, to: WallInstant) {
-            let now = WallInstant(nanoseconds: clinux_realtime_ns())
-            guard let from = TimeArgument.instant(self.from, now: now) else {
-                throw ValidationError("--from: expected a time such as \(TimeArgument.forms)")
-            }
-            guard let to = TimeArgument.instant(self.to, now: now) else {
-                throw ValidationError("--to: expected a time such as \(TimeArgument.forms)")
-            }
+            let (from, to) = (self.from.moment, self.to?.moment ?? MomentArgument.now)
             guard from < to else { throw ValidationError("--from is not before --to") }
             return (from, to)
         }

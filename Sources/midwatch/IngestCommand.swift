@@ -5,6 +5,7 @@ internal import Glibc
 internal import JSONText
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 /// The command `midwatch ingest`.
 struct IngestCommand: ParsableCommand {
@@ -141,7 +142,10 @@ struct IngestCommand: ParsableCommand {
             } else if page.items.isEmpty {
                 CommandOutput.line("nothing was refused since the start")
             } else {
-                CommandOutput.write(RejectTable.text(page.items, columns: CommandOutput.columns))
+                CommandOutput.write(
+                    RejectTable.text(page.items, columns: CommandOutput.columns) {
+                        LocalTime.text($0, digits: 3)
+                    })
             }
         }
     }

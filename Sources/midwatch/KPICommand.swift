@@ -27,9 +27,9 @@ extension AlarmsCommand {
         @Option(
             parsing: .unconditional,
             help: ArgumentHelp(
-                "Since when: a length of time such as 7d, or a moment; all there is without it.",
-                valueName: "time"))
-        var since: SinceArgument?
+                "Since when: \(MomentArgument.help); all there is without it.", valueName: "time"),
+            transform: MomentArgument.parse)
+        var since: MomentArgument?
 
         func run() throws {
             _ = try self.state.folders(reading: "ledger") { $0.ledger }

@@ -21,8 +21,11 @@ struct KPIReport {
         var target: Double
         /// nil: the target is the limit.
         var limit: Double?
+        /// The figure is a rate over more than what was looked at: it would be made up.
+        var isTooShort = false
 
         var verdict: String {
+            if self.isTooShort { return "too short to judge" }
             if self.value <= self.target { return "good" }
             return self.value <= self.limit ?? self.target ? "above target" : "TOO HIGH"
         }
@@ -41,16 +44,20 @@ struct KPIReport {
         self.rows = [
             Figure(
                 name: "perTenMinutes", title: "alarms per 10 minutes",
-                value: figures.rate(perNanoseconds: Self.tenMinutes), target: 1, limit: 2),
+                value: figures.rate(perNanoseconds: Self.tenMinutes), target: 1, limit: 2,
+                isTooShort: length < Double(Self.tenMinutes)),
             Figure(
                 name: "perHour", title: "alarms per hour",
-                value: figures.rate(perNanoseconds: Self.hour), target: 6, limit: 12),
+                value: figures.rate(perNanoseconds: Self.hour), target: 6, limit: 12,
+                isTooShort: length < Double(Self.hour)),
             Figure(
                 name: "perDay", title: "alarms per day",
-                value: figures.rate(perNanoseconds: Self.day), target: 150, limit: 300),
+                value: figures.rate(perNanoseconds: Self.day), target: 150, limit: 300,
+                isTooShort: length < Double(Self.day)),
             Figure(
                 name: "slotsOverPercent", title: "10 minutes with more than 10 alarms",
-                value: 100 * Double(statistics.slotsOver) / slots, unit: "%", target: 1),
+                value: 100 * Double(statistics.slotsOver) / slots, unit: "%", target: 1,
+                isTooShort: length < 10 * Double(Self.tenMinutes)),
             Figure(
                 name: "peakInTenMinutes", title: "most alarms in any 10 minutes",
                 value: Double(statistics.peakInTenMinutes), target: 10),
@@ -77,7 +84,7 @@ struct KPIReport {
 
     var text: String {
         let statistics = self.figures.statistics
-        var text = "\(self.figures.begin.rfc3339) to \(self.figures.end.rfc3339)\n"
+        var text = "\(LocalTime.text(self.figures.begin)) to \(LocalTime.text(self.figures.end))\n"
         text += "\(statistics.annunciations) alarms annunciated, "
         text += "\(statistics.reAlarms) told again"
         let priorities: [AlarmPriority] = [.critical, .high, .medium, .low]
@@ -96,10 +103,10 @@ struct KPIReport {
         text += "\n"
         for row in self.rows {
             let limit = row.limit.map { ", limit \(Words.value($0))" } ?? ""
-            let value = "\(Words.value(row.value, digits: 4))\(row.unit)"
+            let value = row.isTooShort ? "-" : "\(Words.value(row.value, digits: 4))\(row.unit)"
             text += TerminalText.padded(row.title, to: 42)
             text += TerminalText.padded(value, to: 10, right: true)
-            text += "  \(TerminalText.padded(row.verdict, to: 13)) "
+            text += "  \(TerminalText.padded(row.verdict, to: 18)) "
             text += "target \(Words.value(row.target))\(row.unit)\(limit)\n"
         }
         return text + self.lists
@@ -138,8 +145,9 @@ struct KPIReport {
     }
 
     private func line(_ flood: AlarmStatistics.Flood) -> String {
-        let end = flood.end.map { Self.wall($0).rfc3339 } ?? "still on"
-        return "\(Self.wall(flood.begin).rfc3339)  \(end)  \(flood.annunciations)  \(flood.peak)"
+        let end = flood.end.map { LocalTime.text(Self.wall($0)) } ?? "still on"
+        return "\(LocalTime.text(Self.wall(flood.begin)))  \(end)  \(flood.annunciations)  "
+            + "\(flood.peak)"
     }
 
     /// The figures count calendar time on the engine's scale.

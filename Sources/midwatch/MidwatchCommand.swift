@@ -34,33 +34,61 @@ struct MidwatchCommand: ParsableCommand {
               midwatch decode --format senml pack.json
               midwatch audit verify && midwatch replay --verify
 
-            EXIT CODES:
-              0  done            2  wrong usage            4  Midwatch is not healthy
-              1  it failed       3  the daemon does not answer   5  they differ (config diff)
-
             ENVIRONMENT:
               MIDWATCH_SOCKET    the daemon's socket, unless --socket names it
               MIDWATCH_STATE     the daemon's state directory, unless --state names it
+              COLUMNS            width of tables, where standard output is no terminal
+              TZ                 the time zone that times are read and shown in; see --utc
               NO_COLOR           no colours, in any terminal
+
+            MORE:
+              midwatch help exit-codes | times | filters | json
             """,
-        subcommands: [
-            TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
-            AreasCommand.self, ModeCommand.self, EventsCommand.self, DemoCommand.self,
-            CheckCommand.self, ConfigCommand.self, ReloadCommand.self, SimulateCommand.self,
-            AuditCommand.self, ReplayCommand.self, MigrateCommand.self, DecodeCommand.self,
-            IngestCommand.self, PasswdCommand.self, TokenCommand.self, DoctorCommand.self,
-            BenchCommand.self, CompletionCommand.self, HistoryCommand.self, IncidentCommand.self,
-            WhyCommand.self, RulesCommand.self, AlertsCommand.self,
+        version: "midwatch 0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Watch and act",
+                subcommands: [
+                    TopCommand.self, StatusCommand.self, AlarmsCommand.self, SensorsCommand.self,
+                    WhyCommand.self, AreasCommand.self, ModeCommand.self,
+                ]),
+            CommandGroup(
+                name: "Look back",
+                subcommands: [
+                    EventsCommand.self, HistoryCommand.self, IncidentCommand.self,
+                    ReplayCommand.self, AuditCommand.self,
+                ]),
+            CommandGroup(
+                name: "What comes in, who is told",
+                subcommands: [IngestCommand.self, DecodeCommand.self, AlertsCommand.self]),
+            CommandGroup(
+                name: "Configure",
+                subcommands: [
+                    CheckCommand.self, ConfigCommand.self, ReloadCommand.self, RulesCommand.self,
+                    PasswdCommand.self, TokenCommand.self,
+                ]),
+            CommandGroup(
+                name: "Install and try",
+                subcommands: [
+                    DemoCommand.self, DoctorCommand.self, SimulateCommand.self, BenchCommand.self,
+                    MigrateCommand.self, CompletionCommand.self,
+                ]),
         ])
 
     /// Runs the command; wrong usage exits with 2 instead of the parser's 64.
     static func main() {
+        let words = Array(CommandLine.arguments.dropFirst())
+        ZoneOptions.apply(words)
+        if let text = HelpTopic.answer(to: words) { return CommandOutput.line(text) }
         do {
             var command = try Self.parseAsRoot()
             try command.run()
         } catch {
             let code = Self.exitCode(for: error)
-            if code == .validationFailure { Self.exitAfterUsage(error) }
+            if code == .validationFailure {
+                if let hint = UnknownCommand.hint(about: words) { CommandOutput.complain(hint) }
+                Self.exitAfterUsage(error)
+            }
             Self.exit(withError: error)
         }
     }

@@ -7,33 +7,42 @@ internal import MidwatchModel
 internal import StateFolder
 
 /// A moment on the command line.
-struct MomentArgument: ExpressibleByArgument {
+struct MomentArgument {
     let moment: WallInstant
 
-    static let help =
-        "2026-11-21T03:04:05Z, the same without Z or with an offset, 2026-11-21, 03:04, -2h, or now"
+    static let help = Moment.forms
 
-    init?(argument: String) {
-        guard let moment = Moment.parse(argument, now: Self.now) else { return nil }
-        self.moment = moment
+    /// Reads what was typed; what is none is told with the forms that are.
+    @Sendable
+    static func parse(_ text: String) throws -> MomentArgument {
+        guard let moment = Moment.parse(text, now: self.now) else {
+            throw ValidationError("expected a time: \(Moment.forms)")
+        }
+        return MomentArgument(moment)
     }
 
     init(_ moment: WallInstant) { self.moment = moment }
 
-    static var now: WallInstant {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return WallInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    /// So long before now.
+    init(ago seconds: Int64) {
+        self.moment = WallInstant(
+            nanoseconds: Self.now.nanoseconds - seconds * 1_000_000_000)
     }
+
+    static var now: WallInstant { WallInstant(nanoseconds: clinux_realtime_ns()) }
 }
 
-/// The beginning of a time that ends now: a length such as `7d`, or a moment.
-struct SinceArgument: ExpressibleByArgument {
-    let moment: WallInstant
+/// Whether times are read and shown by UTC.
+///
+/// `apply` does it, before anything else is read: a time that was typed is one of that zone too.
+struct ZoneOptions: ParsableArguments {
+    @Flag(help: "Read and show times in UTC instead of this machine's time zone.")
+    var utc = false
 
-    init?(argument: String) {
-        let text = Moment.span(argument) == nil ? argument : "-\(argument)"
-        guard let moment = Moment.parse(text, now: MomentArgument.now) else { return nil }
-        self.moment = moment
+    /// Makes UTC this process's time zone if the words of the command line ask for it.
+    static func apply(_ words: some Sequence<String>) {
+        guard words.prefix(while: { $0 != "--" }).contains("--utc") else { return }
+        unsafe setenv("TZ", "UTC0", 1)
+        tzset()
     }
 }

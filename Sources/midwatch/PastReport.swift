@@ -75,13 +75,15 @@ struct PastReport {
     // MARK: - Text
 
     var text: String {
-        var text = "at \(self.at.rfc3339), record \(self.position)"
+        var text = "at \(LocalTime.text(self.at, digits: 3)), record \(self.position)"
         text += self.isReproducible ? "\n" : ", NOT REPRODUCIBLE\n"
         for alarm in self.alarms {
             let live = alarm.live
             var line = "\(alarm.alarmID)  \(live.state.word), \(live.priority.word), "
             line += "condition \(live.result.word)"
-            if live.activationCount > 0 { line += ", raised \(live.raisedAt.rfc3339)" }
+            if live.activationCount > 0 {
+                line += ", raised \(LocalTime.text(live.raisedAt, digits: 3))"
+            }
             if !live.suppression.isEmpty {
                 line += ", kept back: \(live.suppression.words.joined(separator: ", "))"
             }

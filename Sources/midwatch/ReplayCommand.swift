@@ -41,17 +41,20 @@ struct ReplayCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Compare from then on: \(MomentArgument.help).", valueName: "moment"))
+            "Compare from then on: \(MomentArgument.help).", valueName: "time"),
+        transform: MomentArgument.parse)
     var from: MomentArgument?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Compare up to then.", valueName: "moment"))
+        help: ArgumentHelp("Compare up to then.", valueName: "time"),
+        transform: MomentArgument.parse)
     var to: MomentArgument?
 
     @Option(
         name: .customLong("at"), parsing: .unconditional,
-        help: ArgumentHelp("Print the state of that moment instead.", valueName: "moment"))
+        help: ArgumentHelp("Print the state of that moment instead.", valueName: "time"),
+        transform: MomentArgument.parse)
     var moment: MomentArgument?
 
     @Flag(help: "With --at: also alarms that are normal.")

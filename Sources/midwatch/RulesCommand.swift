@@ -41,8 +41,9 @@ struct RulesCommand: ParsableCommand {
         @Option(
             parsing: .unconditional,
             help: ArgumentHelp(
-                "Since when: a length of time such as 7d, or a moment.", valueName: "time"))
-        var since: SinceArgument
+                "Since when: \(MomentArgument.help).", valueName: "time"),
+            transform: MomentArgument.parse)
+        var since: MomentArgument
 
         func run() throws {
             _ = try self.state.folders(reading: "journal") { $0.journal }
@@ -53,7 +54,7 @@ struct RulesCommand: ParsableCommand {
                 report = try BackTest.run(
                     rules, since: self.since.moment, stateDirectory: self.state.directory
                 ) { count, at in
-                    progress.show("rules test: \(count) records, at \(at.rfc3339)")
+                    progress.show("rules test: \(count) records, at \(LocalTime.text(at))")
                 }
             } catch {
                 progress.clear()
@@ -100,7 +101,8 @@ struct RulesCommand: ParsableCommand {
             var lines: [String] = []
             let rate = seconds > 0 ? UInt64(Double(report.recordCount) / seconds) : 0
             if let begin = report.begin, let end = report.end {
-                lines.append("\(begin.rfc3339) to \(end.rfc3339)")
+                lines.append(
+                    "\(LocalTime.text(begin, digits: 3)) to \(LocalTime.text(end, digits: 3))")
             }
             lines.append("  \(report.recordCount) records, \(rate) a second")
             let all = report.count
@@ -133,14 +135,19 @@ struct RulesCommand: ParsableCommand {
         }
 
         private static func line(_ episode: BackTest.Episode) -> String {
-            let end = episode.end.map { "until \($0.rfc3339)" } ?? "still raised at the end"
+            let end =
+                episode.end.map { "until \(LocalTime.text($0, digits: 3))" }
+                ?? "still raised at the end"
             switch (episode.production, episode.trial) {
             case (let production?, let trial?) where production == trial:
-                return "both          \(production.rfc3339) \(end)"
+                return "both          \(LocalTime.text(production, digits: 3)) \(end)"
             case (let production?, let trial?):
-                return "both          \(production.rfc3339), new rules \(trial.rfc3339) \(end)"
-            case (let production?, nil): return "production    \(production.rfc3339) \(end)"
-            case (nil, let trial?): return "new rules     \(trial.rfc3339) \(end)"
+                return
+                    "both          \(LocalTime.text(production, digits: 3)), new rules \(LocalTime.text(trial, digits: 3)) \(end)"
+            case (let production?, nil):
+                return "production    \(LocalTime.text(production, digits: 3)) \(end)"
+            case (nil, let trial?):
+                return "new rules     \(LocalTime.text(trial, digits: 3)) \(end)"
             case (nil, nil): return end
             }
         }

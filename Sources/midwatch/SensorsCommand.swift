@@ -43,6 +43,7 @@ struct SensorsCommand: ParsableCommand {
         query.states = self.filters.states
         query.priorities = self.filters.priorities
         query.freshness = self.freshness?.freshness
+        let isNarrow = query != SensorQuery(limit: query.limit)
         let wantsWorst = self.worst
         if wantsWorst { query.order = .worst }
         let found = try self.daemon.perform { client throws(ClientError) in
@@ -54,6 +55,9 @@ struct SensorsCommand: ParsableCommand {
             + (wantsOwn ? found.filter { OwnPath.isOwn($0.path) } : [])
         if self.daemon.json {
             self.daemon.printJSON(PageView(items: sensors))
+        } else if sensors.isEmpty {
+            CommandOutput.line(
+                isNarrow ? "no sensor fits the filter" : "no sensors")
         } else {
             CommandOutput.write(SensorTable.text(sensors, columns: CommandOutput.columns))
         }

@@ -53,8 +53,8 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "How many readings.")
     var count: UInt64?
 
-    @Option(help: "UDP: lines in one datagram.")
-    var linesPerDatagram = 20
+    @Option(help: "UDP: lines in one datagram. Default: 20, fewer at low rates.")
+    var linesPerDatagram: Int?
 
     @Flag(inversion: .prefixedNo, help: "UDP: segmentation offload, many datagrams a call.")
     var gso = true
@@ -181,6 +181,13 @@ struct SimulateCommand: ParsableCommand {
             wallStart: WallInstant(nanoseconds: clinux_realtime_ns()))
     }
 
+    /// Few enough that a datagram leaves ten times a second also at a low rate.
+    private var linesDefault: Int {
+        self.rate > 0 ? max(1, min(Self.linesMost, Int(self.rate / 10))) : Self.linesMost
+    }
+
+    private static let linesMost = 20
+
     private var durationNanoseconds: UInt64 {
         if let seconds = self.seconds { return UInt64(seconds * 1e9) }
         return self.count == nil ? 10_000_000_000 : 0
@@ -193,7 +200,7 @@ struct SimulateCommand: ParsableCommand {
         var settings = UDPFleetSender.Settings(
             destination: FleetDestination(host: target.host, port: target.port),
             load: plant.map { .plant($0) } ?? .pattern(sensors: self.sensors))
-        settings.linesPerDatagram = self.linesPerDatagram
+        settings.linesPerDatagram = self.linesPerDatagram ?? self.linesDefault
         settings.rate = self.rate
         settings.readingsMax = self.count ?? 0
         settings.durationNanoseconds = self.durationNanoseconds

@@ -21,6 +21,8 @@ struct StateOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup var zone: ZoneOptions
+
     var directory: String { Self.directory(self.state) }
 
     /// The directory that was named, else that of the environment, else the usual one.

@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import OperatorConsole
 internal import OperatorViews
+internal import StateFolder
 
 /// The command `midwatch status`.
 struct StatusCommand: ParsableCommand {
@@ -23,7 +24,8 @@ struct StatusCommand: ParsableCommand {
         if self.daemon.json {
             self.daemon.printJSON(status)
         } else {
-            CommandOutput.write(StatusText.lines(status).joined(separator: "\n") + "\n")
+            CommandOutput.write(
+                StatusText.lines(status) { LocalTime.text($0) }.joined(separator: "\n") + "\n")
         }
         if status.health != .healthy { throw ExitCode.notHealthy }
     }

@@ -26,7 +26,12 @@ struct TokenCommand: ParsableCommand {
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add",
-            abstract: "Makes a token and prints it, this once.")
+            abstract: "Makes a token and prints it, this once.",
+            discussion: """
+                EXAMPLES:
+                  midwatch token add /etc/midwatch/tokens grafana --role viewer
+                  midwatch token add /etc/midwatch/tokens anna --role operator --expires 90d
+                """)
 
         @Argument(help: ArgumentHelp("The token file.", valueName: "file"))
         var path: String
@@ -37,7 +42,9 @@ struct TokenCommand: ParsableCommand {
         @Option(help: "viewer, operator or admin.")
         var role: RoleArgument
 
-        @Option(help: "For how long it is good, such as 90d; without it for ever.")
+        @Option(
+            help: "For how long it is good, such as 90d; without it for ever.",
+            transform: DurationArgument.parse)
         var expires: DurationArgument?
 
         func run() throws {
@@ -70,7 +77,14 @@ struct TokenCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "Lists tokens by name, role and expiry.")
+            commandName: "list", abstract: "Lists tokens by name, role and expiry.",
+            discussion: """
+                EXAMPLES:
+                  midwatch token list /etc/midwatch/tokens
+                  midwatch token list /etc/midwatch/tokens --json | jq -r '.[].name'
+                """)
+
+        @OptionGroup var zone: ZoneOptions
 
         @Argument(help: ArgumentHelp("The token file.", valueName: "file"))
         var path: String
@@ -86,7 +100,7 @@ struct TokenCommand: ParsableCommand {
                 if let seconds = entry.expiry {
                     let at = WallInstant(nanoseconds: seconds &* 1_000_000_000)
                     expiry = entry.isExpired(at: TokenCommand.now) ? "expired " : "until "
-                    expiry += Words.dateAndTime(at)
+                    expiry += LocalTime.text(at)
                 }
                 CommandOutput.line("\(entry.name)  \(entry.role.word)  \(expiry)")
             }
@@ -115,7 +129,11 @@ struct TokenCommand: ParsableCommand {
 
     struct Revoke: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "revoke", abstract: "Removes a token.")
+            commandName: "revoke", abstract: "Removes a token.",
+            discussion: """
+                EXAMPLES:
+                  midwatch token revoke /etc/midwatch/tokens anna
+                """)
 
         @Argument(help: ArgumentHelp("The token file.", valueName: "file"))
         var path: String
@@ -145,7 +163,8 @@ struct TokenCommand: ParsableCommand {
     private static func load(_ path: String, mayBeMissing: Bool) throws -> TokenFile {
         guard let bytes = FileBytes.read(path) else {
             guard errno == ENOENT, mayBeMissing else {
-                throw Self.failure("\(path): cannot be read")
+                throw Self.failure(
+                    unsafe "\(path): cannot be read: \(String(cString: strerror(errno)))")
             }
             return TokenFile()
         }

@@ -15,7 +15,8 @@ struct WhyCommand: ParsableCommand {
         discussion: """
             The answer comes from the engine: the rule in force, its inputs with value, quality \
             and age, the timers that run, what keeps the alarm back and what could but does not, \
-            and the next moment at which anything can change by itself.
+            and the next moment at which anything can change by itself. Below it stands what the \
+            ledger has of it last: who acknowledged it, with which words, how often it came.
 
             Without --at the running daemon is asked. With --at the state of that moment is made \
             again of the journal in the state directory; where the journal has a gap, the answer \
@@ -35,14 +36,17 @@ struct WhyCommand: ParsableCommand {
 
     @OptionGroup var daemon: DaemonOptions
 
-    @Argument(help: "A sensor's path, or PATH:NAME of one of its alarms or rules.")
+    @Argument(
+        help: "A sensor's path, or PATH:NAME of one of its alarms or rules.",
+        completion: Completion.sensors)
     var name: String
 
     @Option(
         name: .customLong("at"), parsing: .unconditional,
         help: ArgumentHelp(
             "The state of that moment, from the state directory: \(MomentArgument.help).",
-            valueName: "moment"))
+            valueName: "time"),
+        transform: MomentArgument.parse)
     var moment: MomentArgument?
 
     @Option(
@@ -61,10 +65,12 @@ struct WhyCommand: ParsableCommand {
     func run() throws {
         guard let moment = self.moment else {
             let name = self.name
-            let explanation = try self.daemon.perform { client throws(ClientError) in
+            let explanation = try self.daemon.perform(about: name) { client throws(ClientError) in
                 try client.explain(name)
             }
-            return self.show(explanation)
+            self.show(explanation)
+            if !self.daemon.json { self.tellHistory() }
+            return
         }
         let state = StateReading(directory: StateOptions.directory(self.state))
         let past = try state.at(moment.moment)
@@ -77,11 +83,33 @@ struct WhyCommand: ParsableCommand {
         try state.tellDoubts(of: past)
     }
 
+    /// What the ledger has of it last; an explanation stands without it.
+    private func tellHistory() {
+        let history: (events: [EventView], isWhole: Bool)
+        do throws(ClientError) {
+            history = try NewestEvents.about(self.name, client: self.daemon.client)
+        } catch {
+            let reason = TerminalText.clean(error.description)
+            return CommandOutput.complain("midwatch: the ledger was not read: \(reason)")
+        }
+        CommandOutput.line("")
+        if history.events.isEmpty {
+            return CommandOutput.line(
+                history.isWhole
+                    ? "the ledger has nothing of it" : "the ledger has nothing of it lately")
+        }
+        CommandOutput.line("last in the ledger (midwatch events has all of it)")
+        for event in history.events {
+            CommandOutput.line("  " + EventText.line(event) { LocalTime.text($0, digits: 3) })
+        }
+    }
+
     private func show(_ explanation: Explanation) {
         if self.daemon.json {
             self.daemon.printJSON(explanation)
         } else {
-            for line in ExplanationText.lines(explanation) { CommandOutput.line(line) }
+            let lines = ExplanationText.lines(explanation) { LocalTime.text($0, digits: 3) }
+            for line in lines { CommandOutput.line(LocalTime.replacingTimes(in: line)) }
         }
     }
 
@@ -116,7 +144,7 @@ struct StateReading {
         guard let past else {
             progress.clear()
             CommandOutput.complain(
-                "midwatch: nothing is left of \(moment.rfc3339): the journal begins later, or no "
+                "midwatch: nothing is left of \(LocalTime.text(moment)): the journal begins later, or no "
                     + "checkpoint from before is kept")
             throw ExitCode.notHealthy
         }
@@ -127,7 +155,8 @@ struct StateReading {
     func tellDoubts(of past: borrowing StateAt) throws {
         if past.isAtEnd {
             CommandOutput.complain(
-                "midwatch: the journal ends at \(past.engine.wall(of: past.instant).rfc3339): "
+                "midwatch: the journal ends at "
+                    + "\(LocalTime.text(past.engine.wall(of: past.instant), digits: 3)): "
                     + "this is the state there")
         }
         guard !past.isReproducible else { return }

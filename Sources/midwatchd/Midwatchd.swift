@@ -44,7 +44,12 @@ struct Midwatchd: AsyncParsableCommand {
         }
         if self.check { return }
         let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
-        let format: LineLogHandler.Format = configuration.log.format == .json ? .json : .human
+        let format: LineLogHandler.Format =
+            switch configuration.log.format {
+            case .auto: isatty(STDERR_FILENO) == 1 ? .human : .json
+            case .json: .json
+            case .human: .human
+            }
         let writer = LogWriter()
         LoggingSystem.bootstrap {
             LineLogHandler(label: $0, format: format, writer: writer, logLevel: level)

@@ -237,7 +237,7 @@ struct APIService: Service {
     private static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private let makeServer: @Sendable () throws -> OperatorAPIServer
-    private let files: FileReadThread
+    private let threads: [FileReadThread]
     private let progress: StageProgress
     private let clock: EngineClock
     private let own: OwnCounters
@@ -245,31 +245,42 @@ struct APIService: Service {
 
     init(
         _ configuration: APIConfiguration, desk: OperatorDesk, gate: OperatorGate,
-        files: FileReadThread, access: AccessLog, progress: StageProgress, clock: EngineClock,
-        own: OwnCounters,
+        threads: [FileReadThread], access: AccessLog, progress: StageProgress,
+        clock: EngineClock, own: OwnCounters,
         logger: Logger
     ) {
         self.clock = clock
         self.own = own
-        self.files = files
+        self.threads = threads
         let settings = OperatorAPIConfiguration(
             socketPath: configuration.unixSocketPath,
             loopback: configuration.tcp.map {
                 OperatorAPIConfiguration.Loopback(host: $0.host, port: Int($0.port))
             })
         let count: @Sendable (AccessEvent) -> Void = { access.count($0) }
-        self.makeServer = {
+        // The server's own words put facts into the message; ours are keys.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let (path, host) = (settings.socketPath, settings.loopback?.host ?? "")
+        let onListening: @Sendable (Int?) -> Void = { port in
+            logger.info(
+                "listening",
+                metadata: port.map {
+                    ["listener.name": "api/tcp", "listener.address": "\(host):\($0)"]
+                } ?? ["listener.name": "api/unix", "listener.address": "\(path)"])
+        }
+        self.makeServer = { [quiet] in
             try OperatorAPIServer(
-                configuration: settings, backend: desk, access: gate, logger: logger,
-                onAccess: count)
+                configuration: settings, backend: desk, access: gate, logger: quiet,
+                onListening: onListening, onAccess: count)
         }
         self.progress = progress
         self.logger = logger
     }
 
     func run() async throws {
-        self.files.start()
-        defer { self.files.requestStop() }
+        for thread in self.threads { thread.start() }
+        defer { for thread in self.threads { thread.requestStop() } }
         await withTaskGroup { group in
             group.addTask { await self.serve() }
             group.addTask {

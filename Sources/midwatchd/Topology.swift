@@ -40,6 +40,7 @@ struct Topology {
         let revisions = Revisions(folder: folders.revisions)
         let revision = try revisions.keep(text)
         let rules = Revisions.rules(of: configuration, revision: revision)
+        let offered = OfferedRules()
         // The ledger is opened first: of the decisions made again only those it lacks are kept.
         let ledger = try LedgerWriter.open(directory: folders.ledger) {
             vitals.phase = .recovering(done: $0, total: 0)
@@ -58,8 +59,7 @@ struct Topology {
                 folder: folders.ledger, newest: ledger.writer.head.n
             ) { _ in vitals.notePhaseProgress() },
             catchUp: catchUp,
-            book: { $0 == revision ? rules : revisions.rules(of: $0) }, logger: logger,
-            vitals: vitals
+            book: offered.book(started: rules, revisions), logger: logger, vitals: vitals
         ).run()
         let journal = recovered.journal
         let report = journal.report
@@ -161,11 +161,15 @@ struct Topology {
             watermark: watermark, sessions: sessions.table, vitals: vitals, latencies: latencies,
             onAccess: { access.count($0) }, accessReport: { outcomes.note($0) }, logger: logger)
 
-        // 7. The archive follows the journal.
+        // 7. The archive follows the journal; damage that it meets is an alarm.
+        let damages = DamageBoard(
+            found: report.damage,
+            furtherCount: report.furtherDamageCount + (ledger.report.broken == nil ? 0 : 1),
+            logger: logger, path: { live.path(of: $0) }, record: { ledgerLoop.note($0) })
         let historian = HistorianService(
             configuration, folders: folders,
             feed: HistorianFeed(
-                folder: folders.journal, report: report, watermark: watermark, logger: logger),
+                folder: folders.journal, report: report, watermark: watermark, damages: damages),
             clock: clock, live: live, progress: vitals.progress(of: .historian),
             archiving: archiving, tally: ingest.tally, logger: logger)
         let retention = RetentionKeeper(
@@ -175,22 +179,24 @@ struct Topology {
 
         // 8. Who looks at it: screens, metrics, the watchdog.
         let files = FileReadThread()
+        let archive = ArchiveDesk(configuration.archive.store, path: folders.archive)
         let operators = OperatorGate(configuration.api, logger: logger)
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
+        let active = ActiveAlarms(live)
         let reporter = StatusReporter(
             StatusReporter.Parts(
                 node: configuration.node.name, site: configuration.node.site,
                 unsafeSettings: configuration.unsafeSettings,
                 listenerWarnings: { ingest.warnings() + operators.warnings },
                 startedAt: EngineClock.wall(),
-                epoch: report.epoch, ring: ring, live: live, clock: clock, watermark: watermark,
-                staging: journal.staging, journal: journalLoop, ledger: ledgerLoop,
+                epoch: report.epoch, ring: ring, live: live, active: active, clock: clock,
+                watermark: watermark, staging: journal.staging, journal: journalLoop,
+                ledger: ledgerLoop,
                 gate: gate, access: access, files: files,
                 engine: engineLoop, latencies: latencies, historian: historian.status,
                 storeName: historian.storeName,
-                damageCount: report.damage.count + report.furtherDamageCount
-                    + (ledger.report.broken == nil ? 0 : 1),
+                damageCount: { damages.count },
                 retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
                 keys: keys, board: ingest.board, own: own, load: load,
                 ingest: {
@@ -208,13 +214,15 @@ struct Topology {
         let reloader = Reloader(
             Reloader.Parts(
                 path: path, started: configuration, revision: revision, revisions: revisions,
-                ring: ring, clock: clock, ingest: ingest, live: live, files: files,
+                offered: offered, ring: ring, clock: clock, ingest: ingest, live: live,
+                files: files,
                 gate: operators),
             logger: logger)
         let desk = OperatorDesk(
             OperatorDesk.Parts(
-                ring: ring, live: live, clock: clock, events: EventReader(folder: folders.ledger),
-                files: files, reloader: reloader, questions: engineLoop.questions,
+                ring: ring, live: live, active: active, clock: clock,
+                events: EventReader(folder: folders.ledger), files: files, archive: archive,
+                reloader: reloader, questions: engineLoop.questions,
                 report: { reporter.report() }, health: { reporter.health() },
                 metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
@@ -275,8 +283,9 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
-                configuration.api, desk: desk, gate: operators, files: files, access: access,
-                progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
+                configuration.api, desk: desk, gate: operators, threads: [files, archive.thread],
+                access: access, progress: vitals.progress(of: .api), clock: clock, own: own,
+                logger: logger),
             reloader,
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,

@@ -81,7 +81,7 @@ struct AccessRulesTests {
         ("+/#", "a", true), ("a/+/#", "a/b", true), ("a/+/#", "a", false),
     ])
     func `filters match as the standard says`(filter: String, topic: String, isMatch: Bool) throws {
-        let compiled = try #require(TopicFilter(filter[...], isPattern: false))
+        let compiled = try #require(AccessFilter(filter[...], isPattern: false))
         #expect(compiled.matches(text: topic) == isMatch)
     }
 
@@ -151,6 +151,6 @@ extension TopicPermissions {
     }
 }
 
-extension TopicFilter {
+extension AccessFilter {
     fileprivate func matches(text: String) -> Bool { self.matches(Array(text.utf8).span) }
 }

@@ -109,6 +109,18 @@ import Testing
         }
     }
 
+    @Test func `readings of a listener of dual-homed clients say so`() async throws {
+        try await MQTTWorld { $0.isDualHomed = true }.run { world in
+            let client = try world.connected("device-1")
+            client.publish("json/a", #"{"data":{"value":1},"ts":5}"#)
+            client.publish("plain/a", "1", qos: .atLeastOnce, identifier: 9)
+            #expect(eventually { world.readings.count == 2 })
+            #expect(
+                world.readings.map(\.flags) == [.dualHomed, [.dualHomed, .acknowledgedDelivery]])
+            world.commit()
+        }
+    }
+
     @Test func `a message cut at every byte is one message`() async throws {
         try await MQTTWorld().run { world in
             let client = try world.client()

@@ -192,7 +192,8 @@ struct ExactlyOnceClient: ~Copyable {
             ring: ring, table: SessionTable(try disk.sessions(engine: now), ring: ring),
             intake: PublishIntake(
                 router: try TopicRouter(MQTTWorld.rules), services: services,
-                statistics: MQTTStatistics(), topicCountMax: 64), machine: nil, now: now)
+                statistics: MQTTStatistics(), topicCountMax: 64, retained: RetainedFindings(),
+                logger: .quiet), machine: nil, now: now)
     }
 
     /// Moves `count` records from the ring onto the disk; all of them make a commit.

@@ -88,6 +88,24 @@ import Testing
         #expect(self.rebuilt().flows(of: session) == again.flows)
     }
 
+    @Test func `while the disk stalls a new session ends with its connection`() throws {
+        let known = try self.number(self.attach("known"))
+        self.ring.holdAcknowledged(true)
+        let head = self.ring.head
+        // It comes in, and nothing that the journal may not skip enters the ring.
+        #expect(self.attach() == .granted(MQTTSessionGrant(), number: 0))
+        #expect(self.ring.head == head)
+        // One that is there goes on; one that is wanted clean ends.
+        #expect(try self.number(self.attach("known", by: 2)) == known)
+        #expect(
+            self.attach("known", by: 3, clean: true) == .granted(MQTTSessionGrant(), number: 0))
+        #expect(self.rebuilt().count == 0)
+        let held = self.table.metrics().first { $0.name == "midwatch_mqtt_sessions_held_total" }
+        #expect(held?.value == 2)
+        self.ring.holdAcknowledged(false)
+        #expect(try self.number(self.attach(by: 4)) > known)
+    }
+
     @Test func `a session ends when its time is over`() throws {
         let session = try self.number(self.attach())
         self.receive(7, of: session)

@@ -99,6 +99,31 @@ private final class UDPWorld: Sendable {
 }
 
 @Suite struct UDPListenerTests {
+    @Test(arguments: [true, false])
+    func `of the copies that two ways bring one counts, if the listener says so`(isDualHomed: Bool)
+        throws
+    {
+        let world = try UDPWorld { $0.isDualHomed = isDualHomed }
+        // By two ways, then the next reading, then one without a time, which has no copies.
+        for line in ["a value=1 5", "a value=1 5", "a value=1 6", "a value=2 6", "a value=1"] {
+            world.send(line)
+        }
+        world.send("a value=1")
+        try world.run(until: 6)
+        var window = RedeliveryWindow(
+            limits: RedeliveryWindow.Limits(trackedSources: 4, dualHomedReadings: 16))
+        var verdicts: [Bool] = []
+        for (n, slot) in world.readings.enumerated() {
+            #expect(slot.flags == (isDualHomed ? .dualHomed : []))
+            if case .redelivered = window.judge(slot, n: UInt64(n + 1)) {
+                verdicts.append(true)
+            } else {
+                verdicts.append(false)
+            }
+        }
+        #expect(verdicts == [false, isDualHomed, false, false, false, false])
+    }
+
     @Test func `readings of good lines reach the ring with time, source and kind`() throws {
         let world = try UDPWorld { $0.timeUnit = .milliseconds }
         let before = clinux_boottime_ns()

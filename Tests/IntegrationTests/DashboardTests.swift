@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
 import OperatorConsole
 import Testing
 
@@ -31,6 +32,45 @@ extension IntegrationTests {
         @Test func `the rules for Prometheus are well-formed and pass their tests`() throws {
             _ = try self.promtool("check rules \(Self.folder)/midwatch.rules.yaml")
             _ = try self.promtool("test rules \(Self.folder)/midwatch.rules.test.yaml")
+        }
+
+        @Test func `every rule for Prometheus has a test in which it fires`() throws {
+            let rules = File.text("\(Self.folder)/midwatch.rules.yaml")
+            let tests = File.text("\(Self.folder)/midwatch.rules.test.yaml")
+            let names = rules.matches(of: #/- alert: (\w+)/#).map { String($0.1) }
+            #expect(names.count > 10)
+            for name in names {
+                let isQuietTested = tests.contains("alertname: \(name), exp_alerts: []")
+                let fires =
+                    tests.contains(
+                        "alertname: \(name)\n        exp_alerts:\n          - exp_labels")
+                    || tests.contains("ALERTS{alertname=\"\(name)\", alertstate=\"firing\"")
+                #expect(isQuietTested && fires, "\(name)")
+            }
+        }
+
+        @Test func `every expression of the dashboards is one that Prometheus reads`() throws {
+            var expressions: Set<String> = []
+            for name in ["monitor.json", "alarms.json"] {
+                let dashboard = try JSONValue(parsing: File.text("\(Self.folder)/\(name)"))
+                for panel in dashboard["panels"]?.array ?? [] {
+                    for target in panel["targets"]?.array ?? [] {
+                        expressions.insert(try #require(target["expr"]?.string))
+                    }
+                }
+            }
+            #expect(expressions.count > 30)
+            // Recording rules: promtool reads every expression of them.
+            var rules = "groups:\n  - name: dashboards\n    rules:\n"
+            for (number, expression) in expressions.sorted().enumerated() {
+                rules += "      - record: dashboard:expression:\(number)\n"
+                rules += "        expr: '\(expression.replacing("'", with: "''"))'\n"
+            }
+            let folder = try TemporaryFolder()
+            let file = folder.file("dashboards.rules.yaml")
+            try File.write(file, rules)
+            let said = try self.promtool("check rules \(file)")
+            #expect(said.contains("\(expressions.count) rules found"))
         }
 
         @Test func `the metrics page keeps the conventions and has every metric that is spoken of`()

@@ -10,8 +10,10 @@ import Testing
 final class FieldDevice {
     private let descriptor: Int32
 
-    init(_ site: Site) throws {
-        self.descriptor = unsafe clinux_udp_connect("127.0.0.1", site.udpPort)
+    convenience init(_ site: Site) throws { try self.init(port: site.udpPort) }
+
+    init(port: UInt16) throws {
+        self.descriptor = unsafe clinux_udp_connect("127.0.0.1", port)
         guard self.descriptor >= 0 else { throw Trouble("no UDP socket") }
     }
 

@@ -24,6 +24,8 @@ final class Site {
         var stateDirectory: String?
         /// Further lines of the MQTT listener, indented by six.
         var mqtt = ""
+        /// Further lines of the UDP listener, indented by six, and listeners behind it.
+        var udp = ""
     }
 
     /// Options of a site that may have a PostgreSQL server and a sink.
@@ -93,6 +95,7 @@ final class Site {
               udp:
                 - name: field
                   bind: "127.0.0.1:\(self.udpPort)"
+            \(options.udp)
               mqtt:
                 - name: gateways
                   bind: "127.0.0.1:\(self.mqttPort)"

@@ -188,6 +188,25 @@ import Testing
         #expect(!isDue(), "what is durable needs no sync")
     }
 
+    @Test func `no skipped number is forgotten, however many gaps follow`() throws {
+        var world = try Self.world()
+        world.append(readings: world.staging.capacity)
+        let tick = Slot(kind: .tick, arrival: .zero)
+        let first = world.staging.status.nextN
+        var skipped: [UInt64] = []
+        var recorded: [UInt64] = []
+        for _ in 0..<(JournalStaging.recentGapsMax + 100) {
+            skipped.append(world.nextN)
+            recorded.append(world.nextN + 1)
+            world.append([JournalWorld.reading(world.nextN, sensor: 1), tick])
+        }
+        #expect(skipped.allSatisfy { world.staging.isUnrecorded($0) })
+        // What was recorded behind the last gaps is told apart, what came before all of them too.
+        let apart = recorded.suffix(JournalStaging.recentGapsMax - 1)
+        #expect(!apart.contains { world.staging.isUnrecorded($0) })
+        #expect(!world.staging.isUnrecorded(first - UInt64(world.staging.capacity)))
+    }
+
     @Test func `more gaps than are remembered widen the last one`() throws {
         var world = try Self.world()
         world.append(readings: world.staging.capacity)

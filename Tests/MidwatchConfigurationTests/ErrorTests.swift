@@ -100,7 +100,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 + "critical, got \"warn\""),
         BadFile(
             "log: {format: jason}",
-            "m.yaml:2:15: log.format: expected one of json, human, got \"jason\", did you mean \"json\"?"
+            "m.yaml:2:15: log.format: expected one of auto, json, human, got \"jason\", did you mean \"json\"?"
         ),
         BadFile(
             "stateDirectory: var/lib",

@@ -78,6 +78,8 @@ import Testing
                       qosMax: 1
                       topicAliasMax: 7
                       sessionExpiryMax: 2h
+                      retained: live
+                      dualHomed: true
                       keepAliveMax: 65535s
                       topics:
                         - {filter: s/+/#, path: "x/{2}/{1}", format: json, value: a.b, time: t, timeUnit: s, unit: V}
@@ -103,6 +105,7 @@ import Testing
         #expect(mqtt.qosMax == 1)
         #expect(mqtt.topicAliasMax == 7)
         #expect(mqtt.sessionExpiryMaxSeconds == 7_200)
+        #expect(mqtt.retained == .live && mqtt.dualHomed)
         #expect(mqtt.keepAliveMaxSeconds == 65_535)
         #expect(mqtt.security.allowAnonymous)
         let topic = try #require(mqtt.topics.first)

@@ -7,36 +7,9 @@ import Testing
 
 @testable import midwatch
 
-/// Times as typed, charts as drawn, minutes as joined.
+/// Charts as drawn, minutes as joined.
 @Suite struct HistoryTests {
     private static let now = WallInstant(nanoseconds: 1_800_000_000_000_000_000)
-
-    @Test(arguments: [
-        ("now", Int64(0)), ("90s", 90), ("15m", 900), ("2h", 7_200), ("3d", 259_200),
-        ("1w", 604_800),
-    ])
-    func `a time may be how long ago`(text: String, seconds: Int64) {
-        #expect(
-            TimeArgument.instant(text, now: Self.now)?.nanoseconds
-                == Self.now.nanoseconds - seconds * 1_000_000_000)
-    }
-
-    @Test func `a time may be by the calendar, in UTC or here`() throws {
-        let utc = try #require(TimeArgument.instant("2027-01-15T08:00:00Z", now: Self.now))
-        #expect(utc == Self.now)
-        let local = LocalTime.text(Self.now).prefix(19)
-        #expect(TimeArgument.instant(String(local), now: Self.now) == Self.now)
-        let clock = String(local.dropFirst(11))
-        #expect(TimeArgument.instant(clock, now: Self.now) == Self.now)
-    }
-
-    @Test(arguments: [
-        "", "yesterday", "2h30", "-5m", "25:00", "03:61", "2027-02-31 03:00", "2027-1", "0s", "5y",
-        "99999999999999999999d", "03", ":", "T", "2027-01-15T08:00:00+01:00",
-    ])
-    func `what is no time is refused`(text: String) {
-        #expect(TimeArgument.instant(text, now: Self.now) == nil)
-    }
 
     private func point(
         _ second: Int64, _ value: Double?, count: Int64 = 1, quality: Quality = .good

@@ -111,10 +111,17 @@ import Testing
         var sent: UInt64 = 0
         var acknowledged: UInt64 = 0
         var held: UInt64 = 0
+        // A client that comes with a session, again and again: two slots a CONNECT.
+        let begin = ControlRecord.slots(
+            head: Slot(kind: .sessionBegin, arrival: .zero), payload: Array("pump 1".utf8))
         for index in UInt64(0)..<100_000 {
             var slot = Slot(
                 reading: 1, of: SensorIndex(rawValue: UInt32(index % 50)), from: .own,
                 arrival: MonotonicInstant(nanoseconds: index + 1))
+            if index % 10 == 5 {
+                _ = ring.offer(begin.span, criticality: .own)
+                engine.read()
+            }
             if index % 10 == 0 {
                 // Somebody waits for the acknowledgement; it stays with the sender when refused.
                 slot.flags.insert(.acknowledgedDelivery)

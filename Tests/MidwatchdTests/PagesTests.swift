@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlarmEngine
+import MidwatchConfiguration
 import MidwatchModel
 import OperatorAPI
 import OperatorViews
@@ -65,8 +66,10 @@ import Testing
             self.desk = OperatorDesk(
                 OperatorDesk.Parts(
                     ring: ReadingRing(capacity: 1_024, firstSequence: 1), live: live,
+                    active: ActiveAlarms(live),
                     clock: EngineClock(continuingAt: .zero),
                     events: EventReader(folder: "/nowhere"), files: FileReadThread(),
+                    archive: ArchiveDesk(.sqlite, path: "/nowhere/archive.sqlite"),
                     reloader: NoReloads(), questions: EngineQuestions(),
                     report: { status }, health: { HealthView(level: .healthy) }, metrics: { [] },
                     newestEvent: { 0 }, rejects: { _ in [] }, deliveries: NoDeliveries(),
@@ -98,6 +101,39 @@ import Testing
     private static let areas: [AreaFilter?] = [
         nil, AreaFilter("west"), AreaFilter("u"), AreaFilter("t/7"), AreaFilter("no"),
     ]
+
+    @Test func `alarms that are not normal are looked up again behind a decision`() async throws {
+        let plant = try Plant()
+        let active = ActiveAlarms(plant.live)
+        func walked() -> [Int] {
+            (0..<plant.live.alarms.count).filter { index in
+                guard let alarm = plant.live.alarms.read(index), !alarm.isRetired else {
+                    return false
+                }
+                return alarm.state != .normal || !alarm.suppression.isEmpty
+            }
+        }
+        let before = walked()
+        #expect(!before.isEmpty && before.count < plant.live.alarms.count)
+        #expect(active.indexes() == before)
+        let rows = (0..<plant.live.alarms.count).filter { !before.contains($0) }.prefix(3)
+        for (number, row) in rows.enumerated() {
+            var alarm = try #require(plant.live.alarms.read(row))
+            switch number {
+            case 0: alarm.state = .unacknowledged
+            case 1: alarm.suppression = .shelved
+            default:
+                alarm.state = .acknowledged
+                alarm.isRetired = true
+            }
+            plant.live.alarms.write(alarm, at: row)
+        }
+        // The engine says behind its publication that it decided.
+        #expect(active.indexes() == before)
+        plant.live.publishDecisions()
+        #expect(active.indexes() == walked())
+        #expect(active.indexes().count == before.count + 2)
+    }
 
     @Test func `sensors`() async throws {
         let plant = try Plant()
@@ -186,7 +222,7 @@ private struct NoReloads: ConfigurationBackend {
         throw Problem(.refused, detail: "no reloads here")
     }
 
-    func configuration() async throws(Problem) -> ConfigurationView {
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
         throw Problem(.refused, detail: "no configuration here")
     }
 }

@@ -76,10 +76,13 @@ final class FakeBackend: OperatorBackend {
         return view
     }
 
-    func configuration() async throws(Problem) -> ConfigurationView {
-        ConfigurationView(
-            revision: "aa", file: "/etc/midwatch.yaml",
-            settings: .object([("node", .object([("name", .string("n1"))]))]))
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
+        let sensors = (0..<5).dropFirst(after).prefix(limit).map { JSONValue.string("s\($0)") }
+        var settings: [(name: String, value: JSONValue)] = [("sensors", .array(sensors))]
+        if after == 0 { settings.append(("node", .object([("name", .string("n1"))]))) }
+        return ConfigurationView(
+            revision: "aa", file: "/etc/midwatch.yaml", settings: .object(settings),
+            next: after + limit < 5 ? "\(after + limit)" : nil)
     }
 
     func status() async -> StatusView {
@@ -151,6 +154,16 @@ final class FakeBackend: OperatorBackend {
         if let refusal { throw refusal }
         return AreaCommandView(
             area: command.area, mode: command.mode, position: "1:9", recorded: true)
+    }
+
+    func history(path: String, seconds: UInt64) async throws(Problem) -> HistoryView {
+        if path == "nobody" { throw Problem(.notFound, detail: "nothing yet") }
+        return HistoryView(
+            path: path, unit: "ppm", from: WallInstant(nanoseconds: 0),
+            to: WallInstant(nanoseconds: Int64(seconds) * 1_000_000_000),
+            minutes: [
+                .init(at: WallInstant(nanoseconds: 0), lowest: 1, mean: 2, highest: 3, readings: 60)
+            ])
     }
 
     func rejects(limit: Int) async -> [RejectView] {

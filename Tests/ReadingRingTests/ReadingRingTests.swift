@@ -79,7 +79,7 @@ private func slot(_ value: UInt64) -> Slot {
         #expect(ring.offer(slot(0), criticality: .low) == .accepted(first: 1))
     }
 
-    @Test func `held acknowledged readings and registrations are refused, the rest is taken`() {
+    @Test func `what the journal may not skip is held back, the rest is taken`() {
         let ring = ReadingRing(capacity: 64, firstSequence: 0)
         var acknowledged = slot(1)
         acknowledged.flags = .acknowledgedDelivery
@@ -87,7 +87,7 @@ private func slot(_ value: UInt64) -> Slot {
         ring.holdAcknowledged(true)
         #expect(ring.offer(acknowledged, criticality: .critical) == .ringFull)
         #expect(ring.offer(message.span, criticality: .critical) == .ringFull)
-        for kind in [SlotKind.registerSensor, .registerSource] {
+        for kind in [SlotKind.registerSensor, .registerSource, .sessionBegin] {
             let record = ControlRecord.slots(head: Slot(kind: kind, arrival: .zero), payload: [65])
             #expect(ring.offer(record.span, criticality: .own) == .ringFull)
         }

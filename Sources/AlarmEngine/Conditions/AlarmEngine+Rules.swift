@@ -14,6 +14,10 @@ extension AlarmEngine {
 
     /// Binds all sensors to the rules in force; conditions that stay the same remember all.
     mutating func rebindRules() {
+        guard self.rules.hasConditions else {
+            self.conditions = ConditionTable(self.rules.ruleSet, sensorCount: self.sensors.count)
+            return
+        }
         var table = ConditionTable(self.rules.ruleSet)
         let indexes = self.names
         for index in 0..<self.sensors.count {
@@ -29,7 +33,10 @@ extension AlarmEngine {
     /// The rules of the alarms of sensor `index`: those of its declaration, then those that rules
     /// make, in their order.
     mutating func ruleRun(of index: Int) -> RuleTable.Run {
-        let (declaration, number) = self.rules.numberedDeclaration(for: self.names[index])
+        let number = self.rules.number(for: self.names[index])
+        let hasConditions = !self.conditions.range(of: index).isEmpty
+        if !hasConditions, let run = self.ruleTable.plainRuns[number] { return run }
+        let declaration = self.rules.declaration(for: self.names[index])
         let (effective, mode) = self.effective(declaration, at: self.names[index])
         var numbers: [UInt32] = []
         for bound in self.conditions.range(of: index)
@@ -49,9 +56,16 @@ extension AlarmEngine {
         if !self.ruleTable.knows(number: number, mode: mode, rules: numbers, filling: filling) {
             extra = numbers.map { self.alarmRule(of: $0, for: index) }
         }
-        return self.ruleTable.run(
+        let run = self.ruleTable.run(
             of: effective, number: number, mode: mode, rules: numbers,
             filling: filling, extra: { extra })
+        // A declaration of one path is asked for once.
+        if !hasConditions, !namesWildcard, declaration.limitSets.isEmpty,
+            number < 0 || declaration.isTemplate
+        {
+            self.ruleTable.plainRuns[number] = run
+        }
+        return run
     }
 
     /// The alarm that a rule makes of sensor `index`, and what suppresses it.
@@ -187,7 +201,10 @@ extension AlarmEngine {
                 self.conditions.push(bound)
                 continue
             }
-            guard evaluator.restsOnLastValue || evaluator.restsOnClock else { continue }
+            // A value that cannot be used makes less known, whatever it would have been compared with.
+            guard evaluator.restsOnLastValue || evaluator.restsOnClock || sample.doubt != nil else {
+                continue
+            }
             let result = self.judge(bound, sample, offset: offset, at: time)
             // On a sensor that is not fresh all is unknown already.
             guard isFresh || result == .met else { continue }
@@ -372,12 +389,23 @@ extension AlarmEngine {
     ) {
         if case .raising = weight, case .notMet = result { return }
         let wasActive = self.conditions.memories[bound].isActive
+        let before = self.conditions.memories[bound].result
         self.conditions.memories[bound].result = result
         if !result.isUnknown { self.conditions.memories[bound].isActive = result == .met }
         guard let alarm = self.alarmRow(of: bound) else {
             if result == .met, !wasActive { self.conditions.memories[bound].wouldAlarmCount &+= 1 }
             return
         }
+        self.settle(alarm, of: bound, result, at: time, weight)
+        if before == .error || result == .error {
+            self.erring.append(self.conditions.bounds[bound].sensor)
+        }
+    }
+
+    private mutating func settle(
+        _ alarm: Int, of bound: Int, _ result: ConditionResult, at time: MonotonicInstant,
+        _ weight: ResultWeight
+    ) {
         if result == .notMet, self.alarms[alarm].result == .notMet,
             self.alarms[alarm].pending == .none, !self.alarms[alarm].isRaised
         {

@@ -142,6 +142,7 @@ struct ConditionTable: ~Copyable, Sendable {
         var next: UInt32
     }
 
+    private let inPlace = InPlace()
     var bounds = FlatTable<BoundCondition>(reserving: 16)
     var memories = FlatTable<ConditionMemory>(reserving: 16)
     var operands = FlatTable<BoundOperand>(reserving: 16)
@@ -165,8 +166,10 @@ struct ConditionTable: ~Copyable, Sendable {
     private var waiting: [String: [(bound: UInt32, operand: UInt32)]] = [:]
     let set: RuleSet
 
-    init(_ set: RuleSet) {
+    /// A table of `sensorCount` sensors that no rule fits and no setting is made for.
+    init(_ set: RuleSet, sensorCount: Int = 0) {
         self.set = set
+        self.sensorCount = sensorCount
         self.isEmpty = set.rules.isEmpty
         self.ranges.append(InstrumentRange(least: -.infinity, most: .infinity))
         for rule in set.rules {

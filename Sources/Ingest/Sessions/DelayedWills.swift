@@ -17,7 +17,8 @@ struct DelayedWill: Sendable {
 
 /// Wills that wait: for their delay, or for room in the ring; shared by the loops of an endpoint.
 ///
-/// One for each client. Bounded: a will for which there is no room does not wait.
+/// One for each client. Bounded: a will for which there is no room does not wait. In memory alone: a
+/// crash loses them. The client does not speak after it either, and its sensors turn stale.
 final class DelayedWills: Sendable {
     static let countMax = 4_096
     static let bytesMax = 16 << 20

@@ -23,6 +23,7 @@ package final class SessionTable: Sendable {
         var owed: Set<UInt64> = []
         var beyondLimitCount: UInt64 = 0
         var flowsBeyondLimitCount: UInt64 = 0
+        var heldCount: UInt64 = 0
     }
 
     /// What a CONNECT finds.
@@ -94,18 +95,16 @@ package final class SessionTable: Sendable {
                 return .afterDurable(n)
             }
             guard expirySeconds > 0, self.hasRoom(found, now, &state) else {
-                if let found {
-                    guard self.record(.ended(found), key.listener, now, &state) != nil else {
-                        return .ringFull
-                    }
-                    state.forget(found)
-                }
-                return .granted(MQTTSessionGrant(), number: 0)
+                return self.attachUnrecorded(found, key.listener, now, &state)
             }
             // The beginning of a session is the end of the one before it.
             let begin = SessionChange.begin(key, expirySeconds: expirySeconds)
             guard let number = self.record(begin, key.listener, now, &state) else {
-                return .ringFull
+                guard self.ring.isHoldingAcknowledged else { return .ringFull }
+                // The disk stalls. A client kept out would be silent for as long; what it sends
+                // without acknowledgement can be evaluated.
+                state.heldCount += 1
+                return self.attachUnrecorded(found, key.listener, now, &state)
             }
             if let found { state.forget(found) }
             state.holders[number] = connection
@@ -113,6 +112,19 @@ package final class SessionTable: Sendable {
                 Self.grant(of: number, isPresent: false, expirySeconds, state.store),
                 number: number)
         }
+    }
+
+    /// Gives a session that ends with the connection and is not recorded; `found` ends.
+    private func attachUnrecorded(
+        _ found: UInt64?, _ listener: SourceIndex, _ now: MonotonicInstant, _ state: inout State
+    ) -> Attachment {
+        if let found {
+            guard self.record(.ended(found), listener, now, &state) != nil else {
+                return .ringFull
+            }
+            state.forget(found)
+        }
+        return .granted(MQTTSessionGrant(), number: 0)
     }
 
     private func hasRoom(_ found: UInt64?, _ now: MonotonicInstant, _ state: inout State) -> Bool {
@@ -264,8 +276,11 @@ package final class SessionTable: Sendable {
 
     /// Gauges and counters.
     package func metrics() -> [MetricSample] {
-        let (count, flows, beyond, flowsBeyond) = self.state.withLock {
-            ($0.store.count, $0.store.flowCount, $0.beyondLimitCount, $0.flowsBeyondLimitCount)
+        let (count, flows, beyond, flowsBeyond, held) = self.state.withLock {
+            (
+                $0.store.count, $0.store.flowCount, $0.beyondLimitCount, $0.flowsBeyondLimitCount,
+                $0.heldCount
+            )
         }
         return [
             MetricSample(
@@ -279,6 +294,10 @@ package final class SessionTable: Sendable {
                 "midwatch_mqtt_sessions_beyond_limit_total",
                 help: "Clients whose session ended with the connection: too many.",
                 kind: .counter, value: Double(beyond)),
+            MetricSample(
+                "midwatch_mqtt_sessions_held_total",
+                help: "Clients whose session ended with the connection: the disk stalled.",
+                kind: .counter, value: Double(held)),
             MetricSample(
                 "midwatch_mqtt_session_messages_beyond_limit_total",
                 help: "QoS 2 messages taken and not remembered: too many.", kind: .counter,

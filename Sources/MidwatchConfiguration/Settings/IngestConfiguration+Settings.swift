@@ -48,6 +48,8 @@ extension MQTTListenerConfiguration {
         entries.integer("topicAliasMax", Int(self.topicAliasMax))
         entries.time("sessionExpiryMax", UInt64(self.sessionExpiryMaxSeconds) * 1_000_000_000)
         entries.time("keepAliveMax", UInt64(self.keepAliveMaxSeconds) * 1_000_000_000)
+        entries.word("retained", self.retained.rawValue)
+        entries.flag("dualHomed", self.dualHomed)
         self.security.write(to: &entries)
         entries.list("topics", self.topics.map(\.settings))
         return entries.mapping

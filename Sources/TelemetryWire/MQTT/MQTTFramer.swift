@@ -32,8 +32,10 @@ package struct MQTTFramer: ~Copyable, Sendable {
         case fault(MQTTFault)
     }
 
-    /// Memory kept for a connection that is idle.
-    static let idleBytes = 2_048
+    /// Memory of a connection before its first packet, and again after a large one.
+    static let idleBytes = 512
+    /// Larger buffers are given back once they are empty.
+    static let keptBytesMax = 16_384
 
     private var buffer: WireBuffer
     private var consumed = 0
@@ -127,7 +129,7 @@ package struct MQTTFramer: ~Copyable, Sendable {
             self.buffer.removeAll()
             self.consumed = 0
             self.framed = 0
-            if self.buffer.capacity > 8 * Self.idleBytes { self.buffer.shrink(to: Self.idleBytes) }
+            if self.buffer.capacity > Self.keptBytesMax { self.buffer.shrink(to: Self.idleBytes) }
         }
         self.checkInvariants()
     }

@@ -76,13 +76,11 @@ final class OutcomeLog: Sendable {
                     json.field("endpoint", endpoint)
                 })
         case .breaker(let endpoint, let state):
-            self.logger.warning(
-                "endpoint breaker",
-                metadata: ["endpoint.name": "\(endpoint)", "endpoint.breaker": "\(state)"])
+            // The log has it from the delivery itself.
             ledger?.note(
                 Self.fields("endpointBreaker") { json in
                     json.field("endpoint", endpoint)
-                    json.field("breaker", "\(state)")
+                    json.field("breaker", state.word)
                 })
         case .endpoint(let endpoint, let condition):
             self.logger.warning(

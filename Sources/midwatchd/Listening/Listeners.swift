@@ -34,10 +34,12 @@ final class Listeners: Sendable {
         return problems
     }
 
-    /// What every screen says of the listeners: certificates that end, files that are unusable.
+    /// What every screen says of the listeners: certificates that end, files that are unusable,
+    /// sensors that never become live.
     func warnings() -> [String] {
         let open = self.open.withLock { $0 }
         return open.mqtt.compactMap(ListenerSecurity.warning)
+            + open.mqtt.compactMap(\.retainedWarning)
             + open.reloadProblems.map { "not reloaded, the old stays in force: \($0)" }
     }
 

@@ -269,6 +269,7 @@ final class SensorIngest: Sendable {
         options.timeUnit = SourceTimeUnit(rawValue: udp.precision.rawValue) ?? .nanoseconds
         options.pathTemplate = SeriesPathTemplate(tagOrder: udp.pathTags)
         options.receiveBufferBytes = udp.receiveBufferBytes
+        options.isDualHomed = udp.dualHomed
         let source = try await self.source(options.name)
         let listener: UDPListener
         do throws(SocketError) {
@@ -296,6 +297,8 @@ final class SensorIngest: Sendable {
         options.maximumQoS = QoS(rawValue: mqtt.qosMax) ?? .exactlyOnce
         options.topicAliasMaximum = mqtt.topicAliasMax
         options.sessionExpirySecondsMax = mqtt.sessionExpiryMaxSeconds
+        options.isDualHomed = mqtt.dualHomed
+        options.takesRetainedAsHistorical = mqtt.retained == .historical
         let security = ListenerSecurity(listener: mqtt)
         let endpoint: MQTTEndpoint
         do {

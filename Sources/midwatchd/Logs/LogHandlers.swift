@@ -3,6 +3,7 @@
 import JSONText
 import Logging
 import MidwatchModel
+import StateFolder
 
 /// Logs as JSON lines on standard error, or as text where a person reads along.
 struct LineLogHandler: LogHandler {
@@ -12,6 +13,8 @@ struct LineLogHandler: LogHandler {
     let format: Format
     let writer: LogWriter
     var logLevel: Logger.Level
+    /// Of the longest name of a level.
+    private static let levelColumns = 8
     var metadata: Logger.Metadata = [:]
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -22,13 +25,13 @@ struct LineLogHandler: LogHandler {
     func log(event: LogEvent) {
         let merged = self.metadata.merging(event.metadata ?? [:]) { $1 }
         let ordered = merged.sorted { $0.key < $1.key }
-        let at = EngineClock.wall().rfc3339
+        let wall = EngineClock.wall()
         var line: [UInt8]
         switch self.format {
         case .json:
             var json = JSONWriter()
             json.object { json in
-                json.field("at", at)
+                json.field("at", wall.rfc3339)
                 json.field("level", event.level.rawValue)
                 json.field("logger", self.label)
                 json.field("message", "\(event.message)")
@@ -36,7 +39,9 @@ struct LineLogHandler: LogHandler {
             }
             line = json.bytes
         case .human:
-            var text = "\(at) \(event.level.rawValue) \(event.message)"
+            let level = event.level.rawValue
+            let pad = String(repeating: " ", count: max(0, Self.levelColumns - level.count))
+            var text = "\(LocalTime.text(wall, digits: 3)) \(level)\(pad) \(event.message)"
             for (key, value) in ordered { text += " \(key)=\(value)" }
             // A line feed in a value must not begin a line that looks like a message.
             line = text.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }

@@ -71,7 +71,11 @@ extension OperatorDesk {
         let after = query.order == .id ? query.after.map { AlarmName($0) } : nil
         let book = self.parts.live.ruleBook
         var keys: [AlarmKey] = []
-        for index in 0..<self.parts.live.alarms.count {
+        let asksForNormal = query.includesNormal || query.states.words.contains("normal")
+        let candidates =
+            asksForNormal
+            ? Array(0..<self.parts.live.alarms.count) : self.parts.active.indexes()
+        for index in candidates {
             guard let live = self.parts.live.alarms.read(index), !live.isRetired,
                 query.matches(
                     state: live.state, suppression: live.suppression, priority: live.priority)

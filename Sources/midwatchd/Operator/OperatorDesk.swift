@@ -16,9 +16,11 @@ final class OperatorDesk: OperatorBackend {
     struct Parts: Sendable {
         var ring: ReadingRing
         var live: LiveState
+        var active: ActiveAlarms
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
+        var archive: ArchiveDesk
         var reloader: any ConfigurationBackend
         var questions: EngineQuestions
         var report: @Sendable () -> StatusView
@@ -117,14 +119,19 @@ final class OperatorDesk: OperatorBackend {
 
     func accountName(uid: UInt32) async -> String { await self.accounts.name(uid: uid) }
 
+    func history(path: String, seconds: UInt64) async throws(Problem) -> HistoryView {
+        try await self.parts.archive.history(
+            of: path, seconds: seconds, now: EngineClock.wall())
+    }
+
     func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
 
     func reload(_ request: ReloadRequest) async throws(Problem) -> ReloadView {
         try await self.parts.reloader.reload(request)
     }
 
-    func configuration() async throws(Problem) -> ConfigurationView {
-        try await self.parts.reloader.configuration()
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
+        try await self.parts.reloader.configuration(after: after, limit: limit)
     }
 
     func deadLetters(

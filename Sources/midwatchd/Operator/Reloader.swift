@@ -30,6 +30,7 @@ final class Reloader: Service, ConfigurationBackend {
         /// Of the configuration that the start put in force.
         var revision: String
         var revisions: Revisions
+        var offered: OfferedRules
         var ring: ReadingRing
         var clock: EngineClock
         var ingest: SensorIngest
@@ -124,20 +125,32 @@ final class Reloader: Service, ConfigurationBackend {
     }
 
     /// The configuration in force.
-    func configuration() async throws(Problem) -> ConfigurationView {
+    func configuration(after: Int, limit: Int) async throws(Problem) -> ConfigurationView {
         let (configuration, revision) = self.state.withLock { ($0.inForce, $0.revision) }
-        // With many sensors it takes a while: not on a thread that delivery shares.
+        // With many rules it takes a while: not on a thread that delivery shares.
         let settings = try await self.parts.files.reads.read { () -> JSONValue? in
+            var page = configuration
+            page.sensors = Array(page.sensors.dropFirst(after).prefix(limit))
+            let whole = page.settings
             var json = JSONWriter()
-            configuration.settings.encode(to: &json)
+            if after == 0 {
+                whole.encode(to: &json)
+            } else {
+                json.object { json in
+                    json.name("sensors")
+                    (whole["sensors"] ?? .list([])).encode(to: &json)
+                }
+            }
             let bytes = json.bytes
             return try? JSONValue(parsing: bytes.span)
         }
         guard let settings else {
             throw Problem(.internalError, detail: "the configuration cannot be shown")
         }
+        let end = after + limit
         return ConfigurationView(
-            revision: revision, file: self.parts.path, settings: settings)
+            revision: revision, file: self.parts.path, settings: settings,
+            next: end < configuration.sensors.count ? "\(end)" : nil)
     }
 
     // MARK: - The thread
@@ -202,7 +215,11 @@ final class Reloader: Service, ConfigurationBackend {
             let slots = ControlRecord.slots(
                 head: Slot(kind: .configuration, arrival: self.parts.clock.now()),
                 payload: order.payload)
+            guard self.parts.offered.offer(rules) else {
+                return self.refuse(&view, "the engine has not come to earlier reloads yet")
+            }
             guard case .accepted = self.parts.ring.offer(slots.span, criticality: .own) else {
+                self.parts.offered.withdraw(revision)
                 return self.refuse(&view, "the ring is full, try again")
             }
             view.outcome = .applied

@@ -84,6 +84,9 @@ extension StatusReporter {
             "Ticks, anchors and other records of our own not journaled.",
             self.parts.staging.status.unrecordedControlTotal)
         page.counter(
+            "damaged_places_total", "Places where journal or ledger were found damaged.",
+            UInt64(self.parts.damageCount()))
+        page.counter(
             "journal_records_total", "Records made durable since the start.",
             self.parts.journal.committedCount)
     }

@@ -23,6 +23,7 @@ final class StatusReporter: Sendable {
         var epoch: UInt32
         var ring: ReadingRing
         var live: LiveState
+        var active: ActiveAlarms
         var clock: EngineClock
         var watermark: DurableWatermark
         var staging: JournalStaging
@@ -35,8 +36,8 @@ final class StatusReporter: Sendable {
         var latencies: StageLatencies
         var historian: HistorianStatus
         var storeName: String
-        /// Places where journal and ledger were found damaged at the start.
-        var damageCount: Int
+        /// Places where journal and ledger were found damaged.
+        var damageCount: @Sendable () -> Int
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
@@ -97,6 +98,7 @@ final class StatusReporter: Sendable {
         var watchdogBeat: UInt64 = 0
         var watchdogAt: MonotonicInstant?
         var rejectionRate = RejectionRate()
+        var sensorCounts: (at: MonotonicInstant, counts: SensorCounts)?
     }
 
     /// A stage without a beat, or a watchdog without one, for this long is said.
@@ -219,7 +221,7 @@ final class StatusReporter: Sendable {
         if let admission = self.parts.retention.verdict?.admission, !admission.admits(.low) {
             modes.append("journal disk nearly full: admission \(admission)")
         }
-        if self.parts.damageCount > 0 { modes.append("journal or ledger found damaged") }
+        if self.parts.damageCount() > 0 { modes.append("journal or ledger found damaged") }
         if self.parts.live.counts.missingRevisions > 0 {
             modes.append("text of a configuration revision missing")
         }
@@ -321,19 +323,36 @@ final class StatusReporter: Sendable {
         return view
     }
 
-    private func count(into view: inout StatusView) {
+    /// Sensors of the plant by freshness, at most `countAgeMaxNanoseconds` old: all are looked at.
+    private func sensorCounts() -> SensorCounts {
+        let now = self.parts.clock.now()
+        let known = self.state.withLock { state in
+            state.sensorCounts.flatMap {
+                now.nanosecondsSince($0.at) < Self.countAgeMaxNanoseconds ? $0.counts : nil
+            }
+        }
+        if let known { return known }
         let paths = self.parts.live.paths
+        var counts = SensorCounts()
         for index in 0..<min(self.parts.live.sensors.count, paths.count)
         where !OwnPath.isOwn(paths[index]) {
             switch self.parts.live.sensors.read(index)?.freshness {
-            case .fresh: view.sensors.fresh += 1
-            case .stale: view.sensors.stale += 1
-            case .unverified: view.sensors.unverified += 1
-            case .neverReceived: view.sensors.neverReceived += 1
+            case .fresh: counts.fresh += 1
+            case .stale: counts.stale += 1
+            case .unverified: counts.unverified += 1
+            case .neverReceived: counts.neverReceived += 1
             case nil: break
             }
         }
-        for index in 0..<self.parts.live.alarms.count {
+        self.state.withLock { $0.sensorCounts = (now, counts) }
+        return counts
+    }
+
+    private static let countAgeMaxNanoseconds: UInt64 = 500_000_000
+
+    private func count(into view: inout StatusView) {
+        view.sensors = self.sensorCounts()
+        for index in self.parts.active.indexes() {
             guard let alarm = self.parts.live.alarms.read(index), !alarm.isRetired else {
                 continue
             }
@@ -366,17 +385,24 @@ final class StatusReporter: Sendable {
         view.queues.deliveryBacklog = UInt64(
             delivery.endpoints.reduce(delivery.inboxCount) { $0 + $1.queuedCount })
         view.endpoints = delivery.endpoints.map { endpoint in
-            EndpointView(
-                name: endpoint.endpoint, breaker: "\(endpoint.breaker)",
-                queue: UInt64(endpoint.queuedCount),
-                oldestAgeSeconds: endpoint.oldestTakenAt.map {
-                    Double(now.nanosecondsSince($0)) / 1e9
-                } ?? 0)
+            EndpointView(endpoint, now: now)
         }
         view.archive.store = self.parts.storeName
         view.archive.state = self.parts.historian.state.word
         view.archive.breaker = self.parts.historian.state.word == "breakerOpen" ? "open" : "closed"
         view.archive.archivedThrough = self.parts.historian.archivedThrough.description
+    }
+}
+
+extension EndpointView {
+    /// What delivery says of an endpoint, as screens know it.
+    init(_ status: EndpointStatus, now: MonotonicInstant) {
+        self.init(
+            name: status.endpoint, breaker: status.breaker.word,
+            queue: UInt64(status.queuedCount),
+            oldestAgeSeconds: status.oldestTakenAt.map {
+                Double(now.nanosecondsSince($0)) / 1e9
+            } ?? 0)
     }
 }
 

@@ -78,7 +78,7 @@ extension StatusReporter {
             Double(staging.stagedCount) / Double(self.parts.staging.capacity)
         readout.totals[.journalUnrecorded] =
             staging.unrecordedTotal + staging.unrecordedControlTotal
-        readout.levels[.damage] = Double(self.parts.damageCount)
+        readout.levels[.damage] = Double(self.parts.damageCount())
         let archive = self.parts.historian
         readout.levels[.archiveState] =
             switch archive.state {

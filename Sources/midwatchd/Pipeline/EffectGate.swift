@@ -12,7 +12,7 @@ struct PendingEffect: Sendable {
     /// The ledger record's body.
     var body: [UInt8]
     var queuedAt: MonotonicInstant
-    /// The ledger will never have it: its queue was full.
+    /// The ledger will never have it: its queue was full, or it refused the record.
     var isGivenUp = false
     /// The readings of its sensor before it; nil if none are at hand.
     var history: ReadingHistory?
@@ -97,6 +97,20 @@ final class EffectGate: Sendable {
             let taken = Array(state.unwritten.prefix(max))
             state.unwritten.removeFirst(taken.count)
             return taken
+        }
+    }
+
+    /// The ledger refused the record of an effect: when it leaves, nothing of it is left to the ledger.
+    ///
+    /// Ledger thread.
+    func giveUp(_ sequence: UInt64) {
+        self.state.withLock { state in
+            state.unwrittenLost += 1
+            guard let first = state.waiting[state.head...].first?.sequence, sequence >= first else {
+                return
+            }
+            // Without holes: the place follows from the number.
+            state.waiting[state.head + Int(sequence - first)].isGivenUp = true
         }
     }
 

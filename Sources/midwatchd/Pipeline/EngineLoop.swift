@@ -22,6 +22,8 @@ final class EngineLoop: Sendable {
     private static let batchMax = 256
     /// Readings whose sensors are looked up ahead: as many lines as a core fetches at once, and some.
     private static let foresight = 16
+    /// Timers that one tick fires: when a plant falls silent at once, readings are evaluated in between.
+    private static let timersPerTick: UInt64 = 256
     /// Of a checkpoint, copied in one turn of the loop: some 50 microseconds.
     private static let checkpointSliceBytes = 262_144
     /// A due tick that finds no place in the ring is not tried without a pause.
@@ -89,6 +91,8 @@ final class EngineLoop: Sendable {
         /// When the next turn should begin at the latest, if this thread gets its time.
         var expectedBy = MonotonicInstant.distantFuture
         var namesChanged = true
+        /// What is published next shows decisions.
+        var hasDecided = true
         /// Readings of the batch before this turn, and when the first of them arrived.
         var readings: UInt64 = 0
         var firstArrival = MonotonicInstant.zero
@@ -197,7 +201,9 @@ final class EngineLoop: Sendable {
         }
         turn.lastTickCheck = now
         guard engine.needsTick(at: now) else { return }
-        if case .accepted = self.ring.offer(Slot(kind: .tick, arrival: now), criticality: .own) {
+        var tick = Slot(kind: .tick, arrival: now)
+        tick.aux = Self.timersPerTick
+        if case .accepted = self.ring.offer(tick, criticality: .own) {
             turn.tickInFlight = true
         }
     }
@@ -223,6 +229,8 @@ final class EngineLoop: Sendable {
             } else {
                 if slot.kindRaw == SlotKind.tick.rawValue {
                     turn.tickInFlight = false
+                    // It may have left something: the next look is not put off.
+                    turn.lastTickCheck = .zero
                 }
                 turn.follow(slot)
             }
@@ -234,6 +242,7 @@ final class EngineLoop: Sendable {
         let now = self.clock.now()
         var taken: [Decision] = []
         engine.takeDecisions { taken.append($0) }
+        turn.hasDecided = true
         for decision in taken {
             if decision.sensor != .none { turn.dirty.insert(decision.sensor.rawValue) }
             if decision.isAnswer, decision.kind != .commandRefused, decision.sensor != .none,
@@ -303,6 +312,10 @@ final class EngineLoop: Sendable {
         }
         turn.dirty.removeAll()
         self.live.publish(engine)
+        if turn.hasDecided {
+            turn.hasDecided = false
+            self.live.publishDecisions()
+        }
     }
 }
 

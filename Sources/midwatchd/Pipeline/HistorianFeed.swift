@@ -2,30 +2,34 @@
 
 import Historian
 import Journal
-import Logging
 import MidwatchModel
 
 /// The journal as the historian reads it.
 ///
 /// Historian thread only.
 struct HistorianFeed: ReadingSource {
+    /// Reads of one place that must agree before its records are given up.
+    private static let damageReadsMax = 3
+
     let journalID: JournalID
     private let folder: String
     private let watermark: DurableWatermark
     private let epoch: UInt32
     /// Position behind the last durable record before this run.
     private let durableEnd: Position
-    private let logger: Logger
+    private let damages: DamageBoard
     private var reader: JournalReader?
     private var expected = Position.zero
 
-    init(folder: String, report: JournalReport, watermark: DurableWatermark, logger: Logger) {
+    init(
+        folder: String, report: JournalReport, watermark: DurableWatermark, damages: DamageBoard
+    ) {
         self.folder = folder
         self.journalID = report.journal
         self.watermark = watermark
         self.epoch = report.epoch
         self.durableEnd = report.durableEnd
-        self.logger = logger
+        self.damages = damages
     }
 
     var oldestPosition: Position? { try? JournalReader.oldest(directory: self.folder) }
@@ -47,7 +51,8 @@ struct HistorianFeed: ReadingSource {
                 directory: self.folder, from: Position(epoch: after.epoch, n: start))
             self.expected = after
         }
-        guard let reader = self.reader else { return .caughtUp }
+        guard var reader = self.reader else { return .caughtUp }
+        var failures = 0
         while true {
             do {
                 let read = try reader.read(max: max, through: self.watermark.through)
@@ -59,9 +64,14 @@ struct HistorianFeed: ReadingSource {
                     epoch: read.batch.epoch, n: read.batch.firstN + UInt64(read.batch.count) - 1)
                 return .slots
             } catch .damaged(let damage) {
-                self.logger.critical(
-                    "journal damaged, records cannot be archived",
-                    metadata: ["journal.damage": "\(damage)"])
+                failures += 1
+                if failures < Self.damageReadsMax {
+                    reader = try JournalReader(directory: self.folder, from: reader.position)
+                    self.reader = reader
+                    continue
+                }
+                failures = 0
+                self.damages.note(damage)
                 try reader.skipDamage()
             } catch {
                 self.reader = nil

@@ -159,29 +159,17 @@ final class LedgerLoop: Sendable {
     /// Writes until the disk has taken it; meanwhile the gate lets effects out unrecorded.
     private func write(_ batch: [PendingEffect], _ notes: [Note]) {
         var numbers: [UInt64: UInt64] = [:]
-        var receipts: [LedgerReceipt] = []
-        var isAppended = false
+        var due = Due(effects: batch[...], notes: notes[...])
         while true {
             self.progress.attempt()
             self.progress.beat()
-            // Once: lines that a commit could not write stay with the writer.
-            if !isAppended {
-                isAppended = true
-                let written = EngineClock.wall()
-                for effect in batch {
-                    numbers[effect.sequence] = self.append(self.body(of: effect), written)
-                }
-                for note in notes {
-                    if self.append(note.body, written) == nil {
-                        note.receipt?.settle(false)
-                    } else if let receipt = note.receipt {
-                        receipts.append(receipt)
-                    }
-                }
-            }
+            self.append(&due, &numbers)
             let outcome = self.writer.commit(now: self.clock.now())
             self.written.store(outcome.durableThrough, ordering: .releasing)
-            if self.writer.pendingCount == 0 { break }
+            if self.writer.pendingCount == 0 {
+                if due.isEmpty { break }
+                continue
+            }
             if !self.failing.exchange(true, ordering: .relaxed) {
                 self.logger.critical(
                     "ledger not written",
@@ -196,13 +184,13 @@ final class LedgerLoop: Sendable {
         if self.failing.exchange(false, ordering: .relaxed) {
             self.logger.notice("ledger written again")
         }
-        for receipt in receipts { receipt.settle(true) }
+        for receipt in due.receipts { receipt.settle(true) }
         let recordedAt = self.clock.now()
         for effect in batch { self.latency.record(from: effect.queuedAt, to: recordedAt) }
         if let last = batch.last {
             self.leaving.withLock { _ in
                 for effect in self.gate.confirm(through: last.sequence) {
-                    // Not in the batch: its record was given up when the queue was full.
+                    // Without a number its record was given up.
                     let n = numbers[effect.sequence]
                     self.release(effect, n != nil, n ?? 0)
                 }
@@ -211,14 +199,54 @@ final class LedgerLoop: Sendable {
         self.noteWritten(self.newest)
     }
 
-    /// Queues one line; nil if the writer does not take it, which only a bug of ours can cause.
-    private func append(_ body: [UInt8], _ written: WallInstant) -> UInt64? {
+    /// What the writer has not taken of a batch.
+    private struct Due {
+        var effects: ArraySlice<PendingEffect>
+        var notes: ArraySlice<Note>
+        /// Of the notes that were taken.
+        var receipts: [LedgerReceipt] = []
+
+        var isEmpty: Bool { self.effects.isEmpty && self.notes.isEmpty }
+    }
+
+    private enum Appended {
+        case line(UInt64)
+        /// A commit has to make room first.
+        case noRoom
+        /// Never: only a bug of ours makes such a record.
+        case refused
+    }
+
+    /// Queues lines, each once, as far as the writer has room: it may be full of what a start left.
+    private func append(_ due: inout Due, _ numbers: inout [UInt64: UInt64]) {
+        let written = EngineClock.wall()
+        while let effect = due.effects.first {
+            switch self.append(self.body(of: effect), written) {
+            case .line(let n): numbers[effect.sequence] = n
+            case .noRoom: return
+            case .refused: self.gate.giveUp(effect.sequence)
+            }
+            due.effects.removeFirst()
+        }
+        while let note = due.notes.first {
+            switch self.append(note.body, written) {
+            case .line: if let receipt = note.receipt { due.receipts.append(receipt) }
+            case .noRoom: return
+            case .refused:
+                self.lostNotes.wrappingAdd(1, ordering: .relaxed)
+                note.receipt?.settle(false)
+            }
+            due.notes.removeFirst()
+        }
+    }
+
+    private func append(_ body: [UInt8], _ written: WallInstant) -> Appended {
         do throws(LedgerError) {
-            return try self.writer.append(body: body, written: written)
+            return .line(try self.writer.append(body: body, written: written))
         } catch {
-            self.lostNotes.wrappingAdd(1, ordering: .relaxed)
+            if error == .queueFull, self.writer.pendingCount > 0 { return .noRoom }
             self.logger.error("ledger refused a record", metadata: ["error": "\(error)"])
-            return nil
+            return .refused
         }
     }
 

@@ -50,6 +50,7 @@ final class LiveState: Sendable {
     private let counters = Mutex(EngineCounters())
     private let engineTime = Atomic<UInt64>(0)
     private let published = Atomic<Bool>(false)
+    private let decided = Atomic<UInt64>(0)
     private let anchor = Mutex<(engine: MonotonicInstant, wall: Int64)>((.zero, 0))
     private let canary = Atomic<UInt64>(0)
     private let rules: Mutex<RuleBook>
@@ -72,6 +73,8 @@ final class LiveState: Sendable {
     var time: MonotonicInstant {
         MonotonicInstant(nanoseconds: self.engineTime.load(ordering: .acquiring))
     }
+    /// Grows behind every publication that shows decisions: alarms change by decisions alone.
+    var decisionTurns: UInt64 { self.decided.load(ordering: .acquiring) }
     /// Whether the engine has shown its state once since this start.
     var isPublished: Bool { self.published.load(ordering: .acquiring) }
     var canaryNonce: UInt64 { self.canary.load(ordering: .acquiring) }
@@ -115,6 +118,11 @@ final class LiveState: Sendable {
         let now = engine.now
         self.anchor.withLock { $0 = (now, wall) }
         self.published.store(true, ordering: .releasing)
+    }
+
+    /// What was published shows decisions that were not seen before.
+    func publishDecisions() {
+        self.decided.wrappingAdd(1, ordering: .releasing)
     }
 
     func publishNames(_ engine: borrowing AlarmEngine) {

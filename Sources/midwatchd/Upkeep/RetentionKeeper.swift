@@ -26,16 +26,25 @@ final class RetentionKeeper: Sendable {
         watermark: DurableWatermark, archivedThrough: @escaping @Sendable () -> Position,
         clock: EngineClock, logger: Logger
     ) {
-        var policy = RetentionPolicy()
-        if let bytes = configuration.retentionBytes { policy.bytesMax = UInt64(bytes) }
-        policy.keepNanoseconds = configuration.retentionNanoseconds
-        self.retention = JournalRetention(directory: folder, policy: policy)
+        self.retention = JournalRetention(directory: folder, policy: Self.policy(configuration))
         self.folder = folder
         self.ring = ring
         self.watermark = watermark
         self.archivedThrough = archivedThrough
         self.clock = clock
         self.logger = logger
+    }
+
+    /// What is kept: bytes that are configured stand for themselves, whatever share of the disk
+    /// they are.
+    static func policy(_ configuration: JournalConfiguration) -> RetentionPolicy {
+        var policy = RetentionPolicy()
+        if let bytes = configuration.retentionBytes {
+            policy.bytesMax = UInt64(bytes)
+            policy.diskPercentMax = 100
+        }
+        policy.keepNanoseconds = configuration.retentionNanoseconds
+        return policy
     }
 
     /// The last verdict; nil before the first one.

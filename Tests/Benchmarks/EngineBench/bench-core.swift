@@ -4,8 +4,9 @@ import AlarmEngine
 import Glibc
 import MidwatchModel
 
-/// Measures what one reading costs the engine: `bench-core [SENSORS] [READINGS]`.
+/// Measures what one reading costs the engine: `bench-core [SENSORS] [READINGS] [ROUND …]`.
 ///
+/// With rounds named only these are measured.
 /// Sensors have four limits and a deadline and speak once a second of virtual time, in an order that a seed
 /// shuffles; a tick is asked for every millisecond, as the engine's loop does. The best of five
 /// rounds is printed: the others were disturbed by something else.
@@ -89,11 +90,14 @@ struct EngineBench {
         let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
         let sensors = arguments.first ?? 10_000
         let readings = arguments.dropFirst().first ?? 2_000_000
-        self.measureMemory(sensors: sensors)
-        self.measureVisits(sensors: sensors)
-        self.measureBinding(sensors: sensors)
+        let wanted = CommandLine.arguments.compactMap { Round(rawValue: $0) }
+        if wanted.isEmpty {
+            self.measureMemory(sensors: sensors)
+            self.measureVisits(sensors: sensors)
+            self.measureBinding(sensors: sensors)
+        }
         var plain = Double.infinity
-        for round in Round.allCases {
+        for round in Round.allCases where wanted.isEmpty || wanted.contains(round) {
             var best = Double.infinity
             var decisions: UInt64 = 0
             for _ in 0..<5 {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A topic filter (OASIS MQTT 5.0, 4.7) as bytes, matched without allocation.
-struct TopicFilter: Equatable, Sendable {
+/// A topic filter (OASIS MQTT 5.0, 4.7) of the access file, as bytes: every message is held to it,
+/// so it is matched without allocation.
+///
+/// `TopicFilter`, which topic rules are made of, is another language: its wildcards have names and
+/// give what they stand for, and none of it depends on the client.
+struct AccessFilter: Equatable, Sendable {
     private static let separator = UInt8(ascii: "/")
     private static let one = UInt8(ascii: "+")
     private static let rest = UInt8(ascii: "#")
