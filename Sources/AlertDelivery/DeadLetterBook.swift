@@ -20,15 +20,19 @@ struct DeadLetterBook: Sendable {
         AlarmPriority.allCases.last { self.counts[Int($0.rawValue)] > 0 }
     }
 
-    /// Whether the book takes dead letters of an alert: not those that are about delivery itself.
+    /// Whether giving an alert up is a loss: not for a test, nor for what is about delivery itself.
     static func follows(_ alert: Alert) -> Bool {
+        guard !alert.id.hasPrefix("drill_") else { return false }
         let path = alert.alarmID.lastIndex(of: ":").map { alert.alarmID[..<$0] }
         return !OwnPath.isDelivery(String(path ?? alert.alarmID[...]))
     }
 
+    /// Follows a dead letter, unless it tells that something is over or answered: who misses that
+    /// waits for it, but is not in danger.
     mutating func add(_ letter: DeadLetter) {
         let key = Key(alert: letter.alert.id, endpoint: letter.endpoint)
-        guard Self.follows(letter.alert), self.priorities[key] == nil,
+        let isAnswer = ["alarm.returned", "alarm.acknowledged"].contains(letter.alert.type)
+        guard Self.follows(letter.alert), !isAnswer, self.priorities[key] == nil,
             self.priorities.count < DeliveryLimits.deadLetterCountMax
         else { return }
         self.priorities[key] = letter.alert.priority

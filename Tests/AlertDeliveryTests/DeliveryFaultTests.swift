@@ -172,6 +172,45 @@ import Testing
         await sink.stop()
     }
 
+    @Test func `dead letters are known by their priority until each is settled`() async throws {
+        let folder = try TemporaryFolder()
+        let sink = try await WebhookSink()
+        sink.set("one", .answer(400))
+        let endpoints = [try makeEndpoint("one", sink.url("one"))]
+        let bench = try Bench(endpoints, outbox: folder.file("outbox.sqlite"))
+        _ = await bench.delivery.start()
+        for (key, priority) in [(UInt64(1), AlarmPriority.low), (2, .critical), (3, .high)] {
+            _ = bench.delivery.offer(makeAlert(key, priority: priority))
+        }
+        // An alarm about delivery itself that is given up raises no further one.
+        var own = makeAlert(4, priority: .critical)
+        own.alarmID = "midwatch/node-1/alerts/deadLettersUrgent:highHigh"
+        _ = bench.delivery.offer(own)
+        // So is a test, and what tells of an end is not urgent.
+        var drill = makeAlert(5, priority: .critical)
+        drill.id = "drill_1_1"
+        _ = bench.delivery.offer(drill)
+        var end = makeAlert(6, priority: .critical)
+        end.type = "alarm.returned"
+        _ = bench.delivery.offer(end)
+        #expect(await eventually { bench.delivery.status().deadLetterCount == 6 })
+        #expect(bench.delivery.status().deadLetterPriority == .critical)
+        #expect(bench.delivery.status().lostCount == 4)
+        #expect(await bench.delivery.dismiss(alertID: "alert_1_2_1", endpoint: "one"))
+        #expect(bench.delivery.status().deadLetterPriority == .high)
+        await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
+
+        let next = try Bench(endpoints, outbox: folder.file("outbox.sqlite"))
+        _ = await next.delivery.start()
+        #expect(next.delivery.status().deadLetterPriority == .high)
+        #expect(next.delivery.status().lostCount == 0)
+        sink.set("one", .answer(200))
+        #expect(await next.delivery.resend(alertID: "alert_1_3_1", endpoint: "one") == .queued)
+        #expect(next.delivery.status().deadLetterPriority == .low)
+        await next.delivery.stop(withinNanoseconds: 1_000_000_000)
+        await sink.stop()
+    }
+
     @Test func `an alert that fails for its whole life becomes a dead letter`() async throws {
         let folder = try TemporaryFolder()
         let sink = try await WebhookSink()

@@ -67,6 +67,15 @@ import Testing
         #expect(few.isTruncated && few.points.count == 3)
     }
 
+    /// The archive says how far it has a journal, and nothing of one that it never saw.
+    private static func askReach(_ reader: any ArchiveReader, _ journal: MemoryJournal) throws {
+        let reach = try #require(try reader.reach(of: journal.id))
+        #expect(reach.stored == journal.records.last?.position)
+        // The last minute is not over: its row is not written.
+        #expect(reach.summarised <= reach.stored && reach.summarised.n > 0)
+        #expect(try reader.reach(of: JournalID(high: 1, low: 2)) == nil)
+    }
+
     @Test func `history from PostgreSQL`() throws {
         let server = try PostgresServer()
         let database = try server.makeDatabase()
@@ -74,7 +83,14 @@ import Testing
         options.migratesAtStart = true
         let journal = Self.journal()
         Self.settle(makeHistorian(journal, PostgresArchive(options)), journal)
-        try Self.ask(PostgresArchiveReader(options))
+        let reader = PostgresArchiveReader(options)
+        try Self.ask(reader)
+        try Self.askReach(reader, journal)
+        // A connection that was lost is made again by the next question.
+        server.kill()
+        #expect(throws: ArchiveError.self) { try reader.reach(of: journal.id) }
+        try server.start()
+        try Self.askReach(reader, journal)
     }
 
     @Test func `history from SQLite`() throws {
@@ -83,7 +99,9 @@ import Testing
         let journal = Self.journal()
         Self.settle(
             makeHistorian(journal, SQLiteArchive(SQLiteArchiveOptions(path: path))), journal)
-        try Self.ask(SQLiteArchiveReader(path: path))
+        let reader = SQLiteArchiveReader(path: path)
+        try Self.ask(reader)
+        try Self.askReach(reader, journal)
     }
 
     @Test(arguments: [

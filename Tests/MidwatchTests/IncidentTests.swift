@@ -221,13 +221,62 @@ final class Scratch: Sendable {
             texts == [
                 "ALARM     raised, high: a/2:high (value 70; limit 60; value beyond limit; "
                     + "normal -> unacknowledged)",
-                "DELIVERY  attempt at desk failed (status): a/2:high, attempt 1, status 503, 1.50ms",
+                "DELIVERY  attempt at desk failed (status): a/2:high, alert_1_2_0, attempt 1, "
+                    + "status 503, 1.50ms",
                 "ALARM     raised, high: a/3:high (value 70; limit 60; value beyond limit; "
                     + "normal -> unacknowledged)",
                 "ACTION    anna (unix): acknowledge a/2:high, now acknowledged, saying "
                     + "\"=1+1, \"so\"\"",
             ])
         #expect(lines.allSatisfy { $0.dropFirst(19).first == "." })
+    }
+
+    @Test func `what is ordered about alerts is an action, and what became of them is told`()
+        throws
+    {
+        let scratch = Scratch()
+        let folders = Folders(stateDirectory: scratch.path)
+        try Self.log(
+            folders.ledger,
+            [
+                #"""
+                "kind":"silenceAdded","silence":{"id":"silence-1-1","author":"anna",\#
+                "reason":"fan works","includesCritical":true,"from":"x","until":"y",\#
+                "match":{"assets":["west"]}},"origin":"unix"
+                """#,
+                #""kind":"silenceRemoved","id":"silence-1-1","user":"jo","origin":"unix""#,
+                #""kind":"alertDrill","alert":"drill_1_2","route":"route all","user":"jo""#,
+                #"""
+                "kind":"alertRouted","alert":"alert_1_2_0_r1s1","alarmID":"a/2:high",\#
+                "route":"all","level":1,"reason":"unacknowledged","endpoints":["pager"]
+                """#,
+                #"""
+                "kind":"alertDeadLettered","alert":"alert_1_2_0","alarmID":"a/2:high",\#
+                "endpoint":"desk","reason":"refused","status":400,"answer":"no"
+                """#,
+                #"""
+                "kind":"alertWithheld","alert":"alert_1_3_0","alarmID":"a/3:high",\#
+                "reason":"silence silence-1-1"
+                """#,
+            ].map { (10, "{\($0),\"at\":\"\(Self.at(10).rfc3339)\"}") })
+        var events = try LedgerEvents(
+            .ledger, folder: folders.ledger, from: Self.at(5), to: Self.at(100))
+        var texts: [String] = []
+        while let event = try events.next() {
+            texts.append(String(TimelineText.line(event).dropFirst(31)))
+        }
+        #expect(
+            texts == [
+                "ACTION    anna (unix): silence silence-1-1 until y, CRITICAL ALARMS AS WELL for "
+                    + "{\"assets\":[\"west\"]}, saying \"fan works\"",
+                "ACTION    jo (unix): end silence-1-1",
+                "ACTION    jo: test of route all, drill_1_2",
+                "DELIVERY  goes on to pager, level 1, because unacknowledged: a/2:high, "
+                    + "alert_1_2_0_r1s1",
+                "DELIVERY  GIVEN UP for desk: a/2:high, alert_1_2_0, refused, status 400, "
+                    + "answer \"no\"",
+                "DELIVERY  KEPT BACK by silence silence-1-1: a/3:high, alert_1_3_0",
+            ])
     }
 
     private static func export(_ folders: Folders, _ path: String) throws -> IncidentArchive {

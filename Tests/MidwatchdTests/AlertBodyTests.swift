@@ -2,6 +2,8 @@
 
 import AlarmEngine
 import AlertDelivery
+import CLinux
+import Glibc
 import JSONText
 import MidwatchModel
 import OperatorViews
@@ -207,6 +209,28 @@ import Testing
             )
             #expect(try !SchemaCheck.faults(message).isEmpty, "\(bad)")
         }
+    }
+
+    /// A measurement, not a gate: in release mode, alone on the machine.
+    @Test(.enabled(if: unsafe getenv("MIDWATCH_MEASURE") != nil))
+    func `cost of one body`() throws {
+        let builder = AlertBuilder(node: "tunnel-west-1", site: "West Portal", version: "1")
+        let (record, rules) = (Array(Self.raised.utf8), Self.book())
+        let context = Self.context(relatedCount: 16)
+        let count = 5_000
+        var bytes = 0
+        let begin = clinux_boottime_ns()
+        for _ in 0..<count {
+            let read = try #require(AlertRecord(record))
+            bytes +=
+                builder.alert(
+                    of: read, ledgerN: 9, isRecorded: true, rules: rules, context: context)?.body
+                .count
+                ?? 0
+        }
+        let nanoseconds = (clinux_boottime_ns() - begin) / UInt64(count)
+        print("BODY \(bytes / count) bytes in \(nanoseconds / 1_000) us")
+        #expect(bytes > 0)
     }
 
     // MARK: What is in it

@@ -286,6 +286,54 @@ import Testing
             ])
     }
 
+    @Test func `who is told later is told what was known when it was raised`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 1)
+        defer { world.end() }
+        await world.begin()
+        var context = AlertContext.none
+        context.isOfTheMoment = true
+        var history = ReadingHistory()
+        history.readings = [
+            ReadingHistory.Reading(
+                value: 7, quality: .good, arrival: MonotonicInstant(nanoseconds: 1),
+                at: WallInstant(nanoseconds: 1))
+        ]
+        context.history = history
+        let body = Array(
+            #"""
+            {"decision":"1:1.0","kind":"alarmRaised","at":"2026-01-01T00:00:00Z","engineTime":1,\#
+            "sensor":"a/b","alarm":"high","priority":"critical","activation":"1:1.0",\#
+            "to":"unacknowledged","freshness":"fresh","quality":"good"}
+            """#.utf8)
+        world.desk.take(body, made: nil, context: context) { _ = world.offer($0) }
+        let first = try #require(world.alerts.withLock { $0.first })
+        world.desk.take(
+            .deadLettered(
+                DeadLetter(
+                    alert: first, endpoint: "room", reason: .refused, attemptCount: 1,
+                    lastStatus: 400, lastAnswer: [], deadAt: WallInstant(nanoseconds: 0))))
+        world.desk.tick { _ = world.offer($0) }
+        let later = try #require(world.alerts.withLock { $0.last })
+        #expect(later.targets == ["pager"])
+        let json = try JSONValue(parsing: later.body.span)
+        #expect(json.value(atPath: "readingsBefore.readings.0.value")?.double == 7)
+        #expect(json["contextOfTheMoment"]?.bool == true)
+        // The id of this message, not that of the first one.
+        #expect(json["alert"]?.string == later.id && later.id != first.id)
+    }
+
+    @Test func `the contexts of old alarms are forgotten, the newest are not`() {
+        var kept = KeptContexts()
+        var context = AlertContext.none
+        context.isOfTheMoment = true
+        for n in 0...KeptContexts.countMax { kept.keep(context, of: "a\(n)", .high) }
+        kept.keep(context, of: "low", .medium)
+        #expect(!kept.context(of: "a0").isOfTheMoment)
+        #expect(!kept.context(of: "low").isOfTheMoment)
+        #expect(kept.context(of: "a1").isOfTheMoment)
+        #expect(kept.context(of: "a\(KeptContexts.countMax)").isOfTheMoment)
+    }
+
     @Test func `a route matches by class and by asset of the tree`() throws {
         var fan = AssetDeclaration(area: "west", equipment: "fan 3")
         fan.site = "portal"

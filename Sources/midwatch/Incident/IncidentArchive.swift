@@ -207,13 +207,19 @@ struct IncidentArchive {
                 "ledger_n",
             ]))
         try self.eachEvent { event in
-            guard let command = event.json["command"] else { return }
+            guard TimelineText.sort(event) == .action else { return }
+            // Orders about alerts have no command: who and why stand in the record itself.
+            let (json, command) = (event.json, event.json["command"])
+            let user = command?["user"] ?? json.value(atPath: "silence.author") ?? json["user"]
+            let what = command?["alarm"] ?? json.value(atPath: "silence.id") ?? json["id"]
+            let why = command?["comment"] ?? json.value(atPath: "silence.reason")
             try tar.write(
                 CSV.row([
-                    event.at.rfc3339, LocalTime.text(event.at, digits: 3),
-                    CSV.text(command["user"]), CSV.text(command["origin"]),
-                    CSV.text(command["verb"]), CSV.text(command["alarm"]), event.kind,
-                    CSV.text(event.json["cause"]), CSV.text(command["comment"]), "\(event.line.n)",
+                    event.at.rfc3339, LocalTime.text(event.at, digits: 3), CSV.text(user),
+                    CSV.text(command?["origin"] ?? json["origin"]),
+                    CSV.text(command?["verb"] ?? json["order"]),
+                    CSV.text(what ?? json["alert"]), event.kind, CSV.text(json["cause"]),
+                    CSV.text(why), "\(event.line.n)",
                 ]))
         }
     }

@@ -32,10 +32,11 @@ enum TimelineText {
     static func sort(_ event: LedgerEvent) -> Sort {
         switch event.kind {
         case "alertDelivered", "alertDeadLettered", "alertSuperseded", "deliveryAttempt",
-            "endpointBreaker", "endpointCondition":
+            "endpointBreaker", "endpointCondition", "alertRouted", "alertWithheld", "alertDigest":
             return .delivery
         case "configurationApplied", "areaModeChanged": return .configuration
-        case "commandRefused": return .action
+        case "commandRefused", "silenceAdded", "silenceRemoved", "alertDrill", "deliveryOrdered":
+            return .action
         default: break
         }
         if event.json["command"] != nil { return .action }
@@ -86,6 +87,7 @@ enum TimelineText {
     }
 
     private static func action(_ event: LedgerEvent) -> String {
+        if let order = self.order(event) { return order }
         let command = event.json["command"]
         let user = command?["user"]?.string ?? ""
         var text = user.isEmpty ? "somebody" : user
@@ -102,10 +104,39 @@ enum TimelineText {
         return comment.isEmpty ? text : text + ", saying \"\(comment)\""
     }
 
+    /// What somebody ordered about alerts; nil for other records.
+    private static func order(_ event: LedgerEvent) -> String? {
+        let json = event.json
+        let silence = json["silence"]
+        let user = (silence?["author"] ?? json["user"])?.string ?? ""
+        let origin = json["origin"]?.string ?? ""
+        let who = (user.isEmpty ? "somebody" : user) + (origin.isEmpty ? "" : " (\(origin))")
+        switch event.kind {
+        case "silenceAdded":
+            var match = JSONWriter()
+            match.value(silence?["match"] ?? .null)
+            let critical =
+                silence?["includesCritical"]?.bool == true ? ", CRITICAL ALARMS AS WELL" : ""
+            return "\(who): silence \(silence?["id"]?.string ?? "?") until "
+                + "\(silence?["until"]?.string ?? "it is removed")\(critical) for \(match.text), "
+                + "saying \"\(silence?["reason"]?.string ?? "")\""
+        case "silenceRemoved": return "\(who): end \(json["id"]?.string ?? "?")"
+        case "alertDrill":
+            return "\(who): test of \(json["route"]?.string ?? "?"), "
+                + (json["alert"]?.string ?? "?")
+        case "deliveryOrdered":
+            return "\(who): \(json["order"]?.string ?? "?") at \(json["endpoint"]?.string ?? "?") "
+                + (json["alert"]?.string ?? "")
+        default: return nil
+        }
+    }
+
     private static func delivery(_ event: LedgerEvent) -> String {
         let json = event.json
         let endpoint = json["endpoint"]?.string ?? "?"
-        let alarm = json["alarmID"]?.string ?? "?"
+        // The id tells the raise from its answer; the decision has the same numbers.
+        let id = json["alert"]?.string.map { ", \($0)" } ?? ""
+        let alarm = (json["alarmID"]?.string ?? "?") + id
         let attempt = json["attempt"]?.integer.map { ", attempt \($0)" } ?? ""
         let status = json["status"]?.integer.flatMap { $0 > 0 ? ", status \($0)" : nil } ?? ""
         let latency =
@@ -120,7 +151,19 @@ enum TimelineText {
             let how = failure.map { "failed (\($0))" } ?? "answered"
             return "attempt at \(endpoint) \(how): \(alarm)\(attempt)\(status)\(latency)"
         case "alertDeadLettered":
-            return "GIVEN UP for \(endpoint): \(alarm) (\(json["reason"]?.string ?? "no reason"))"
+            let answer = json["answer"]?.string.map { ", answer \"\($0)\"" } ?? ""
+            return "GIVEN UP for \(endpoint): \(alarm), "
+                + self.spaced(json["reason"]?.string ?? "no reason") + status + answer
+        case "alertRouted":
+            let names = json["endpoints"]?.array?.compactMap(\.string).joined(separator: ", ") ?? ""
+            let level = json["level"]?.integer ?? 0
+            return "goes on to \(names)\(level > 0 ? ", level \(level)" : ""), because "
+                + "\(self.spaced(json["reason"]?.string ?? "?")): \(alarm)"
+        case "alertWithheld":
+            return "KEPT BACK by \(json["reason"]?.string ?? "?"): \(alarm)"
+        case "alertDigest":
+            return "\(json["count"]?.integer ?? 0) alerts go to \(endpoint) in one"
+                + " (\(json["cause"]?.string ?? "?"))\(id)"
         case "alertSuperseded": return "a newer alert goes instead to \(endpoint): \(alarm)"
         case "endpointBreaker":
             return "\(endpoint): sending is \(json["breaker"]?.string ?? "?") (breaker)"

@@ -33,16 +33,17 @@ struct AlertBuilder: Sendable {
 
     /// The alert of a ledger record; nil for what people are not told.
     ///
-    /// `ledgerN` is 0 while the record is not in the ledger.
+    /// `ledgerN` is 0 while the record is not in the ledger; `step` is the id of a later message about
+    /// the same decision.
     func alert(
         of record: AlertRecord, ledgerN: UInt64, isRecorded: Bool, rules: RuleBook,
-        context: AlertContext
+        context: AlertContext, step: String? = nil
     ) -> Alert? {
         guard let type = record.messageType else { return nil }
         let facts = AlertFacts(
             record, rules: rules, context: context, node: self.node, site: self.site,
             clock: self.clock)
-        let id = Self.alertID(record.id)
+        let id = step ?? Self.alertID(record.id)
         let sequence = record.id.position.n << 12 | UInt64(min(record.id.ordinal, 4_095))
         let head = AlertBody.Head(
             alertID: id, sequence: sequence,

@@ -151,6 +151,7 @@ final class Effects: Sendable {
     private func leave(_ effect: PendingEffect, isRecorded: Bool, ledgerN: UInt64) {
         let (reporter, isHeld) = self.attached.withLock { ($0.reporter, $0.isCursorHeld) }
         if effect.decision.kind == .configurationApplied { self.forgetRetired() }
+        var context = AlertContext.none
         let alert = AlertRecord(effect.body).flatMap { record -> Alert? in
             let rules = self.live.ruleBook
             // Also what nobody is told: it was raised, and it is active or not.
@@ -158,7 +159,7 @@ final class Effects: Sendable {
             guard record.messageType != nil, self.routing != nil || !record.isToldOnly else {
                 return nil
             }
-            let context = AlertContext(
+            context = AlertContext(
                 isOfTheMoment: true, picture: picture, history: effect.history,
                 redundant: self.surroundings.redundant(
                     to: record.path, rules: rules, now: effect.queuedAt),
@@ -174,7 +175,7 @@ final class Effects: Sendable {
             }
             return
         }
-        routing.take(effect.body, made: alert) {
+        routing.take(effect.body, made: alert, context: context) {
             self.offer($0, sequence: effect.sequence, isGivenUp: effect.isGivenUp)
         }
     }

@@ -51,6 +51,7 @@ final class RoutingDesk: Sendable {
         var router: AlertRouter
         var attached: Attached?
         var nextNumber: UInt64 = 0
+        var contexts = KeptContexts()
         var drills: [String: Drill] = [:]
         var drillOrder: [String] = []
         var isChanged = false
@@ -117,7 +118,10 @@ final class RoutingDesk: Sendable {
     // MARK: What happens
 
     /// Takes a decision that leaves; `made` is its alert, nil if it makes none.
-    func take(_ body: [UInt8], made alert: Alert?, offer: (Alert) -> Void) {
+    func take(
+        _ body: [UInt8], made alert: Alert?, context: AlertContext = .none,
+        offer: (Alert) -> Void
+    ) {
         guard case .alarm(let transition)? = RoutingRecord(body: body) else {
             // Nothing that routes understand: better to everybody than to nobody.
             if let alert { offer(alert) }
@@ -128,6 +132,9 @@ final class RoutingDesk: Sendable {
         self.state.withLock { state in
             let actions = state.router.handle(transition, subject: subject, now: now, wall: wall)
             state.isChanged = true
+            if transition.kind == .raised {
+                state.contexts.keep(context, of: transition.alertID, transition.priority)
+            }
             self.perform(actions, in: &state, made: alert, wall: wall, offer)
         }
     }
@@ -353,16 +360,16 @@ final class RoutingDesk: Sendable {
         if let made, made.id == routed.id {
             alert = made
         } else {
-            var context = AlertContext.none
+            guard let record = AlertRecord(routed.record) else { return nil }
+            var context = state.contexts.context(of: AlertBuilder.alertID(record.id))
+            // What the monitor cannot do is asked now: the message leaves now.
             context.modes = state.attached?.modes() ?? []
             guard
-                let record = AlertRecord(routed.record),
                 let later = self.parts.builder.alert(
                     of: record, ledgerN: 0, isRecorded: true, rules: self.parts.live.ruleBook,
-                    context: context)
+                    context: context, step: routed.id)
             else { return nil }
             alert = later
-            alert.id = routed.id
         }
         alert.targets = routed.endpoints
         let link = self.link(for: routed, wall: wall)
