@@ -14,22 +14,28 @@ import Testing
         MonotonicInstant(nanoseconds: second * 1_000_000_000)
     }
 
+    /// Whether each of the retained readings at these seconds finds the sensor.
+    private static func found(
+        _ sensor: SensorIndex, at seconds: [UInt64], by watch: inout RetainedWatch
+    ) -> [Bool] {
+        seconds.map { watch.retained(sensor, at: Self.second($0)) }
+    }
+
     @Test func `a sensor is found after three retained readings in half a minute`() {
         var watch = RetainedWatch()
-        func retained(_ seconds: [UInt64]) -> [Bool] {
-            seconds.map { watch.retained(Self.sensor, at: Self.second($0)) }
-        }
-        // What a bridge repeats at each of its reconnects within a short time is no finding.
-        #expect(retained([1, 2, 3, 4]) == [false, false, false, false])
-        let isOtherFound = watch.retained(SensorIndex(rawValue: 8), at: Self.second(31))
-        #expect(!isOtherFound)
-        // Found, and said once.
-        #expect(retained([31, 32]) == [true, false])
+        // What a bridge repeats at each of its reconnects within a short time is no finding; what
+        // was found is said once.
+        let first = Self.found(Self.sensor, at: [1, 2, 3, 4, 31, 32], by: &watch)
+        #expect(first == [false, false, false, false, true, false])
+        let other = Self.found(SensorIndex(rawValue: 8), at: [31], by: &watch)
+        #expect(other == [false])
         let wasFound = [watch.live(Self.sensor), watch.live(Self.sensor)]
         #expect(wasFound == [true, false])
         // It begins again.
-        #expect(retained([100, 200, 201]) == [false, false, true])
-        #expect(!watch.isEmpty)
+        let again = Self.found(Self.sensor, at: [100, 200, 201], by: &watch)
+        #expect(again == [false, false, true])
+        let isEmpty = watch.isEmpty
+        #expect(!isEmpty)
     }
 
     @Test func `the sensors that are watched are bounded`() {
@@ -38,7 +44,7 @@ import Testing
             _ = watch.retained(SensorIndex(rawValue: index), at: Self.second(1))
         }
         let beyond = SensorIndex(rawValue: UInt32(RetainedWatch.sensorCountMax))
-        let found = [1, 50, 100].map { watch.retained(beyond, at: Self.second($0)) }
+        let found = Self.found(beyond, at: [1, 50, 100], by: &watch)
         #expect(found == [false, false, false])
     }
 
