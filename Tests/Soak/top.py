@@ -5,9 +5,10 @@
 usage: top.py [--sensors 10000] [--rate 50000] [--seconds 900] [--size 200x60] [--keys 1]
 
 Starts midwatchd and `midwatch simulate`, then `midwatch top` in tmux. Says of top: CPU time a second
-of its life, resident memory every ten seconds with its slope by least squares (the first minute is
-left out), frames and bytes of a frame. Says of midwatchd: its CPU time a second without top and with
-it. Exits with 1 if top used more than 2 % of a core, or grew by more than 64 KiB a minute.
+of its life, resident memory every ten seconds with its slope by least squares, frames and bytes of a
+frame. Of the slope the first eleven minutes are left out: the history of the sensors on the screen
+grows for ten. Says of midwatchd: its CPU time a second without top and with it. Exits with 1 if top
+used more than 2 % of a core, or grew by more than 64 KiB a minute.
 """
 
 import argparse
@@ -22,7 +23,8 @@ import time
 
 CPU_SHARE_MAX = 0.02
 GROWTH_BYTES_PER_MINUTE_MAX = 64 * 1024
-WARM_UP_SECONDS = 60
+# Until then the history of what is on the screen grows: ten minutes of a point a second each.
+WARM_UP_SECONDS = 660
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 FRAME = b"\x1b[?2026h"
@@ -161,7 +163,7 @@ def measure(site, options):
     screen = site.tmux("capture-pane", "-p")
     print(screen)
 
-    warm = [(x, y) for x, y in points if x >= min(WARM_UP_SECONDS, options.seconds / 4)]
+    warm = [(x, y) for x, y in points if x >= min(WARM_UP_SECONDS, options.seconds / 2)]
     growth = slope(warm) * 60
     sizes = frame_sizes(site.path("frames"))
     later = sorted(sizes[10:]) or [0]

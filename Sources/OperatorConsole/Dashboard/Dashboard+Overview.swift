@@ -53,7 +53,8 @@ extension Dashboard {
         if counts.returnedUnacknowledged > 0 {
             text += ", \(counts.returnedUnacknowledged) returned"
         }
-        text += ", \(counts.acknowledged + counts.latchedAcknowledged) acknowledged"
+        let acknowledged = counts.acknowledged + counts.latchedAcknowledged
+        if acknowledged > 0 { text += ", \(acknowledged) acknowledged" }
         if counts.suppressed > 0 { text += ", \(counts.suppressed) out of view" }
         if status.load.isFlood {
             text += ", FLOOD: \(status.load.inTenMinutes) in 10 min"
