@@ -84,7 +84,12 @@ extension AlarmEngine {
         case .normal, .returnedUnacknowledged: return .nothingToReset
         case .latchedAcknowledged: break
         }
-        // What is not known to be over is not reset.
+        // What is not known to be over is not reset: nor what was, before a restart. (Conditions of
+        // rules are unknown then by themselves.)
+        let sensor = Int(self.alarms[alarm].sensor)
+        guard self.rule(of: alarm).name != 0 || self.sensors[sensor].freshness == .fresh else {
+            return .conditionStillMet
+        }
         switch self.alarms[alarm].result {
         case .notMet: break
         case .met, .stale, .error: return .conditionStillMet

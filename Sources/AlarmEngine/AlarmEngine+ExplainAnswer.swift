@@ -196,6 +196,11 @@ extension AlarmEngine {
 
     private func becauseUnverifiable(_ index: Int, _ row: AlarmRow) -> String {
         let sensor = self.sensors[index]
+        if !sensor.isUnknown, let bound = self.ownError(of: index) {
+            let number = Int(self.conditions.bounds[bound].rule)
+            return "the rule \(self.conditions.set.rules[number].declaration.name) errs: with what "
+                + "is known it has no result"
+        }
         if sensor.freshness == .stale {
             return row.isRaised
                 ? "the sensor is stale, and blinds an alarm that is more urgent than its stale alarm"
@@ -214,6 +219,9 @@ extension AlarmEngine {
             !input.isLive || input.result.map { $0.isUnknown } ?? false
         }
         guard !doubtful.isEmpty else {
+            if case .error = explained.result {
+                return "\(held)the condition errs: with what is known it has no result"
+            }
             return "\(held)nothing is known of the condition: too little was measured yet"
         }
         let words = doubtful.map { input in

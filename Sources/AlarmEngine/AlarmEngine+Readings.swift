@@ -297,13 +297,8 @@ extension AlarmEngine {
                     self.settle(alarm, .notMet, at: time, cause: .valueWithinLimit)
                 }
             case .unverifiable:
-                let result: ConditionResult = isUnknown ? .met : .notMet
-                if self.alarms[alarm].result != result || self.alarms[alarm].isRaised {
-                    if isUnknown { self.speakForBlinded(alarm, of: index) }
-                    self.settle(
-                        alarm, result, at: time,
-                        cause: isUnknown ? .notVerifiable : .verifiableAgain)
-                }
+                self.settleUnverifiable(
+                    alarm, of: index, isMet: isUnknown || self.hasOwnError(index), at: time)
             case .stale, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal,
                 .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift, .expression:
                 continue

@@ -83,6 +83,8 @@ extension AlarmEngine {
         for place in 0..<self.sources.count { self.sources[place].sensorCount = 0 }
         for index in 0..<self.sensors.count {
             self.countSensor(1, from: self.sensors[index].source)
+            // It may be behind a lost source now.
+            if self.lostCount > 0 { self.armSensor(index) }
         }
     }
 

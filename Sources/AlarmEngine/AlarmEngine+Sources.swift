@@ -32,6 +32,7 @@ extension AlarmEngine {
 
     /// A sensor speaks through another source than before.
     mutating func move(_ index: Int, to source: SourceIndex) {
+        let didTrust = self.sensors[index].trustsSource
         self.countSensor(-1, from: self.sensors[index].source)
         self.sensors[index].source = source
         self.countSensor(1, from: source)
@@ -39,8 +40,10 @@ extension AlarmEngine {
             self.sensors[index].trustsSource = self.trusts(
                 self.rules.declaration(for: self.names[index]), source)
         }
-        // What the old source vouched for may be over by the new one.
-        if self.sensors[index].trustsSource { self.armSensor(index) }
+        // What the old source vouched for may be over by the new one, and that one may be lost.
+        if didTrust || self.sensors[index].trustsSource || self.lostCount > 0 {
+            self.armSensor(index)
+        }
     }
 
     mutating func countSensor(_ change: Int32, from source: SourceIndex) {

@@ -61,6 +61,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var freeDetails: [UInt32] = []
     /// The rules bound to the sensors they fit.
     var conditions: ConditionTable
+    /// Sensors with a rule that errs, or erred until now; empty between records.
+    var erring: [UInt32] = []
     /// Names of alarms that rules make, each once; the first, empty, is that of every other alarm.
     var alarmNames = [""]
     var nameNumbers: [String: UInt32] = ["": 0]

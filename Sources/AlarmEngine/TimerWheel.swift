@@ -70,7 +70,11 @@ struct TimerWheel: ~Copyable, Sendable {
     /// Makes room for `count` timers in all.
     mutating func reserve(_ count: Int) { self.links.reserve(count) }
 
-    func isArmed(_ timer: UInt32) -> Bool { self.links[Int(timer)].slot != Self.none }
+    /// Whether `timer` is armed for the tick of `due` or one before it.
+    func isArmed(_ timer: UInt32, by due: MonotonicInstant) -> Bool {
+        let link = self.links[Int(timer)]
+        return link.slot != Self.none && link.tick <= due.nanoseconds >> Self.tickShift
+    }
 
     /// Arms `timer` for `due`, or moves it there.
     mutating func arm(_ timer: UInt32, due: MonotonicInstant) {

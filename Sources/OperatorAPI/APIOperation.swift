@@ -11,7 +11,7 @@ struct APIOperation: Sendable {
     /// Which operation; the responder has one line for each.
     enum Name: Hashable, Sendable {
         case health, ready, metrics, description, status, sensors, alarms, alarm, areas, events
-        case stream, rejects, why
+        case stream, rejects, why, history
         case act(AlarmAction)
         case acknowledgeSeveral, setMode, configuration, reload, deadLetters
         case alerts(AlertQuestion)
@@ -134,6 +134,18 @@ extension APIOperation {
                 ("alarm", "string", "One alarm or rule of a sensor, `path:name`, instead."),
             ], answer: .object("Explanation"), problems: [.timedOut, .notReady],
             example: "?sensor=a/b"),
+        APIOperation(
+            name: .history, path: "/v1/history",
+            summary: "What the archive has of a sensor, minute by minute.",
+            query: [
+                ("sensor", "string", "Path of the sensor."),
+                (
+                    "seconds", "integer",
+                    "How far back, 1 to \(OperatorAPILimits.historySecondsMax), else "
+                        + "\(OperatorAPILimits.historySecondsDefault)."
+                ),
+            ], answer: .object("History"), problems: [.filesNotAnswering],
+            example: "?sensor=a/b&seconds=3600"),
         APIOperation(
             name: .stream, path: "/v1/stream",
             summary: "Ledger records as server-sent events, from Last-Event-ID or `after` on.",

@@ -50,7 +50,11 @@ enum APIShapes {
         criticality string, sourceTime time?, sourceTimeStatus string, arrivalTime time?, \
         source string, backlogCount integer, declared boolean, limits Limits?, alarm \
         AlarmMark?, readingsCount integer
-        Limits: lowLow number?, low number?, high number?, highHigh number?
+        Limits: lowLow number?, low number?, high number?, highHigh number?, lowLowDeadband \
+        number?, lowDeadband number?, highDeadband number?, highHighDeadband number?
+        History: path string, unit string, from time, to time, minutes HistoryMinute[], \
+        truncated boolean
+        HistoryMinute: at time, lowest number?, mean number?, highest number?, readings integer
         AlarmMark: state string, priority string
         Alarm: alarmID string, activation string, path string, kind string, state string, \
         priority string, suppression string[], conditionResult string, raisedAt time?, \

@@ -4,6 +4,12 @@
 package enum OperatorAPILimits {
     /// Bytes of one request body; `alarmsAtOnceMax` alarms with long ids fit.
     package static let requestBodyBytesMax = 96 * 1_024
+    /// How far back a history goes: a point a minute, about 900 kB at most.
+    package static let historySecondsMax: UInt64 = 7 * 86_400
+    /// How far back it goes unless the client asks.
+    package static let historySecondsDefault: UInt64 = 3_600
+    /// The archive answers within this time, or not: a client waits five seconds.
+    package static let archiveReadMillisecondsMax: Int64 = 4_000
     /// Alarms that are acknowledged with one request.
     package static let alarmsAtOnceMax = 200
     /// A longer shelving is refused before the engine is asked; alarms allow less.

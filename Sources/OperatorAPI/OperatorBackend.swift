@@ -73,6 +73,12 @@ package protocol OperatorBackend: ConfigurationBackend {
     /// Does what an operator orders about a delivery.
     func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
 
+    /// What the archive has of the sensor at `path` over the last `seconds`, minute by minute.
+    ///
+    /// - Throws: `notFound` if the archive does not know the sensor, `filesNotAnswering` if it does
+    ///   not answer.
+    func history(path: String, seconds: UInt64) async throws(Problem) -> HistoryView
+
     /// Why the sensor at `path`, or only its alarm or rule `alarm`, is as it is.
     ///
     /// - Throws: `notFound` if there is none, `timedOut` or `notReady` if the engine does not answer.
@@ -85,6 +91,11 @@ extension OperatorBackend {
 
     /// A backend without listeners has refused nothing.
     package func rejects(limit: Int) async -> [RejectView] { [] }
+
+    /// A backend without an archive knows no past.
+    package func history(path: String, seconds: UInt64) async throws(Problem) -> HistoryView {
+        throw Problem(.notFound, detail: "there is no archive")
+    }
 
     /// A backend without delivery has given nothing up.
     package func deadLetters(

@@ -23,6 +23,20 @@ extension OperatorResponder {
         }
     }
 
+    /// What the archive has of a sensor.
+    func history(_ reader: QueryReader) async throws -> HistoryView {
+        try reader.allow(["sensor", "seconds"])
+        let seconds = try reader.number("seconds") ?? OperatorAPILimits.historySecondsDefault
+        guard let path = reader["sensor"],
+            (1...OperatorAPILimits.historySecondsMax).contains(seconds)
+        else {
+            throw Problem(
+                .badRequest,
+                detail: "say sensor=PATH and seconds=1 to \(OperatorAPILimits.historySecondsMax)")
+        }
+        return try await self.backend.history(path: Self.checked(path), seconds: seconds)
+    }
+
     private static func checked(_ path: String) throws -> String {
         guard !path.isEmpty, path.utf8.count <= SystemLimits.sensorPathBytesMax else {
             throw Problem(.badRequest, detail: "that is no path of a sensor")

@@ -159,6 +159,7 @@ struct OperatorResponder: HTTPResponder {
         case .events: return Self.json(try await self.events(reader))
         case .rejects: return Self.json(try await self.rejects(reader))
         case .why: return Self.json(try await self.why(reader))
+        case .history: return Self.json(try await self.history(reader))
         case .stream: return try await self.stream(request, reader, asked.caller, context)
         case .act(let action): return try await self.act(action, asked, request, context)
         case .acknowledgeSeveral:

@@ -16,7 +16,7 @@ package enum ExplanationText {
         if !explanation.limitSet.isEmpty { lines.append("  \(explanation.limitSet)") }
         for alarm in explanation.alarms {
             lines.append("")
-            lines += self.lines(alarm, time)
+            lines += self.lines(alarm, time: time)
         }
         lines.append("")
         if let next = explanation.nextChange {
@@ -64,8 +64,10 @@ package enum ExplanationText {
             + "(\(time(timer.endsAt))): \(timer.effect)"
     }
 
-    private static func lines(_ alarm: ExplainedAlarm, _ time: (WallInstant) -> String) -> [String]
-    {
+    /// One alarm: its state, the answer in a sentence, then what the answer rests on.
+    package static func lines(
+        _ alarm: ExplainedAlarm, time: (WallInstant) -> String = Words.dateAndTime
+    ) -> [String] {
         var lines = [
             "\(alarm.alarmID)  \(alarm.isPassive ? "on trial" : alarm.state.word), "
                 + "\(alarm.priority.word), condition \(alarm.result.word)"

@@ -40,6 +40,28 @@ package enum Words {
         }
     }
 
+    /// A short length of time with two or three digits: `840ns`, `12us`, `3.2ms`, `361ms`, `1.5s`.
+    package static func shortLatency(nanoseconds: UInt64) -> String {
+        for (unit, name) in [(1e9, "s"), (1e6, "ms"), (1e3, "us")] {
+            let value = Double(nanoseconds) / unit
+            if value >= 0.9995 { return self.decimals(value, value < 9.95 ? 1 : 0) + name }
+        }
+        return "\(nanoseconds)ns"
+    }
+
+    /// A name of the daemon as words: `endpointDisabled` is `endpoint disabled`.
+    package static func spaced(_ name: String) -> String {
+        var text = ""
+        for character in name {
+            if character.isUppercase, character.isASCII {
+                text += " " + character.lowercased()
+            } else {
+                text.append(character)
+            }
+        }
+        return text
+    }
+
     /// A value with at most `digits` significant digits; `-` for none.
     package static func value(_ value: Double?, digits: Int = 6) -> String {
         guard let value else { return "-" }

@@ -109,6 +109,11 @@ package struct LimitsView: OperatorView {
     package var low: Double?
     package var high: Double?
     package var highHigh: Double?
+    /// How far a value must be back within the setpoint before its alarm returns; nil: not at all.
+    package var lowLowDeadband: Double?
+    package var lowDeadband: Double?
+    package var highDeadband: Double?
+    package var highHighDeadband: Double?
 
     package init(
         lowLow: Double? = nil, low: Double? = nil, high: Double? = nil, highHigh: Double? = nil
@@ -125,6 +130,10 @@ package struct LimitsView: OperatorView {
             json.fieldIfPresent("low", self.low)
             json.fieldIfPresent("high", self.high)
             json.fieldIfPresent("highHigh", self.highHigh)
+            json.fieldIfPresent("lowLowDeadband", self.lowLowDeadband)
+            json.fieldIfPresent("lowDeadband", self.lowDeadband)
+            json.fieldIfPresent("highDeadband", self.highDeadband)
+            json.fieldIfPresent("highHighDeadband", self.highHighDeadband)
         }
     }
 
@@ -134,6 +143,10 @@ package struct LimitsView: OperatorView {
             lowLow: try reader.numberIfPresent("lowLow"), low: try reader.numberIfPresent("low"),
             high: try reader.numberIfPresent("high"),
             highHigh: try reader.numberIfPresent("highHigh"))
+        self.lowLowDeadband = try reader.numberIfPresent("lowLowDeadband")
+        self.lowDeadband = try reader.numberIfPresent("lowDeadband")
+        self.highDeadband = try reader.numberIfPresent("highDeadband")
+        self.highHighDeadband = try reader.numberIfPresent("highHighDeadband")
     }
 }
 

@@ -237,7 +237,7 @@ struct APIService: Service {
     private static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private let makeServer: @Sendable () throws -> OperatorAPIServer
-    private let files: FileReadThread
+    private let threads: [FileReadThread]
     private let progress: StageProgress
     private let clock: EngineClock
     private let own: OwnCounters
@@ -245,13 +245,13 @@ struct APIService: Service {
 
     init(
         _ configuration: APIConfiguration, desk: OperatorDesk, gate: OperatorGate,
-        files: FileReadThread, access: AccessLog, progress: StageProgress, clock: EngineClock,
-        own: OwnCounters,
+        threads: [FileReadThread], access: AccessLog, progress: StageProgress,
+        clock: EngineClock, own: OwnCounters,
         logger: Logger
     ) {
         self.clock = clock
         self.own = own
-        self.files = files
+        self.threads = threads
         let settings = OperatorAPIConfiguration(
             socketPath: configuration.unixSocketPath,
             loopback: configuration.tcp.map {
@@ -279,8 +279,8 @@ struct APIService: Service {
     }
 
     func run() async throws {
-        self.files.start()
-        defer { self.files.requestStop() }
+        for thread in self.threads { thread.start() }
+        defer { for thread in self.threads { thread.requestStop() } }
         await withTaskGroup { group in
             group.addTask { await self.serve() }
             group.addTask {

@@ -179,6 +179,7 @@ struct Topology {
 
         // 8. Who looks at it: screens, metrics, the watchdog.
         let files = FileReadThread()
+        let archive = ArchiveDesk(configuration.archive.store, path: folders.archive)
         let operators = OperatorGate(configuration.api, logger: logger)
         let standstills = Standstills()
         let redeliveredBefore = recovered.engine.counts.redelivered
@@ -220,8 +221,8 @@ struct Topology {
         let desk = OperatorDesk(
             OperatorDesk.Parts(
                 ring: ring, live: live, active: active, clock: clock,
-                events: EventReader(folder: folders.ledger),
-                files: files, reloader: reloader, questions: engineLoop.questions,
+                events: EventReader(folder: folders.ledger), files: files, archive: archive,
+                reloader: reloader, questions: engineLoop.questions,
                 report: { reporter.report() }, health: { reporter.health() },
                 metrics: { reporter.metrics() },
                 newestEvent: { ledgerLoop.newest },
@@ -282,8 +283,9 @@ struct Topology {
                 delivery: delivery, effects: effects, ledgerFolder: folders.ledger,
                 newestRecord: ledger.writer.head.n, caughtUp: catchUp.waiting),
             APIService(
-                configuration.api, desk: desk, gate: operators, files: files, access: access,
-                progress: vitals.progress(of: .api), clock: clock, own: own, logger: logger),
+                configuration.api, desk: desk, gate: operators, threads: [files, archive.thread],
+                access: access, progress: vitals.progress(of: .api), clock: clock, own: own,
+                logger: logger),
             reloader,
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,

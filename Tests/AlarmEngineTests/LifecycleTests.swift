@@ -27,6 +27,18 @@ import Testing
         #expect(world.command(.reset, self.path, .high)?.cause == .nothingToReset)
     }
 
+    @Test func `what a restart left unverified is not reset before it is heard`() {
+        let world = self.world { $0.isLatching = true }
+        world.read(self.path, 200)
+        world.read(self.path, 1)
+        world.command(.acknowledge, self.path, .high)
+        world.start()
+        #expect(world.freshness(self.path) == .unverified)
+        #expect(world.command(.reset, self.path, .high)?.cause == .conditionStillMet)
+        world.read(self.path, 1)
+        #expect(world.command(.reset, self.path, .high)?.kind == .alarmReset)
+    }
+
     @Test func `what is not known to be over is not reset`() {
         let world = self.world { $0.isLatching = true }
         world.read(self.path, 200)

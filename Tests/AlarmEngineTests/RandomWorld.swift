@@ -11,116 +11,41 @@ struct RandomWorld {
     enum Fault: CaseIterable {
         case silence, noise, notANumber, badQuality, late, regressed, clockStep, restart, crash, lag
         case acknowledge, redelivery, reconfigure, newSensor, badClock, gap, waited, unknownSensor
-        case sourceLoss, command, heartbeat, promise
+        case sourceLoss, command, heartbeat, promise, mode, counting
     }
 
     let world: World
     private var random: Random
     private var faults: [Fault]
     private var isCalm = false
+    private let hasRules: Bool
     let paths: [String]
     private var silentUntil: [Double]
     private var clockOffset: [Double]
+    private var counter: Double = 1
     private var packetIdentifier: UInt16 = 0
     private var published: [Slot] = []
 
-    init(seed: UInt64, sensors: Int = 12, hasRules: Bool = false) {
+    /// A world with `sensors` sensors of a plant, and with rules also a mode and a counter.
+    ///
+    /// With `slices` readings may stand between ticks that do not fire all that is due.
+    init(seed: UInt64, sensors: Int = 12, hasRules: Bool = true, slices: Bool = false) {
         var random = Random(seed: seed)
-        let books = (2...4).map { number in
-            RuleBook(
-                revision: World.revision(UInt8(number)),
-                declarations: Self.declarations(sensors, &random),
-                rules: hasRules ? Self.rules(sensors, &random) : [])
-        }
-        self.world = World(Self.declarations(sensors, &random), books: books)
+        var plant = RandomPlant(seed: seed, sensors: sensors, hasRules: hasRules)
+        let first = plant.book(1)
+        let books = (2...4).map { plant.book(UInt8($0)) }
+        self.world = World(first, books: books)
+        self.hasRules = hasRules
+        self.world.timersPerTick = random.pick([0, 0, 1, 3])
+        self.world.leavesTicks = slices && random.chance(50)
         self.faults = Fault.allCases.filter { _ in random.chance(70) }
-        self.paths = (0..<sensors).map { "plant/\($0)" }
-        self.silentUntil = [Double](repeating: 0, count: sensors)
-        self.clockOffset = (0..<sensors).map { _ in random.chance(30) ? -3_600 : 0 }
+        self.paths = plant.paths
+        self.silentUntil = [Double](repeating: 0, count: plant.paths.count)
+        self.clockOffset = plant.paths.map { _ in random.chance(30) ? -3_600 : 0 }
         self.random = random
-        _ = self.world.supervise("gateway/one")
+        let bus = hasRules ? self.world.supervise("bus") : .own
+        _ = self.world.supervise("gateway/one", behind: bus)
         self.world.registerSource("gateway/two")
-    }
-
-    private static func declarations(_ count: Int, _ random: inout Random) -> [SensorDeclaration] {
-        (0..<count).map { index in
-            func limit(_ setpoint: Double, _ random: inout Random) -> LimitSetting? {
-                guard random.chance(60) else { return nil }
-                var limit = LimitSetting.at(
-                    setpoint + Double(random.next(below: 10)),
-                    deadband: Double(random.next(below: 3) * 5),
-                    on: Double(random.next(below: 3) * 4), off: Double(random.next(below: 3) * 7),
-                    random.pick(AlarmPriority.allCases))
-                limit.handling = self.handling(&random)
-                return limit
-            }
-            var declaration = SensorDeclaration.make(
-                "plant/\(index)", deadline: random.pick([1, 5, 10, 30, 45]),
-                high: limit(70, &random), highHigh: limit(90, &random), low: limit(30, &random),
-                lowLow: limit(10, &random),
-                supervision: random.pick([.periodic, .periodic, .periodic, .exception, .event]),
-                stale: random.pick(AlarmPriority.allCases),
-                unknownGrace: Double(random.next(below: 12)))
-            declaration.trustsSource = random.chance(50)
-            declaration.isIndependent = random.chance(10)
-            declaration.silenceHandling = self.handling(&random)
-            return declaration
-        }
-    }
-
-    /// Rules of every kind, some left out, over a few of the sensors.
-    private static func rules(_ count: Int, _ random: inout Random) -> [RuleDeclaration] {
-        let paths = (0..<count).map { "plant/\($0)" }
-        let window = seconds(Double(10 + random.next(below: 3) * 10))
-        let other = random.pick(paths)
-        let conditions: [RuleCondition] = [
-            .rateOfChange(rise: 4, fall: 4, deadband: 1, windowNanoseconds: window),
-            .flatLine(epsilon: 2, durationNanoseconds: window),
-            .deviation(reference: other, setpoint: 0, above: 15, below: 15, deadband: 3),
-            .deviation(reference: nil, setpoint: 60, above: 8, below: nil, deadband: 3),
-            .vote(
-                members: Array(paths.prefix(3)), required: 2,
-                limit: RuleLimit(setpoint: 62, deadband: 2)),
-            .discrepancy(members: Array(paths.prefix(3)), tolerance: 12, deadband: 2),
-            .offNormal(normalStates: 0x00FF_FFFF_FFFF_FFFF), .badQuality(includesUncertain: true),
-            .sequence(faults: 3, windowNanoseconds: window, modulus: 0),
-            .window(
-                measure: random.pick([.count, .mean, .min, .max]),
-                limit: RuleLimit(setpoint: 58, deadband: 4), windowNanoseconds: window),
-            .window(
-                measure: .count, limit: RuleLimit(setpoint: 4, isHigh: false),
-                windowNanoseconds: window),
-            .drift(limit: 6, deadband: 2, averageNanoseconds: window, reference: nil),
-            .clockSkew(maxNanoseconds: seconds(20), deadbandNanoseconds: seconds(5)),
-            .expression("value > 60 and value(\(other)) > 55 or stale(\(other))"),
-            .expression("condition(:rule3) and not raised(\(other):stale)"),
-        ]
-        return conditions.enumerated().compactMap { number, condition in
-            guard random.chance(60) else { return nil }
-            var rule = RuleDeclaration(
-                name: "rule\(number)",
-                sensors: [random.chance(50) ? "plant/+" : random.pick(paths)],
-                condition: condition)
-            rule.onDelayNanoseconds = random.chance(30) ? seconds(4) : 0
-            rule.offDelayNanoseconds = random.chance(30) ? seconds(6) : 0
-            rule.isPassive = random.chance(10)
-            rule.priority = random.pick(AlarmPriority.allCases)
-            return rule
-        }
-    }
-
-    private static func handling(_ random: inout Random) -> AlarmHandling {
-        var handling = AlarmHandling()
-        handling.isLatching = random.chance(15)
-        handling.isAutoAcknowledged = random.chance(15)
-        handling.reAlarmNanoseconds = random.chance(20) ? seconds(15) : 0
-        if random.chance(10) { handling.suppressions.append(.firstOut(group: "trip")) }
-        if random.chance(10) {
-            handling.suppressions.append(
-                .alarm(path: "plant/0", kind: random.pick([.high, .stale])))
-        }
-        if random.chance(10) { handling.suppressions.append(.mode(path: "plant/1", value: 55)) }
-        return handling
     }
 
     /// Every fault ends; what is configured and shelved stays.
@@ -135,7 +60,7 @@ struct RandomWorld {
         let end = self.world.now + duration
         while self.world.now < end {
             let step =
-                self.isCalm ? 0.9 : Double(self.random.next(below: 2_000_000_000)) / 1_000_000_000
+                self.isCalm ? 1.9 : Double(self.random.next(below: 2_000_000_000)) / 1_000_000_000
             if leaps {
                 self.world.leap(to: self.world.now + step)
             } else {
@@ -159,12 +84,10 @@ struct RandomWorld {
             self.silentUntil[index] = self.world.now + Double(self.random.next(below: 90))
             return
         }
-        var value = 50 + Double(self.random.next(below: 20))
-        if self.isCalm { value = 50 }
-        if self.happens(.noise, 200) { value = Double(self.random.next(below: 110)) }
+        var value = self.value(of: self.paths[index])
         if self.happens(.notANumber, 40) { value = self.random.pick([.nan, .infinity]) }
         var facts = World.Facts()
-        facts.source = SourceIndex(rawValue: UInt32(1 + index % 2))
+        facts.source = SourceIndex(rawValue: UInt32((self.hasRules ? 2 : 1) + index % 2))
         if index % 3 != 0 { facts.sourceTime = self.world.now + self.clockOffset[index] }
         if self.happens(.badQuality, 40) { facts.quality = self.random.pick([.bad, .uncertain]) }
         if self.happens(.late, 60) { facts.sourceTime = self.world.now - 40 }
@@ -188,6 +111,20 @@ struct RandomWorld {
             again.flags.insert(.duplicateDelivery)
             again.arrival = World.instant(self.world.now)
             self.world.feed(again)
+        }
+    }
+
+    private mutating func value(of path: String) -> Double {
+        switch path {
+        case RandomPlant.modePath:
+            if self.happens(.mode, 200) { return self.random.pick([0, 1, 2, 0.5, 7]) }
+            return 0
+        case RandomPlant.counterPath:
+            self.counter += self.happens(.counting, 200) ? Double(self.random.next(below: 4)) : 1
+            return self.counter
+        default:
+            if self.happens(.noise, 200) { return Double(self.random.next(below: 110)) }
+            return self.isCalm ? 50 : 50 + Double(self.random.next(below: 20))
         }
     }
 
@@ -234,20 +171,44 @@ struct RandomWorld {
         if self.happens(.heartbeat, 300) {
             self.world.evidence(.alive, sensor: self.random.pick(self.paths))
         }
-        if self.happens(.command, 100) {
+        if self.happens(.command, 150) { self.command() }
+        if self.hasRules, self.happens(.command, 20) {
+            let mode = self.random.pick(RandomPlant.area.modes + ["nobody's"])
             self.world.command(
-                self.random.pick(OperatorCommand.Verb.allCases), self.random.pick(self.paths),
-                self.random.pick(AlarmKind.allCases),
-                comment: self.random.chance(90) ? "test" : "",
-                seconds: Double(self.random.next(below: 40)), isOneShot: self.random.chance(50))
+                OperatorCommand(
+                    area: RandomPlant.area.name, mode: mode, user: "operator", origin: "console",
+                    comment: ""))
         }
+    }
+
+    /// Any command about an alarm that a sensor has, or about one that it has not.
+    private mutating func command() {
+        let path = self.random.pick(self.paths)
+        var command = OperatorCommand(
+            verb: self.random.pick(OperatorCommand.Verb.allCases), path: path,
+            alarm: self.random.pick(AlarmKind.allCases), activation: .none, user: "operator",
+            origin: "console", comment: self.random.chance(90) ? "test" : "")
+        let alarms = self.world.alarms(of: path)
+        // One that stands out, if any does: the others answer all alike.
+        let active = alarms.filter { $0.state != .normal || !$0.suppression.isEmpty }
+        if !alarms.isEmpty, self.random.chance(85) {
+            let alarm = self.random.pick(active.isEmpty || self.random.chance(20) ? alarms : active)
+            command.alarm = alarm.kind
+            command.activation = alarm.activation
+            if alarm.rule > 0 { command.rule = self.world.name(of: alarm) }
+        }
+        command.durationNanoseconds = seconds(Double(self.random.next(below: 40)))
+        command.isOneShot = self.random.chance(50)
+        self.world.command(command)
     }
 
     private mutating func acknowledge() {
         let path = self.random.pick(self.paths)
         let kind = self.random.pick(AlarmKind.allCases)
         let current = self.world.alarm(kind, path)?.activation ?? .none
-        let old = self.world.decisions(.alarmRaised).first?.activation ?? .none
+        let old =
+            self.world.outcomes.first { $0.decision.kind == .alarmRaised }?.decision.activation
+            ?? .none
         self.world.acknowledge(path, kind, self.random.chance(80) ? current : old)
     }
 }

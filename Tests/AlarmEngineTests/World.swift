@@ -30,6 +30,12 @@ final class World {
     private(set) var journal: [JournalEntry] = []
     private(set) var outcomes: [Outcome] = []
     private(set) var epoch: UInt32 = 0
+    /// Timers that one tick fires at most; 0 for all.
+    var timersPerTick: UInt64 = 0
+    /// One look gives one tick at most, so that readings stand between the slices of a tick.
+    var leavesTicks = false
+    /// Told of each record once its decisions are taken.
+    var observer: ((_ slot: Slot, _ decisions: ArraySlice<Outcome>) -> Void)?
     /// Seconds since time 0.
     private(set) var now: Double = 0
     private var n: UInt64 = 0
@@ -38,11 +44,17 @@ final class World {
     private var sourceIndexes: [String: SourceIndex] = [:]
 
     /// A world that has started, with its declared sensors registered at time 0.
-    init(
+    convenience init(
         _ declarations: [SensorDeclaration], isStarted: Bool = true,
         books: [RuleBook] = []
     ) {
-        let first = RuleBook(revision: Self.revision(1), declarations: declarations)
+        self.init(
+            RuleBook(revision: Self.revision(1), declarations: declarations),
+            isStarted: isStarted, books: books)
+    }
+
+    /// A world that begins with the rules of `first`.
+    init(_ first: RuleBook, isStarted: Bool = true, books: [RuleBook] = []) {
         for book in books + [first] { self.books[book.revision] = book }
         let all = self.books
         self.engine = AlarmEngine(
@@ -94,7 +106,9 @@ final class World {
         self.n += 1
         self.journal.append(JournalEntry(slot: slot, n: n))
         self.engine.apply(slot, n: n)
+        let known = self.outcomes.count
         self.take()
+        self.observer?(slot, self.outcomes[known...])
         return n
     }
 
@@ -285,8 +299,20 @@ final class World {
     func pass(by seconds: Double) { self.now += seconds }
 
     private func tick(at now: MonotonicInstant) {
-        guard self.engine.needsTick(at: now) else { return }
-        self.feed(Slot(kind: .tick, arrival: now))
+        while self.engine.needsTick(at: now) {
+            var tick = Slot(kind: .tick, arrival: now)
+            tick.aux = self.timersPerTick
+            self.feed(tick)
+            if self.leavesTicks { return }
+        }
+    }
+
+    /// Fires what ticks left that did not fire all that was due.
+    func finishTicks() {
+        let leaves = self.leavesTicks
+        self.leavesTicks = false
+        self.tick(at: Self.instant(self.now))
+        self.leavesTicks = leaves
     }
 
     // MARK: - Queries
@@ -306,6 +332,22 @@ final class World {
             let alarm = self.engine.alarmIndex(kind, of: index)
         else { return nil }
         return self.engine.liveAlarm(alarm)
+    }
+
+    /// The alarm of that name, of a kind or of a rule; nil if the sensor has none.
+    func alarm(named name: String, _ path: String) -> LiveAlarm? {
+        if let kind = AlarmKind(word: name) { return self.alarm(kind, path) }
+        return self.alarms(of: path).first { $0.rule > 0 && self.name(of: $0) == name }
+    }
+
+    func alarms(of path: String) -> [LiveAlarm] {
+        guard let index = self.engine.index(ofPath: path) else { return [] }
+        return self.engine.alarmRange(of: index).map { self.engine.liveAlarm($0) }
+    }
+
+    /// Name of an alarm in its id.
+    func name(of alarm: LiveAlarm) -> String {
+        self.engine.ruleBook.alarmName(alarm.kind, rule: alarm.rule)
     }
 
     var counts: EngineCounters { self.engine.counts }

@@ -16,19 +16,19 @@ import Testing
 
     @Test func `a sensor is found after three retained readings in half a minute`() {
         var watch = RetainedWatch()
-        // What a bridge repeats at each of its reconnects within a short time is no finding.
-        for time in [1, 2, 3, 4] as [UInt64] {
-            #expect(!watch.retained(Self.sensor, at: Self.second(time)))
+        func retained(_ seconds: [UInt64]) -> [Bool] {
+            seconds.map { watch.retained(Self.sensor, at: Self.second($0)) }
         }
-        #expect(!watch.retained(SensorIndex(rawValue: 8), at: Self.second(31)))
-        #expect(watch.retained(Self.sensor, at: Self.second(31)))
-        #expect(!watch.retained(Self.sensor, at: Self.second(32)), "said once")
-        #expect(watch.live(Self.sensor))
-        #expect(!watch.live(Self.sensor))
+        // What a bridge repeats at each of its reconnects within a short time is no finding.
+        #expect(retained([1, 2, 3, 4]) == [false, false, false, false])
+        let isOtherFound = watch.retained(SensorIndex(rawValue: 8), at: Self.second(31))
+        #expect(!isOtherFound)
+        // Found, and said once.
+        #expect(retained([31, 32]) == [true, false])
+        let wasFound = [watch.live(Self.sensor), watch.live(Self.sensor)]
+        #expect(wasFound == [true, false])
         // It begins again.
-        #expect(!watch.retained(Self.sensor, at: Self.second(100)))
-        #expect(!watch.retained(Self.sensor, at: Self.second(200)))
-        #expect(watch.retained(Self.sensor, at: Self.second(201)))
+        #expect(retained([100, 200, 201]) == [false, false, true])
         #expect(!watch.isEmpty)
     }
 
@@ -38,9 +38,8 @@ import Testing
             _ = watch.retained(SensorIndex(rawValue: index), at: Self.second(1))
         }
         let beyond = SensorIndex(rawValue: UInt32(RetainedWatch.sensorCountMax))
-        for time in [1, 50, 100] as [UInt64] {
-            #expect(!watch.retained(beyond, at: Self.second(time)))
-        }
+        let found = [1, 50, 100].map { watch.retained(beyond, at: Self.second($0)) }
+        #expect(found == [false, false, false])
     }
 
     @Test func `a device that retains everything is named, until it speaks live`() async throws {

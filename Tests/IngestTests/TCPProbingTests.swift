@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import TelemetryWire
 import Testing
 
 @testable import Ingest

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import MidwatchModel
+import OperatorConsole
 import OperatorViews
 import Testing
 

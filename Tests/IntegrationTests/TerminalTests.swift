@@ -51,7 +51,10 @@ extension IntegrationTests {
             try terminal.press("/", "west/co", "Enter")
             #expect(try await terminal.shows("filter \"west/co\""))
             try terminal.press("Enter")
-            #expect(try await terminal.shows(["ALARM  tunnel/west", "timeline", "RAISED"]))
+            #expect(try await terminal.shows(["ALARM  tunnel/west", "limit 50", "tells"]))
+            // A small screen shows the rest a page down.
+            try terminal.press(" ")
+            #expect(try await terminal.shows(["timeline", "RAISED", "why"]))
             try terminal.press("Escape", "3")
             #expect(
                 try await terminal.shows(["SENSORS", "tunnel", "age/deadline", "(20)", "STALE"]))
@@ -59,7 +62,11 @@ extension IntegrationTests {
             #expect(try await terminal.shows(["filter: hall_", "hall"]))
             try terminal.press("Enter", "End", "Enter")
             for value in 20..<26 { device.send("hall/temp", Double(value)) }
-            #expect(try await terminal.shows(["SENSOR  hall/temp", "why", "fresh: the last live"]))
+            #expect(try await terminal.shows(["SENSOR  hall/temp", "freshness", "10m ago"]))
+            try terminal.press("-")
+            #expect(try await terminal.shows(["last 1h", "1h ago"]))
+            try terminal.press("End")
+            #expect(try await terminal.shows(["why", "fresh: the last live"]))
             try terminal.press("Escape", "4")
             #expect(try await terminal.shows(["EVENTS", "RAISED", "run started"]))
             try terminal.press("5")
@@ -94,6 +101,40 @@ extension IntegrationTests {
                 $0.body["command"]?["comment"]?.string
             }
             #expect(comments.contains("fans started"))
+            try await site.stop()
+        }
+
+        @Test func `alerts are kept back, tested, sent again and put away by keys`() async throws {
+            let folder = try TemporaryFolder()
+            // It verifies with another secret and refuses everything: dead letters at once.
+            let sink = try await Sink(in: folder, secret: "whsec_b3RoZXItc2VjcmV0LW90aGVyLXNlYw==")
+            let (site, _) = try await Self.site(sink)
+            let terminal = try Self.dashboard(site, columns: 120, rows: 40)
+            #expect(try await terminal.shows("tunnel/west/co:high"))
+            try terminal.press("5")
+            #expect(try await terminal.shows(["DEAD LETTERS", "given up", "status 400"]))
+            let before = try sink.deliveries().count
+            try terminal.press("Down", "r")
+            #expect(try await terminal.shows(["again? y yes", "to sink"]))
+            try terminal.press("y")
+            #expect(try await terminal.shows("sink resent"))
+            #expect(try await waits(10) { try sink.deliveries().count == before + 1 })
+            let ids = try sink.deliveries().map(\.id)
+            #expect(Set(ids).count < ids.count, "it keeps its id")
+            try terminal.press("Home", "T")
+            #expect(try await terminal.shows("send a DRILL to endpoint sink?"))
+            try terminal.press("y")
+            #expect(try await terminal.shows(["TEST  drill_", "failed, status 400"]))
+            try terminal.press("S", "tunnel/#", "Enter", "Enter", "fan works", "Enter")
+            #expect(try await terminal.shows("keep alerts of tunnel/# back for 1h?"))
+            try terminal.press("y")
+            #expect(try await terminal.shows(["KEPT BACK until", "sensors tunnel/#", "fan works"]))
+            // What was ordered is in the ledger with who and where.
+            #expect(
+                try await waits(10) {
+                    let kinds = Set(try site.ledger().map(\.kind))
+                    return kinds.isSuperset(of: ["deliveryOrdered", "alertDrill", "silenceAdded"])
+                })
             try await site.stop()
         }
 

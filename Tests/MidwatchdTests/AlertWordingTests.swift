@@ -66,6 +66,21 @@ import Testing
         #expect(alert?["message"]?.string == "a/b: co-rising: changes by 0.75 per second")
     }
 
+    @Test func `a rule that errs is named by the alarm that cannot verify`() throws {
+        func message(_ cause: String) throws -> String? {
+            try self.alert(
+                "alarmRaised", cause: "notVerifiable", sensor: "a/b", alarm: "unverifiable",
+                more: #","causedBy":"\#(cause)""#)?["message"]?.string
+        }
+        #expect(
+            try message("a/b:ratio")
+                == "a/b: the rule ratio has no result and verifies nothing, last value 70")
+        for other in ["a/b:stale", "midwatch/source/bus:stale"] {
+            #expect(
+                try message(other) == "a/b: the value cannot be verified, last value 70")
+        }
+    }
+
     @Test func `an alarm whose rule was removed did not return to normal`() throws {
         let alert = try self.alert(
             "alarmReturned", cause: "ruleRemoved", sensor: "a/b", alarm: "high",

@@ -2,6 +2,7 @@
 
 import AlarmEngine
 import JSONText
+import MidwatchConfiguration
 import MidwatchModel
 import OperatorAPI
 import OperatorViews
@@ -69,6 +70,7 @@ import Testing
                     active: ActiveAlarms(live),
                     clock: EngineClock(continuingAt: .zero),
                     events: EventReader(folder: "/nowhere"), files: FileReadThread(),
+                    archive: ArchiveDesk(.sqlite, path: "/nowhere/archive.sqlite"),
                     reloader: NoReloads(), questions: EngineQuestions(),
                     report: { status }, health: { HealthView(level: .healthy) }, metrics: { [] },
                     newestEvent: { 0 }, rejects: { _ in [] }, deliveries: NoDeliveries(),

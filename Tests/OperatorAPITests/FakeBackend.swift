@@ -156,6 +156,16 @@ final class FakeBackend: OperatorBackend {
             area: command.area, mode: command.mode, position: "1:9", recorded: true)
     }
 
+    func history(path: String, seconds: UInt64) async throws(Problem) -> HistoryView {
+        if path == "nobody" { throw Problem(.notFound, detail: "nothing yet") }
+        return HistoryView(
+            path: path, unit: "ppm", from: WallInstant(nanoseconds: 0),
+            to: WallInstant(nanoseconds: Int64(seconds) * 1_000_000_000),
+            minutes: [
+                .init(at: WallInstant(nanoseconds: 0), lowest: 1, mean: 2, highest: 3, readings: 60)
+            ])
+    }
+
     func rejects(limit: Int) async -> [RejectView] {
         [
             RejectView(

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
 import MidwatchModel
 import OperatorConsole
 import OperatorViews
+import Synchronization
 import Testing
 
 @testable import OperatorAPI
@@ -22,6 +24,58 @@ import Testing
             }.get()
             let one = await server.curlUnix("-m 1", "/v1/why?alarm=plant/a:low")
             #expect(one.contains("\"alarmID\":\"plant/a:low\""))
+        }
+    }
+
+    @Test(arguments: [
+        ("", "400"), ("?sensor=a", "200"), ("?sensor=a&seconds=0", "400"),
+        ("?sensor=a&seconds=604801", "400"), ("?sensor=a&seconds=x", "400"),
+        ("?sensor=a&seconds=60&limit=1", "400"), ("?sensor=nobody&seconds=60", "404"),
+        ("?sensor=a&seconds=604800", "200"),
+    ])
+    func `the past of a sensor is asked for by path and time`(
+        query: String, status: String
+    ) async throws {
+        try await withServer { server in
+            let code = await server.curlUnix(
+                "-m 1 -o /dev/null -w '%{http_code}'", "/v1/history\(query)")
+            #expect(code.hasSuffix(status), "\(query)")
+        }
+    }
+
+    @Test func `the open sheets of the dashboard get what they show`() async throws {
+        try await withServer { server in
+            server.backend.state.withLock { state in
+                let body = { (json: String) in (try? JSONValue(parsing: json)) ?? .null }
+                state.events = [
+                    #"{"kind":"alarmRaised","sensor":"plant/area/0001","alarm":"stale"}"#,
+                    #"{"kind":"alertDelivered","alarmID":"plant/area/0001:stale","endpoint":"p"}"#,
+                    #"{"kind":"alarmRaised","sensor":"plant/area/0002","alarm":"stale"}"#,
+                ].enumerated().map { number, json in
+                    EventView(
+                        n: UInt64(number + 1), written: WallInstant(nanoseconds: 0),
+                        body: body(json))
+                }
+            }
+            server.backend.signal.advance(to: 3)
+            let (alarm, sensor) = try await onOwnThread {
+                Result {
+                    var round = DashboardRound(client: server.client)
+                    var need = DashboardNeed()
+                    need.wantsEvents = true
+                    need.alarmID = "plant/area/0001:stale"
+                    let first = try round.ask(need)
+                    need.alarmID = nil
+                    need.sensorPath = "plant/area/0001"
+                    need.historySeconds = 600
+                    return (first.alarmDetail, try round.ask(need).sensorDetail)
+                }
+            }.get()
+            #expect(alarm?.events.map(\.n) == [1, 2])
+            #expect(alarm?.explanation?.alarms.map(\.alarmID) == ["plant/area/0001:stale"])
+            #expect(sensor?.history?.minutes.first?.highest == 3)
+            #expect(sensor?.explanation?.path == "plant/area/0001")
+            #expect(sensor?.events.map(\.n) == [1, 2])
         }
     }
 

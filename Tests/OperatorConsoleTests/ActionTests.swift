@@ -15,7 +15,13 @@ import Testing
           "/v1/alarms/{alarmID}/reset": {"post": {}},
           "/v1/alarms/{alarmID}/comment": {"post": {}},
           "/v1/alarms/{alarmID}/out-of-service": {"post": {}},
-          "/v1/alarms/{alarmID}/return-to-service": {"post": {}}
+          "/v1/alarms/{alarmID}/return-to-service": {"post": {}},
+          "/v1/alerts/silences": {"get": {}, "post": {}},
+          "/v1/alerts/silences/{silenceID}/remove": {"post": {}},
+          "/v1/alerts/test": {"post": {}},
+          "/v1/alerts/dead-letters/{alert}/{endpoint}/resend": {"post": {}},
+          "/v1/alerts/dead-letters/{alert}/{endpoint}/drop": {"post": {}},
+          "/v1/alerts/endpoints/{endpoint}/enable": {"post": {}}
         }}
         """
 
@@ -130,6 +136,86 @@ import Testing
                 .send(.setMode(area: "west", mode: "night", comment: "tunnel closed"))
             ])
         #expect(Self.press("Lx\r", model).state.notice?.text == "one of west, east")
+    }
+
+    @Test func `alerts of an alarm, of its sensor or of a whole place are kept back`() throws {
+        let model = try Self.model()
+        #expect(
+            Self.press("S\r\rfan repair\ry", model).intents == [
+                .send(
+                    .silence(what: "tunnel/west/co:high", seconds: 3_600, reason: "fan repair"))
+            ])
+        #expect(
+            Self.press("S\u{15}tunnel/#\r\u{15}2h\rrepair\ry", model).intents == [
+                .send(.silence(what: "tunnel/#", seconds: 7_200, reason: "repair"))
+            ])
+        #expect(
+            Self.press("3jj\rS\r\rdust\ry", model).intents == [
+                .send(
+                    .silence(what: "plant/line/temp-02", seconds: 3_600, reason: "dust"))
+            ])
+        #expect(Self.press("S\r\rfan repair\rn", model).intents == [])
+        #expect(
+            Self.press("S\u{15}\r", model).state.notice?.text
+                == "say what: a path, path:alarm, or a template such as tunnel/#")
+    }
+
+    @Test func `what stands on the way of alerts is acted on after a yes`() throws {
+        let model = try Self.model()
+        let letter = Plant.deliveryDetail.deadLetters[0]
+        func order(_ verb: DeliveryVerb) -> DashboardState.Intent {
+            .send(.delivery(verb, alert: letter.alert, endpoint: letter.endpoint))
+        }
+        #expect(Self.press("5Ty", model).intents == [.send(.test(.endpoint("pager")))])
+        #expect(
+            Self.press("5jey", model).intents == [
+                .send(.delivery(.enable, alert: "", endpoint: "desk"))
+            ])
+        #expect(Self.press("5jjry", model).intents == [order(.resend)])
+        #expect(Self.press("5jjrn", model).intents == [])
+        #expect(Self.press("5jjxy", model).intents == [order(.drop)])
+        #expect(Self.press("5jjjTy", model).intents == [.send(.test(.route("tunnel")))])
+        #expect(Self.press("5Gxy", model).intents == [.send(.endSilence(id: "silence-4-1"))])
+        #expect(Self.press("5r", model).state.notice?.text == "choose a dead letter first")
+        #expect(
+            Self.press("5GT", model).state.notice?.text
+                == "choose an endpoint or a route to test")
+        let none = try Self.model()
+        var answer = Plant.answer(at: Plant.at)
+        answer.deliveryDetail = DeliveryDetail()
+        var empty = none
+        empty.receive(answer, now: Plant.at)
+        #expect(Self.press("5x", empty).state.notice?.text == "there is no dead letter")
+    }
+
+    @Test func `a test that was begun is asked about while the delivery is shown`() throws {
+        var state = DashboardState(view: .delivery)
+        state.follow(test: "drill_4_2")
+        let model = try Self.model()
+        let size = ScreenSize(columns: 80, rows: 24)
+        #expect(
+            Dashboard.need(model, state, now: Plant.at, size: size).testID == "drill_4_2")
+    }
+
+    @Test func `the key bar names what can be done with what is selected`() throws {
+        func bar(_ keys: String, _ model: DashboardModel) -> String {
+            let (_, state) = Self.press(keys, model)
+            let size = ScreenSize(columns: 200, rows: 24)
+            let text = Dashboard.draw(
+                model, state, glyphs: .ascii, now: Plant.at + Plant.second, size: size
+            ).text
+            return text.split(separator: "\n").last.map(String.init) ?? ""
+        }
+        var model = try Self.model()
+        var answer = Plant.answer(at: Plant.at + Plant.second)
+        answer.alarms?[0].suppression = [.shelved]
+        #expect(bar("2", model).contains("s shelve") && !bar("2", model).contains("u unshelve"))
+        #expect(bar("2", model).contains("a ack") && !bar("2", model).contains("r reset"))
+        #expect(!bar("2G", model).contains("a ack"), "it is acknowledged")
+        model.receive(answer, now: answer.askedAt)
+        #expect(bar("2G", model).contains("u unshelve") && !bar("2G", model).contains("s shelve"))
+        model.fail("gone")
+        #expect(!bar("2", model).contains("comment"), "nothing can be done")
     }
 
     @Test func `a command that the daemon does not know is not sent`() throws {

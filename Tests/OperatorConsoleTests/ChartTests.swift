@@ -4,9 +4,11 @@ import OperatorConsole
 import Testing
 
 @Suite struct ChartTests {
-    private static func points(_ values: [Double?]) -> [SensorSeries.Point] {
+    private static func points(_ values: [Double?]) -> [Chart.Point] {
         values.enumerated().map {
-            .init(at: UInt64($0.offset + 1) * 1_000_000_000, value: $0.element)
+            .init(
+                at: UInt64($0.offset + 1) * 1_000_000_000, lowest: $0.element,
+                highest: $0.element)
         }
     }
 
@@ -57,6 +59,39 @@ import Testing
             limits: [Chart.Limit("H", 50), Chart.Limit("HH", 5_000)])
         #expect(lines.contains { $0.contains("H 50|") && $0.contains("- -") })
         #expect(!lines.contains { $0.contains("5000") })
+    }
+
+    @Test func `a short peak is drawn, however long the time of a column`() {
+        var points = Self.points([Double?](repeating: 5, count: 2_000))
+        points[777].highest = 90
+        let chart = Chart(
+            points, limits: [], marks: [], range: 1_000_000_000...2_001_000_000_000)
+        for glyphs in GlyphSet.allCases {
+            let lines = chart.lines(columns: 40, rows: 6, glyphs: Glyphs(glyphs)).map(\.plain)
+            let peak = lines[0].dropFirst(Chart.scaleColumns + 1)
+            #expect(peak.contains { $0 != " " }, "\(glyphs)")
+        }
+    }
+
+    @Test func `a value counts as long as its point says, and no longer`() {
+        let minute: UInt64 = 60_000_000_000
+        func isDrawn(hold: UInt64) -> Bool {
+            let chart = Chart(
+                [.init(at: minute, lowest: 4, highest: 6, holdNanoseconds: hold)], limits: [],
+                marks: [], range: minute...20 * minute)
+            let lines = chart.lines(columns: 50, rows: 4, glyphs: Glyphs(.ascii)).map(\.plain)
+            return lines.dropLast().contains { $0.suffix(20).contains("*") }
+        }
+        #expect(!isDrawn(hold: minute))
+        #expect(isDrawn(hold: 30 * minute))
+    }
+
+    @Test func `where an alarm returns is a line of its own`() {
+        let lines = Self.text(
+            (0..<20).map { 40 + Double($0 % 5) },
+            limits: [Chart.Limit("H", 50, returnsAt: 45)], rows: 8)
+        #expect(lines.contains { $0.contains("H 50|") })
+        #expect(lines.contains { $0.contains("H off 45|") && $0.contains("- -") })
     }
 
     @Test func `marks stand under their time`() {

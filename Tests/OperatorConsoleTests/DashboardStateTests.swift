@@ -181,6 +181,29 @@ import Testing
         #expect(state.place == .overview)
     }
 
+    @Test func `Enter goes from an alarm to its sensor and back`() {
+        var state = DashboardState()
+        _ = self.press("\r\r", &state)
+        #expect(
+            state.sheets == [.alarm(id: "tunnel/west/co:high"), .sensor(path: "tunnel/west/co")])
+        _ = self.press("\r", &state)
+        #expect(state.sheets == [.alarm(id: "tunnel/west/co:high")])
+        _ = self.press("\u{1B}", &state)
+        _ = self.press("3jj\r\r", &state)
+        #expect(state.notice?.text == "no alarm of plant/line/temp-02 is raised or out of view")
+    }
+
+    @Test func `the chart looks further back and less far, within bounds`() {
+        var state = DashboardState()
+        _ = self.press("3j\r", &state)
+        #expect(state.historySeconds == 600)
+        _ = self.press("----------", &state)
+        #expect(state.historySeconds == 7 * 86_400)
+        #expect(state.notice?.text == "this is the longest time the chart shows")
+        _ = self.press("++++++++++", &state)
+        #expect(state.historySeconds == 120)
+    }
+
     @Test func `tab goes through all views and back`() {
         var state = DashboardState()
         var seen: [Place] = []

@@ -13,7 +13,8 @@ import Testing
     /// Name of the file, and the keys that lead to the screen.
     static let screens = [
         ("overview", ""), ("alarms", "2"), ("sensors", "3"), ("events", "4"), ("delivery", "5"),
-        ("ingest", "6"), ("alarm", "2\r"), ("sensor", "3j\r"), ("help", "?"),
+        ("ingest", "6"), ("alarm", "2\r"), ("sensor", "3j\r"), ("history", "3j\r-"),
+        ("dead-letter", "5jj"), ("help", "?"),
         ("filter", "3/temp-0"), ("acknowledge", "2aon my way"),
     ]
 

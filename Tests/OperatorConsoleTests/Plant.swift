@@ -24,7 +24,9 @@ enum Plant {
     static var sensors: [SensorView] {
         var carbon = self.sensor("tunnel/west/co", .fresh, value: 88.4, unit: "ppm", age: 0.4)
         carbon.alarm = AlarmMark(state: .unacknowledged, priority: .critical)
-        carbon.limits = LimitsView(high: 50, highHigh: 100)
+        var limits = LimitsView(high: 50, highHigh: 100)
+        limits.highDeadband = 5
+        carbon.limits = limits
         var fan = self.sensor(
             "tunnel/west/fan-03/vibration", .stale, value: 4.1, unit: "mm/s", age: 42)
         fan.alarm = AlarmMark(state: .unacknowledged, priority: .high)
@@ -71,6 +73,7 @@ enum Plant {
         carbon.operatorAction = "Start fans 3 and 4, close the west portal"
         carbon.firstChecks = ["fan 3 running?", "portal camera"]
         carbon.timeToRespondSeconds = 180
+        carbon.shelvingMaxSeconds = 7_200
         carbon.runbook = "https://wiki.example.invalid/co"
         var level = alarm(
             "pump/2/level", "unverifiable", .acknowledged, .medium, secondsAgo: 400,
@@ -215,6 +218,9 @@ enum Plant {
         answer.events = self.events
         answer.rejects = self.rejects
         answer.metrics = MetricsPicture(page: Array(self.page.utf8), at: at)
+        answer.alarmDetail = self.alarmDetail
+        answer.sensorDetail = self.sensorDetail
+        answer.deliveryDetail = self.deliveryDetail
         return answer
     }
 

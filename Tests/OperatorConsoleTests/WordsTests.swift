@@ -4,6 +4,18 @@ import OperatorConsole
 import Testing
 
 @Suite struct WordsTests {
+    @Test func `names of the daemon are words, and short latencies keep two digits`() {
+        #expect(Words.spaced("endpointDisabled") == "endpoint disabled")
+        #expect(Words.spaced("gone") == "gone")
+        let times: [(UInt64, String)] = [
+            (840, "840ns"), (999_700, "1.0ms"), (12_400, "12us"), (3_240_000, "3.2ms"),
+            (361_260_000, "361ms"), (9_960_000_000, "10s"), (1_500_000_000, "1.5s"),
+        ]
+        for (nanoseconds, text) in times {
+            #expect(Words.shortLatency(nanoseconds: nanoseconds) == text)
+        }
+    }
+
     @Test(arguments: [
         (UInt64(0), "0ms"), (80_000_000, "80ms"), (4_250_000_000, "4.2s"), (38_000_000_000, "38s"),
         (725_000_000_000, "12m05"), (12_000_000_000_000, "3h20"), (990_000_000_000_000, "11d"),

@@ -42,10 +42,29 @@ cd "$folder/tree"
 
 # 0: the tests passed; 1: they failed; 2: it does not compile.
 tests() {
-    "$swift" build --build-tests --scratch-path "$folder/build" >"$folder/build.log" 2>&1 || return 2
-    timeout 600 "$swift" test --skip-build --scratch-path "$folder/build" \
+    timeout 1800 "$swift" build --build-tests --scratch-path "$folder/build" \
+        >"$folder/build.log" 2>&1 || return 2
+    timeout 900 "$swift" test --skip-build --scratch-path "$folder/build" \
         >"$folder/test.log" 2>&1 || return 1
 }
+
+chosen=("$@")
+[ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(seq 1 ${#mutants[@]})
+# Puts mutant $1 into the tree, and the file as it was into $folder/original.
+mutate() {
+    IFS='|' read -r file from to what <<<"${mutants[$1 - 1]}"
+    cp "$engine/$file" "$folder/original"
+    sed "s~$from~$to~" "$folder/original" >"$engine/$file"
+    if cmp -s "$folder/original" "$engine/$file"; then
+        echo "mutant $1 is not found in $file any more: $what" >&2
+        exit 1
+    fi
+}
+# All of them before the first build, which takes minutes.
+for number in "${chosen[@]}"; do
+    mutate "$number"
+    cp "$folder/original" "$engine/$file"
+done
 
 if ! tests; then
     echo "the tests fail without any mutant: see $folder/build.log and $folder/test.log" >&2
@@ -53,17 +72,9 @@ if ! tests; then
     trap - EXIT
     exit 1
 fi
-chosen=("$@")
-[ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(seq 1 ${#mutants[@]})
 survivors=0
 for number in "${chosen[@]}"; do
-    IFS='|' read -r file from to what <<<"${mutants[number - 1]}"
-    cp "$engine/$file" "$folder/original"
-    sed "s~$from~$to~" "$folder/original" >"$engine/$file"
-    if cmp -s "$folder/original" "$engine/$file"; then
-        echo "mutant $number is not found in $file any more: $what" >&2
-        exit 1
-    fi
+    mutate "$number"
     result=0
     tests || result=$?
     cp "$folder/original" "$engine/$file"

@@ -33,7 +33,13 @@ if [ -z "${1:-}" ]; then
     for mode in latency outage refused; do
         Tests/Soak/alerts.py "$mode" --programs "$scratch/release"
     done
+    # The dashboard left open: CPU time, memory, bytes of a frame.
+    Tests/Soak/top.py --seconds "${MIDWATCH_SOAK_TOP_SECONDS:-900}" --programs "$scratch/release"
 fi
+
+# The simulated plant of many seeds: the hundred of every day and those behind them.
+[ -n "${1:-}" ] || MIDWATCH_SIM_SEEDS="${MIDWATCH_SIM_SEEDS:-2000}" \
+    "$swift" test -c release --skip-build --scratch-path "$scratch" --filter SimulationTests
 
 # Whether the engine's tests would notice a wrong decision; not with one suite alone.
 [ -n "${1:-}" ] || env -u MIDWATCH_TESTING Tests/Soak/mutants.sh

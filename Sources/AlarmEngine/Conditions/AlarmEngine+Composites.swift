@@ -10,6 +10,10 @@ extension AlarmEngine {
         where self.conditions.bounds[bound].evaluator.isComposite {
             self.conditions.push(bound)
         }
+        // A rule that erred may be another one now, or none.
+        for index in 0..<self.sensors.count where !self.conditions.range(of: index).isEmpty {
+            self.erring.append(UInt32(index))
+        }
         self.drainRules(at: time)
     }
 
@@ -21,8 +25,23 @@ extension AlarmEngine {
         self.drainRules(at: time)
     }
 
-    /// Evaluates what is queued.
+    /// Evaluates what is queued, then says which sensors have rules that err, or do so no more.
     mutating func drainRules(at time: MonotonicInstant, _ weight: ResultWeight = .full) {
+        self.drainQueue(at: time, weight)
+        // A rule may look at "cannot verify" of the sensor that it makes unverifiable: without a bound
+        // it would go round for ever.
+        var rounds = 0
+        while !self.erring.isEmpty, rounds < Self.errorRoundsMax {
+            rounds += 1
+            let count = self.erring.count
+            for place in 0..<count { self.followError(of: Int(self.erring[place]), at: time) }
+            self.erring.removeFirst(count)
+            self.drainQueue(at: time, weight)
+        }
+        self.erring.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func drainQueue(at time: MonotonicInstant, _ weight: ResultWeight) {
         while let bound = self.conditions.pop() {
             let before = self.conditions.memories[bound].result
             let wasRaised = self.isRaised(bound: bound)
@@ -96,6 +115,7 @@ extension AlarmEngine {
         guard operand.kind != .unknown else {
             input.sample = .error
             input.result = .error
+            input.isMissing = true
             return input
         }
         guard operand.sensor != ConditionTable.none else { return input }
@@ -113,7 +133,7 @@ extension AlarmEngine {
             guard let kind = AlarmKind(rawValue: UInt8(truncatingIfNeeded: operand.number)),
                 let alarm = self.alarm(kind, of: Int(operand.sensor))
             else {
-                input.result = .error
+                self.missAlarm(operand, in: &input)
                 return input
             }
             input.result = self.result(of: alarm, kind, sensor: Int(operand.sensor))
@@ -121,6 +141,7 @@ extension AlarmEngine {
         case .rule:
             guard let bound = self.conditions.bound(of: operand.number, on: operand.sensor) else {
                 input.result = .error
+                input.isMissing = true
                 return input
             }
             input.result = self.conditions.memories[bound].result
@@ -141,6 +162,20 @@ extension AlarmEngine {
             .expression:
             break
         }
-        return self.alarms[alarm].result
+        // Never judged yet: unknown, which is no error.
+        let result = self.alarms[alarm].result
+        return result == .error && (kind == .stale || kind == .unverifiable) ? .stale : result
+    }
+
+    /// An operand names an alarm that its sensor does not have: a limit of another mode is not met,
+    /// of anything else nothing is known.
+    private func missAlarm(_ operand: BoundOperand, in input: inout ExpressionInput) {
+        let declaration = self.rules.declaration(for: self.names[Int(operand.sensor)])
+        if declaration.limitKinds.contains(where: { UInt32($0.rawValue) == operand.number }) {
+            input.result = .notMet
+        } else {
+            input.result = .error
+            input.isMissing = true
+        }
     }
 }

@@ -63,13 +63,15 @@ extension AlarmEngine {
         self.followRules(of: Int(self.conditions.bounds[bound].sensor), at: due)
     }
 
-    /// Puts the timer of a condition where time may change it next, if it does not stand there.
+    /// Puts the timer of a condition where time may change it next, or leaves it where it is looked
+    /// at before that.
     ///
-    /// Readings move that moment on; where the timer stands already it is looked at again.
+    /// A look may have put it far ahead, where nothing would have changed without this reading.
     mutating func armCondition(_ bound: Int) {
         let timer = self.conditions.bounds[bound].timer
-        guard timer != TimerWheel.none, !self.wheel.isArmed(timer),
-            let due = self.dueTime(ofCondition: bound, upTo: .zero)
+        guard timer != TimerWheel.none,
+            let due = self.dueTime(ofCondition: bound, upTo: .zero),
+            !self.wheel.isArmed(timer, by: due)
         else { return }
         self.wheel.arm(timer, due: due)
     }

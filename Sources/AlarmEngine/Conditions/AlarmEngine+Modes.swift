@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import MidwatchModel
+package import MidwatchModel
+
+extension RuleBook {
+    /// The declaration of a sensor with the limits that hold while areas are in these modes, and
+    /// the name of the mode they are of; empty for the limits that hold in the others.
+    package func effective(
+        _ declaration: SensorDeclaration, at path: String, mode: (AreaDeclaration) -> Int
+    ) -> (declaration: SensorDeclaration, mode: String) {
+        var declaration = declaration
+        guard !declaration.limitSets.isEmpty else { return (declaration, "") }
+        for area in self.areas where area.holds(path) {
+            let name = area.modes[mode(area)]
+            guard let set = declaration.limitSets.first(where: { $0.mode == name }) else {
+                continue
+            }
+            declaration.lowLow = set.lowLow
+            declaration.low = set.low
+            declaration.high = set.high
+            declaration.highHigh = set.highHigh
+            return (declaration, name)
+        }
+        return (declaration, "")
+    }
+}
 
 extension AlarmEngine {
     /// The declaration of a sensor with the limits that hold in the mode of its area, and the name
@@ -8,20 +31,7 @@ extension AlarmEngine {
     func effective(_ declaration: SensorDeclaration, at path: String) -> (
         declaration: SensorDeclaration, mode: String
     ) {
-        var declaration = declaration
-        guard !declaration.limitSets.isEmpty else { return (declaration, "") }
-        for area in self.rules.areas where area.holds(path) {
-            let mode = area.modes[self.mode(of: area)]
-            guard let set = declaration.limitSets.first(where: { $0.mode == mode }) else {
-                continue
-            }
-            declaration.lowLow = set.lowLow
-            declaration.low = set.low
-            declaration.high = set.high
-            declaration.highHigh = set.highHigh
-            return (declaration, mode)
-        }
-        return (declaration, "")
+        self.rules.effective(declaration, at: path) { self.mode(of: $0) }
     }
 
     /// Number of the mode that an area is in; the first until another is known.

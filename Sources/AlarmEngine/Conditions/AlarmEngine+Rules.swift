@@ -201,7 +201,10 @@ extension AlarmEngine {
                 self.conditions.push(bound)
                 continue
             }
-            guard evaluator.restsOnLastValue || evaluator.restsOnClock else { continue }
+            // A value that cannot be used makes less known, whatever it would have been compared with.
+            guard evaluator.restsOnLastValue || evaluator.restsOnClock || sample.doubt != nil else {
+                continue
+            }
             let result = self.judge(bound, sample, offset: offset, at: time)
             // On a sensor that is not fresh all is unknown already.
             guard isFresh || result == .met else { continue }
@@ -386,12 +389,23 @@ extension AlarmEngine {
     ) {
         if case .raising = weight, case .notMet = result { return }
         let wasActive = self.conditions.memories[bound].isActive
+        let before = self.conditions.memories[bound].result
         self.conditions.memories[bound].result = result
         if !result.isUnknown { self.conditions.memories[bound].isActive = result == .met }
         guard let alarm = self.alarmRow(of: bound) else {
             if result == .met, !wasActive { self.conditions.memories[bound].wouldAlarmCount &+= 1 }
             return
         }
+        self.settle(alarm, of: bound, result, at: time, weight)
+        if before == .error || result == .error {
+            self.erring.append(self.conditions.bounds[bound].sensor)
+        }
+    }
+
+    private mutating func settle(
+        _ alarm: Int, of bound: Int, _ result: ConditionResult, at time: MonotonicInstant,
+        _ weight: ResultWeight
+    ) {
         if result == .notMet, self.alarms[alarm].result == .notMet,
             self.alarms[alarm].pending == .none, !self.alarms[alarm].isRaised
         {

@@ -34,6 +34,8 @@ package struct ExpressionInput: BitwiseCopyable, Sendable {
     package var result = ConditionResult.stale
     /// Of a condition: whether its alarm is raised.
     package var isRaised = false
+    /// The name means nothing: an error, also where only the alarm is asked for.
+    package var isMissing = false
 
     package init() {}
 }
@@ -148,7 +150,9 @@ enum ExpressionMachine {
         case .good: cell.result = self.quality(inputs[operand], isBad: false)
         case .bad: cell.result = self.quality(inputs[operand], isBad: true)
         case .condition: cell.result = inputs[operand].result
-        case .raised: cell.result = inputs[operand].isRaised ? .met : .notMet
+        case .raised:
+            cell.result =
+                inputs[operand].isMissing ? .error : inputs[operand].isRaised ? .met : .notMet
         case .truth, .add, .subtract, .multiply, .divide, .negate, .magnitude, .least, .most,
             .less, .lessOrEqual, .greater, .greaterOrEqual, .equal, .unequal, .and, .or, .not,
             .atLeast:

@@ -132,7 +132,8 @@ struct RateOfChange: BitwiseCopyable, Sendable {
 
     @_noLocks
     private func verdict(isActive: Bool) -> ConditionResult {
-        guard self.rate.isFinite else { return .stale }
+        // Infinite: faster than a number can say, in a direction that may not be looked at.
+        guard self.rate.isFinite else { return self.rate.isNaN ? .stale : .error }
         let back = isActive ? self.deadband : 0
         return self.rate >= self.rise - back || -self.rate >= self.fall - back ? .met : .notMet
     }

@@ -65,7 +65,8 @@ struct WindowStatistics: BitwiseCopyable, Sendable {
         self.advance(to: max(time, self.accounted))
         guard self.isCovered else { return .stale }
         let value = self.value
-        guard value.isFinite else { return .stale }
+        // Not a number: no reading. Infinite: a sum of values that are too large.
+        guard value.isFinite else { return value.isNaN ? .stale : .error }
         return self.test.isBeyond(value, isActive: isActive) ? .met : .notMet
     }
 
@@ -110,6 +111,7 @@ struct WindowStatistics: BitwiseCopyable, Sendable {
     func nextChange(
         from result: ConditionResult, isActive: Bool, upTo limit: MonotonicInstant
     ) -> MonotonicInstant? {
+        guard self.paneEnd <= limit else { return self.paneEnd }
         var ahead = self
         for _ in 0..<2 {
             for _ in 0..<Self.paneCount {

@@ -5,14 +5,36 @@
 /// Pure: the same values, size and glyphs give the same text. Where nothing was received there is
 /// nothing: no line is drawn over a gap.
 package struct Chart: Sendable {
+    /// Values of a moment or a short time; `lowest` is nil where a gap begins.
+    package struct Point: Sendable, Equatable {
+        package var at: UInt64
+        package var lowest: Double?
+        package var highest: Double?
+        /// For so long the value counts if nothing follows; behind it is a gap.
+        package var holdNanoseconds: UInt64
+
+        package init(
+            at: UInt64, lowest: Double?, highest: Double?,
+            holdNanoseconds: UInt64 = Chart.holdNanosecondsMin
+        ) {
+            self.at = at
+            self.lowest = lowest
+            self.highest = highest
+            self.holdNanoseconds = holdNanoseconds
+        }
+    }
+
     /// A horizontal line with a name.
     package struct Limit: Sendable, Equatable {
         package var name: String
         package var value: Double
+        /// Where an alarm returns to normal if that is elsewhere: setpoint and deadband.
+        package var returnsAt: Double?
 
-        package init(_ name: String, _ value: Double) {
+        package init(_ name: String, _ value: Double, returnsAt: Double? = nil) {
             self.name = name
             self.value = value
+            self.returnsAt = returnsAt
         }
     }
 
@@ -29,10 +51,10 @@ package struct Chart: Sendable {
 
     /// Columns of the scale at the left.
     package static let scaleColumns = 10
-    /// A value counts for so long; behind it is a gap.
-    private static let holdNanoseconds: UInt64 = 3_000_000_000
+    /// A value counts for so long at least.
+    package static let holdNanosecondsMin: UInt64 = 3_000_000_000
 
-    private let points: [SensorSeries.Point]
+    private let points: [Point]
     private let limits: [Limit]
     private let marks: [Mark]
     private let range: ClosedRange<UInt64>
@@ -41,15 +63,15 @@ package struct Chart: Sendable {
 
     /// `range` is the time shown, from left to right.
     package init(
-        _ points: [SensorSeries.Point], limits: [Limit], marks: [Mark],
+        _ points: [Point], limits: [Limit], marks: [Mark],
         range: ClosedRange<UInt64>
     ) {
         self.points = points
         self.marks = marks
         self.range = range
-        let numbers = points.compactMap(\.value)
-        var lowest = numbers.min() ?? 0
-        var highest = numbers.max() ?? 1
+        let shown = points.filter { range.contains($0.at) }
+        var lowest = shown.compactMap(\.lowest).min() ?? 0
+        var highest = shown.compactMap(\.highest).max() ?? 1
         // A limit far away must not press the values flat: it is shown if it is near enough.
         let span = max(highest - lowest, abs(highest) * 0.02, 1e-9)
         self.limits = limits.filter {
@@ -70,6 +92,11 @@ package struct Chart: Sendable {
         let height = max(2, rows)
         let canvas = self.canvas(width: width, height: height, set: glyphs.set)
         var limitRows: [Int: Limit] = [:]
+        for limit in self.limits {
+            if let value = limit.returnsAt, value > self.lowest, value < self.highest {
+                limitRows[self.row(value, height)] = Limit("\(limit.name) off", value)
+            }
+        }
         for limit in self.limits { limitRows[self.row(limit.value, height)] = limit }
         var lines: [StyledText] = []
         for row in 0..<height {
@@ -153,38 +180,55 @@ package struct Chart: Sendable {
                 Self.bit(x % dots.across, y % dots.down, set)
         }
         var before: Int?
+        var next = 0
+        var held: Point?
         for x in 0..<across {
-            guard let value = self.value(column: x, of: across) else {
+            let end = self.end(ofColumn: x, of: across)
+            var low: Int?
+            var high: Int?
+            var isGap = false
+            // All that lies in the column is drawn: a short peak is never left out.
+            while next < self.points.count, self.points[next].at < end {
+                let point = self.points[next]
+                next += 1
+                held = point
+                guard point.at >= self.range.lowerBound else { continue }
+                guard let lowest = point.lowest, let highest = point.highest else {
+                    isGap = true
+                    continue
+                }
+                high = min(high ?? Int.max, self.row(highest, down))
+                low = max(low ?? 0, self.row(lowest, down))
+            }
+            if high == nil, !isGap, let point = held, let lowest = point.lowest,
+                let highest = point.highest
+            {
+                let hold = max(point.holdNanoseconds, 2 * self.columnNanoseconds(of: across))
+                if end - point.at <= hold {
+                    (low, high) = (self.row(lowest, down), self.row(highest, down))
+                }
+            }
+            guard let low else {
                 before = nil
                 continue
             }
-            let y = self.row(value, down)
+            let top = high ?? low
             // From the value before: a step is a line, not two dots far apart.
-            for between in min(before ?? y, y)...max(before ?? y, y) { light(x, between) }
-            before = y
+            for y in min(before ?? top, top)...max(before ?? low, low) { light(x, y) }
+            before = isGap ? nil : held?.highest.map { self.row($0, down) }
         }
         return masks.map { row in row.map { Self.character($0, set) } }
     }
 
-    /// The last value in or before a column of dots; nil in a gap.
-    private func value(column: Int, of columns: Int) -> Double? {
+    private func columnNanoseconds(of columns: Int) -> UInt64 {
+        (self.range.upperBound - self.range.lowerBound) / UInt64(max(1, columns))
+    }
+
+    /// The first moment behind a column of dots.
+    private func end(ofColumn column: Int, of columns: Int) -> UInt64 {
         let length = Double(self.range.upperBound - self.range.lowerBound)
-        let end =
-            self.range.lowerBound
+        return self.range.lowerBound
             + UInt64(max(0, Double(column + 1) / Double(columns) * length))
-        var low = 0
-        var high = self.points.count
-        while low < high {
-            let middle = (low + high) / 2
-            if self.points[middle].at < end { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0 else { return nil }
-        let point = self.points[low - 1]
-        let columnNanoseconds = UInt64(length / Double(columns))
-        guard let value = point.value,
-            end - point.at <= max(Self.holdNanoseconds, 2 * columnNanoseconds)
-        else { return nil }
-        return value
     }
 
     private static func bit(_ x: Int, _ y: Int, _ set: GlyphSet) -> UInt8 {

@@ -4,11 +4,18 @@ internal import MidwatchModel
 internal import OperatorViews
 
 extension Dashboard {
+    /// Alarms of the list; in a flood the most urgent ones.
+    static let alarmsMax = 250
+
     /// The list of alarms, by what they ask for: unacknowledged first, what is out of view last.
     var alarmList: Body {
         guard let status = self.model.status else { return Body() }
         var body = Body()
-        body.head = [self.heading(self.alarmHeading(status) + self.filterNote(.alarms))]
+        var title = self.alarmHeading(status) + self.filterNote(.alarms)
+        if self.model.alarms.count >= Self.alarmsMax {
+            title += ", the \(Self.alarmsMax) most urgent"
+        }
+        body.head = [self.heading(title)]
         body.empty = self.filterNote(.alarms).isEmpty ? "no alarm" : "no alarm fits the filter"
         if self.isBlind { body.empty += " when last seen" }
         let filter = TextFilter(self.state.filters[.alarms] ?? "")
@@ -27,8 +34,9 @@ extension Dashboard {
         if self.columns >= 60, self.size.rows >= 24,
             case .alarm(let alarm) = self.itemUnderCursor(body.items)
         {
-            let what = self.field("what", Self.summary(alarm))
-            body.foot = [self.heading(alarm.alarmID), what] + self.guidance(alarm).prefix(6)
+            let what = self.fields("what", Self.summary(alarm))
+            let facts = (what + self.guidance(alarm)).prefix(self.size.rows >= 30 ? 12 : 7)
+            body.foot = [self.heading(alarm.alarmID)] + facts
         }
         return body
     }
@@ -42,6 +50,9 @@ extension Dashboard {
         return filter.isEmpty ? "" : ", filter \"\(filter)\""
     }
 
+    /// A message far from its alarm is hard to follow.
+    private static let idColumnsMax = 64
+
     /// A row such as `▲ HIGH     UNACK    2m10  tunnel/west/co:high  88 ppm, above 50 ppm`.
     func alarmLine(_ alarm: AlarmView, _ cursor: String) -> StyledText {
         let suppression = Words.suppression(alarm.suppression)
@@ -53,7 +64,9 @@ extension Dashboard {
         if isWide { text += self.padded(alarm.raisedAt.map(Words.timeOfDay) ?? "", 9) }
         text += self.padded(self.since(alarm.raisedAt) ?? "", 7)
         let left = self.columns - TerminalText.width(text)
-        text += self.paddedPath(alarm.alarmID, max(12, left / 2)) + " " + Self.summary(alarm)
+        text +=
+            self.paddedPath(alarm.alarmID, min(max(12, left / 2), Self.idColumnsMax)) + " "
+            + Self.summary(alarm)
         return StyledText(text, self.style(alarm))
     }
 
@@ -129,12 +142,15 @@ extension Dashboard {
             lines.append((label, text))
         }
         if !alarm.causedBy.isEmpty { lines.append(("explained by", alarm.causedBy)) }
-        return lines.map { self.field($0.label, $0.text) }
+        return lines.flatMap { self.fields($0.label, $0.text) }
     }
+
+    /// Columns of the labels of facts.
+    static let fieldColumns = 13
 
     /// A label and what it says.
     func field(_ label: String, _ text: String, _ style: Style = Style()) -> StyledText {
-        var line = StyledText("   " + self.padded(label, 13) + " ", Style(.muted))
+        var line = StyledText("   " + self.padded(label, Self.fieldColumns) + " ", Style(.muted))
         line.add(text, style)
         return line
     }

@@ -43,7 +43,7 @@ extension Dashboard {
 
     /// Health first, then what must be known on every view.
     var banners: [Banner] {
-        var banners = [self.healthBanner]
+        var banners = self.healthBanners
         if let status = self.model.status, !self.isBlind {
             if let trouble = DeliveryTrouble(status) { banners.append(self.banner(trouble)) }
             let modes = self.modeLines(status)
@@ -61,7 +61,8 @@ extension Dashboard {
         return banners
     }
 
-    private var healthBanner: Banner {
+    /// Health; blindness with its cause, on two rows where one is too short.
+    private var healthBanners: [Banner] {
         let loud = Style(.critical, bold: true)
         if let blind = self.model.blindNanoseconds(now: self.now) {
             let cause = self.model.failure ?? "no answer"
@@ -71,10 +72,16 @@ extension Dashboard {
             }
             let text =
                 " \(self.glyphs.health(.failed)) BLIND for \(Words.duration(nanoseconds: blind))"
-                + "\(since): nothing below is live. \(cause)"
-            return Banner(text: StyledText(text, loud), isLoud: true)
+                + "\(since): nothing below is live."
+            let hasRoom = TerminalText.width("\(text) \(cause)") <= self.columns
+            guard !hasRoom, self.bannersMax > 1 else {
+                return [Banner(text: StyledText("\(text) \(cause)", loud), isLoud: true)]
+            }
+            return [text, "   \(cause)"].map {
+                Banner(text: StyledText($0, loud), isLoud: true)
+            }
         }
-        guard let status = self.model.status else { return Banner(text: StyledText("")) }
+        guard let status = self.model.status else { return [Banner(text: StyledText(""))] }
         let tone: Tone =
             switch status.health {
             case .healthy: .good
@@ -93,10 +100,10 @@ extension Dashboard {
                     + (status.modes.count == 1 ? "thing is" : "things are") + " not in order",
                 Style(tone, bold: true))
         }
-        line.pad(to: self.columns - TerminalText.width(right))
+        line.pad(to: max(line.width + 2, self.columns - TerminalText.width(right)))
         line.add(
             right, Style(watchdog.isAlive ? .plain : .critical, bold: !watchdog.isAlive))
-        return Banner(text: line, isLoud: status.health == .failed)
+        return [Banner(text: line, isLoud: status.health == .failed)]
     }
 
     static func watchdogText(

@@ -4,8 +4,8 @@ internal import MidwatchModel
 internal import OperatorViews
 
 extension Dashboard {
-    /// The body of the place where keys are pressed now.
-    var body: Body {
+    /// The body of the place; `body` keeps it.
+    var madeBody: Body {
         guard self.model.status != nil else { return Body() }
         return switch self.state.place {
         case .overview: self.overview
@@ -101,6 +101,10 @@ extension Dashboard {
             }
             return self.sensorLine(live.view, cursor, indent: depth, isLeaf: true)
         case .event(let event): return self.eventLine(event, cursor)
+        case .endpoint(let endpoint): return self.endpointLine(endpoint, cursor)
+        case .route(let route): return self.routeLine(route, cursor)
+        case .silence(let silence): return self.silenceLine(silence, cursor)
+        case .deadLetter(let letter): return self.deadLetterLine(letter, cursor)
         }
     }
 
@@ -110,14 +114,23 @@ extension Dashboard {
 
     /// The alarm that a key acts on.
     var selectedAlarm: AlarmView? {
-        if case .alarm(let id) = self.state.sheets.last { return self.model.alarm(id) }
+        switch self.state.sheets.last {
+        case .alarm(let id): return self.model.alarm(id)
+        case .sensor(let path):
+            return self.model.alarms.filter { $0.path == path }.min(by: AlarmView.comesFirst)
+        case nil: break
+        }
         guard case .alarm(let alarm) = self.selectedItem else { return nil }
         return alarm
     }
 
     /// Why there is no alarm to act on.
     var reasonWithoutAlarm: String {
-        if case .alarm(let id) = self.state.sheets.last { return "\(id) is normal now" }
+        switch self.state.sheets.last {
+        case .alarm(let id): return "\(id) is not known yet"
+        case .sensor(let path): return "no alarm of \(path) is raised or out of view"
+        case nil: break
+        }
         if self.model.alarms.isEmpty { return "there is no alarm" }
         return "choose an alarm first: move to one, or press 2"
     }
@@ -149,9 +162,9 @@ extension Dashboard {
             need.wantsAreas = true
         case .alarms:
             need.alarmFilter = self.state.filters[.alarms] ?? ""
-            need.alarmLimit = 250
+            need.alarmLimit = Self.alarmsMax
         case .sensors:
-            need.alarmLimit = 250
+            need.alarmLimit = Self.alarmsMax
             need.wantsDirectory = true
             need.wantsAreas = true
             if self.model.directory.isCut {
@@ -161,16 +174,23 @@ extension Dashboard {
         case .delivery:
             need.wantsEvents = true
             need.wantsMetrics = true
+            need.wantsDelivery = true
+            need.testID = self.state.testID
         case .ingest:
             need.wantsRejects = true
             need.wantsMetrics = true
         case .oneAlarm, .oneSensor: break
         }
         switch self.state.sheets.last {
-        case .sensor(let path): need.windows = [Self.window(of: path)]
+        case .sensor(let path):
+            need.wantsEvents = true
+            need.windows = [Self.window(of: path)]
+            need.sensorPath = path
+            need.historySeconds = self.state.historySeconds
         case .alarm(let id):
             need.wantsEvents = true
-            if let path = self.model.alarm(id)?.path { need.windows = [Self.window(of: path)] }
+            need.windows = [Self.window(of: String(AlarmName(id).path))]
+            need.alarmID = id
         case nil: if self.state.view == .sensors { need.windows = self.visibleWindows }
         }
         return need

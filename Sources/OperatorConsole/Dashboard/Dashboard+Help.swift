@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import OperatorViews
+
 extension Dashboard {
     /// Keys of every place and the words of the screens; what is typed searches them.
     func drawHelp(_ screen: inout Screen, searching text: String, first: Int) {
@@ -95,14 +97,46 @@ extension Dashboard {
             + ", " + typed
     }
 
+    /// Whether a key can do something now: the bar names no others.
+    private func isUseful(_ command: Command) -> Bool {
+        let alarm = self.selectedAlarm
+        func can(_ action: AlarmAction) -> Bool {
+            alarm.map { DashboardState.obstacle(to: action, $0) == nil } ?? false && !self.isBlind
+        }
+        return switch command {
+        case .close: !self.state.sheets.isEmpty || !self.state.filter.isEmpty
+        case .open where self.state.place == .oneSensor: alarm != nil
+        case .acknowledge: alarm?.state.needsAcknowledgement == true && !self.isBlind
+        case .acknowledgeAll:
+            !self.isBlind && self.visibleAlarms.count { $0.state.needsAcknowledgement } > 1
+        case .shelve: can(.shelve)
+        case .unshelve: can(.unshelve)
+        case .reset: can(.reset)
+        case .comment: can(.comment)
+        case .service: can(.takeOutOfService)
+        case .silence: !self.isBlind && (alarm != nil || self.state.place == .oneSensor)
+        case .mode: !self.isBlind && !self.model.areas.isEmpty
+        case .test, .resend, .discard, .enable: !self.isBlind && self.isUsefulForDelivery(command)
+        default: true
+        }
+    }
+
+    private func isUsefulForDelivery(_ command: Command) -> Bool {
+        switch (command, self.selectedItem) {
+        case (.test, .endpoint), (.test, .route), (.resend, .deadLetter),
+            (.discard, .deadLetter), (.discard, .silence):
+            true
+        case (.enable, .endpoint(let endpoint)): endpoint.breaker != "closed"
+        default: false
+        }
+    }
+
     /// The keys of this place: as many as fit, help and quit always.
     private var keys: String {
         let place = self.state.place
         let bindings = KeyTable.bindings.filter { binding in
             guard binding.places.contains(place), !binding.label.isEmpty else { return false }
-            let isUseless =
-                binding.command == .close && self.state.sheets.isEmpty && self.state.filter.isEmpty
-            return !isUseless
+            return self.isUseful(binding.command)
         }
         let always = bindings.suffix(2).map { "\($0.shown) \($0.label)" }.joined(separator: "  ")
         var text = ""

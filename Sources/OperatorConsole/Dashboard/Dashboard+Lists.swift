@@ -4,7 +4,7 @@ internal import JSONText
 internal import MidwatchModel
 internal import OperatorViews
 
-/// The views of what comes in, what goes out, and what was decided.
+/// The views of what comes in, and of what was decided.
 extension Dashboard {
     /// The ledger, newest first.
     var eventList: Body {
@@ -27,21 +27,9 @@ extension Dashboard {
     private func whole(_ event: EventView) -> [StyledText] {
         let words = EventLine(event)
         let time = Words.dateAndTime(event.written)
-        var lines = [self.heading("record \(event.n), \(time), \(words.what)")]
-        if !words.subject.isEmpty { lines.append(StyledText("   " + words.subject)) }
-        var line = ""
-        for part in words.detail.split(separator: " ") {
-            if !line.isEmpty,
-                TerminalText.width(line) + TerminalText.width(String(part)) + 5
-                    > self.columns
-            {
-                lines.append(StyledText("   " + line))
-                line = ""
-            }
-            line += (line.isEmpty ? "" : " ") + part
-        }
-        if !line.isEmpty { lines.append(StyledText("   " + line)) }
-        return Array(lines.prefix(Self.wholeRowsMax))
+        let heading = self.heading("record \(event.n), \(time), \(words.what)")
+        let texts = [words.subject, words.detail].filter { !$0.isEmpty }
+        return Array(([heading] + self.paragraphs(texts)).prefix(Self.wholeRowsMax))
     }
 
     private static let wholeRowsMax = 6
@@ -56,91 +44,6 @@ extension Dashboard {
         line.add(self.paddedPath(words.subject, room) + " ", Style(words.tone))
         line.add(words.detail)
         return line
-    }
-
-    // MARK: Delivery
-
-    /// Endpoints, breakers, what waits, what was given up.
-    var deliverySheet: Body {
-        guard let status = self.model.status else { return Body() }
-        var body = Body()
-        var lines: [StyledText] = []
-        body.head = [
-            self.heading("DELIVERY  \(status.queues.deliveryBacklog) alerts wait"),
-            StyledText(
-                "   " + self.padded("endpoint", self.endpointColumns) + self.padded("breaker", 10)
-                    + self.padded("waiting", 9, right: true) + self.padded("oldest", 9, right: true)
-                    + self.padded("delivered", 11, right: true)
-                    + self.padded("failed", 8, right: true)
-                    + self.padded("given up", 10, right: true),
-                Style(.muted)),
-        ]
-        for endpoint in status.endpoints { lines.append(self.endpointRow(endpoint)) }
-        if status.endpoints.isEmpty {
-            lines.append(
-                StyledText(
-                    "   no endpoint is configured: alerts go nowhere", Style(.critical, bold: true))
-            )
-        }
-        lines.append(StyledText(""))
-        let watchdog = Self.watchdogText(status.watchdog, lag: self.lag)
-        lines.append(
-            self.field(
-                "watchdog",
-                watchdog.isAlive
-                    ? "alive; it tells people by routes of its own" : watchdog.text,
-                Style(watchdog.isAlive ? .good : .critical, bold: !watchdog.isAlive)))
-        lines += self.letters("DEAD LETTERS  given up, to be sent by hand", "alertDeadLettered")
-        lines += self.letters("DELIVERED", "alertDelivered")
-        body.items = lines.map(Item.text)
-        return body
-    }
-
-    private var endpointColumns: Int { self.columns >= 100 ? 32 : 18 }
-
-    /// The breaker of an endpoint, what is not in order in capitals.
-    static func breaker(_ endpoint: EndpointView) -> String {
-        switch endpoint.breaker {
-        case "closed": "closed"
-        case "halfOpen": "HALF OPEN"
-        default: endpoint.breaker.uppercased()
-        }
-    }
-
-    private func endpointRow(_ endpoint: EndpointView) -> StyledText {
-        let isGood = endpoint.breaker == "closed"
-        let oldest = UInt64(max(0, endpoint.oldestAgeSeconds)) &* 1_000_000_000 &+ self.lag
-        func figure(_ name: String) -> String {
-            let sum = self.model.metrics?.sum(
-                "midwatch_delivery_\(name)_total", ["endpoint": endpoint.name])
-            return sum.map(Words.count) ?? "-"
-        }
-        var line = StyledText(
-            " \(self.glyphs.mark(isGood: isGood)) "
-                + self.padded(endpoint.name, self.endpointColumns),
-            Style(isGood ? .plain : .critical, bold: !isGood))
-        line.add(
-            self.padded(Self.breaker(endpoint), 10),
-            Style(isGood ? .good : .critical, bold: !isGood))
-        line.add(self.padded("\(endpoint.queue)", 9, right: true))
-        line.add(
-            self.padded(
-                endpoint.queue > 0 ? Words.duration(nanoseconds: oldest) : "-", 9, right: true))
-        line.add(self.padded(figure("delivered"), 11, right: true))
-        line.add(self.padded(figure("failed_attempts"), 8, right: true))
-        line.add(self.padded(figure("dead_letters"), 10, right: true))
-        return line
-    }
-
-    private func letters(_ title: String, _ kind: String) -> [StyledText] {
-        let letters = self.model.events.filter { $0.body["kind"]?.string == kind }
-        var lines = [StyledText(""), self.heading(title)]
-        if letters.isEmpty {
-            lines.append(
-                StyledText(
-                    "   none in the last \(self.model.events.count) records", Style(.muted)))
-        }
-        return lines + letters.suffix(20).reversed().map { self.eventLine($0, " ") }
     }
 
     // MARK: Ingest

@@ -7,26 +7,42 @@ extension Dashboard {
     /// A stage whose loop did not turn for this long is shown as stuck: it beats once a second.
     static let beatAgeMaxNanoseconds: UInt64 = 3_000_000_000
 
+    /// Rows that alarms and sensors have at least, headings included.
+    private static let itemRowsMin = 10
+    private static let sensorRowsMin = 3
+
     /// What is wrong, on one screen: alarms, the worst sensors, the monitor itself.
     var overview: Body {
         guard let status = self.model.status else { return Body() }
         var body = Body()
-        body.foot = self.monitorLines(status)
+        let lines = self.monitorLines(status)
+        // What is wrong in the plant comes before how the monitor does, which gives rows away from
+        // its end: the least urgent stand there.
+        let wanted = self.model.alarms.count + Self.sensorRowsMin + 2
+        let least = min(wanted, Self.itemRowsMin)
+        body.foot = Array(lines.prefix(max(2, self.bodyRows - least)))
         let room = max(6, self.bodyRows - body.foot.count - 2)
-        let shown = min(self.model.alarms.count, max(3, room / 2))
+        let most = room < 2 * Self.itemRowsMin ? room - Self.sensorRowsMin - 1 : room / 2
+        let shown = min(self.model.alarms.count, max(3, most))
         body.items.append(.heading(self.alarmHeading(status)))
         if self.model.alarms.isEmpty {
             let text = self.isBlind ? "   none when last seen" : "   none"
             body.items.append(.text(StyledText(text, Style(self.isBlind ? .stale : .good))))
         }
         body.items += self.model.alarms.prefix(shown).map(Item.alarm)
-        if shown < self.model.alarms.count {
+        // The list is cut where many stand: the counts are not.
+        let counts = status.alarms
+        let active =
+            counts.unacknowledged + counts.latchedUnacknowledged + counts.returnedUnacknowledged
+            + counts.acknowledged + counts.latchedAcknowledged
+        let count = max(self.model.alarms.count, Int(clamping: active))
+        if shown < count {
             body.items.append(
                 .text(
                     StyledText(
-                        "   and \(self.model.alarms.count - shown) more: press 2", Style(.muted))))
+                        "   and \(count - shown) more: press 2", Style(.muted))))
         }
-        body.items.append(.heading(self.sensorHeading(status, "SENSORS, worst first")))
+        body.items.append(.heading(self.sensorHeading(status, "WORST SENSORS")))
         body.items += self.model.worst.map(Item.sensor)
         return body
     }
@@ -39,7 +55,15 @@ extension Dashboard {
         }
         text += ", \(counts.acknowledged + counts.latchedAcknowledged) acknowledged"
         if counts.suppressed > 0 { text += ", \(counts.suppressed) out of view" }
-        return self.isBlind ? text + " (when last seen)" : text
+        if status.load.isFlood {
+            text += ", FLOOD: \(status.load.inTenMinutes) in 10 min"
+        } else if status.load.inTenMinutes > 0 {
+            text += ", \(status.load.inTenMinutes) in 10 min"
+        }
+        if status.load.chatteringCount > 0 {
+            text += ", \(status.load.chatteringCount) chattering"
+        }
+        return self.isBlind ? text + ", last seen" : text
     }
 
     func sensorHeading(_ status: StatusView, _ title: String) -> String {
@@ -47,7 +71,7 @@ extension Dashboard {
         var text = "\(title)  \(counts.total): \(counts.fresh) fresh, \(counts.stale) stale"
         if counts.unverified > 0 { text += ", \(counts.unverified) unverified" }
         if counts.neverReceived > 0 { text += ", \(counts.neverReceived) never seen" }
-        return self.isBlind ? text + " (when last seen)" : text
+        return self.isBlind ? text + ", last seen" : text
     }
 
     // MARK: The monitor itself
@@ -60,60 +84,100 @@ extension Dashboard {
         if !status.configurationRevision.isEmpty {
             title += ", configuration \(status.configurationRevision.prefix(8))"
         }
-        if self.isBlind { title += " (when last seen)" }
+        if self.isBlind { title += ", last seen" }
         var lines = [self.heading(title), self.abilities(status)]
-        lines.append(self.labelled("rates /s", self.rates(status.rates)))
-        lines.append(self.labelled("queues", self.queues(status)))
-        if !status.latencies.isEmpty { lines.append(self.latencyLine(status)) }
-        lines.append(self.beats(status))
-        lines += self.endpointLines(status)
+        lines += self.rows("beats", self.beats(status))
+        lines += self.rows("outputs", self.outputs(status))
+        lines += self.rows("queues", self.queues(status))
+        lines += self.rows("rates/s", self.rates(status.rates))
+        lines += self.rows("p99", self.latencies(status))
         return lines
     }
 
-    private func labelled(_ label: String, _ text: String) -> StyledText {
-        var line = StyledText(" " + self.padded(label, 9) + " ", Style(.muted))
-        line.add(text, Style(self.isBlind ? .stale : .plain))
-        return line
+    /// Columns of the labels at the left of the monitor's rows.
+    private static let labelColumns = 9
+
+    /// Facts behind a label: what does not fit a row goes on in the next, nothing is cut.
+    private func rows(_ label: String, _ facts: [StyledText]) -> [StyledText] {
+        // A narrow screen has no room for dots between facts: names are muted, values are not.
+        let separator = self.isWide ? " \(self.glyphs.separator) " : "  "
+        var lines: [StyledText] = []
+        var line = StyledText(" " + self.padded(label, Self.labelColumns - 1), Style(.muted))
+        var isFirst = true
+        for fact in facts {
+            if !isFirst, line.width + separator.count + fact.width > self.columns {
+                lines.append(line)
+                line = StyledText(String(repeating: " ", count: Self.labelColumns))
+                isFirst = true
+            }
+            if !isFirst { line.add(separator, Style(.muted)) }
+            isFirst = false
+            for piece in fact.pieces { line.add(piece.text, piece.style) }
+        }
+        return facts.isEmpty ? [] : lines + [line]
     }
 
-    private func rates(_ rates: StageRates) -> String {
-        let separator = self.columns >= 100 ? " \(self.glyphs.separator) " : " "
-        return [
-            "received \(Words.count(rates.received))", "accepted \(Words.count(rates.accepted))",
-            "evaluated \(Words.count(rates.evaluated))", "journal \(Words.count(rates.journaled))",
-            "archive \(Words.count(rates.archived))",
-        ].joined(separator: separator)
+    /// `name value`, the name muted.
+    private func fact(_ name: String, _ value: String, _ style: Style = Style()) -> StyledText {
+        var text = StyledText(name + " ", Style(.muted))
+        text.add(value, self.isBlind ? Style(.stale) : style)
+        return text
+    }
+
+    private var isWide: Bool { self.columns >= 100 }
+
+    private func rates(_ rates: StageRates) -> [StyledText] {
+        [
+            self.fact(self.isWide ? "received" : "in", Words.count(rates.received)),
+            self.fact("accepted", Words.count(rates.accepted)),
+            self.fact("engine", Words.count(rates.evaluated)),
+            self.fact("journal", Words.count(rates.journaled)),
+            self.fact("archive", Words.count(rates.archived)),
+        ]
     }
 
     /// A disk that is full within a week is somebody's work today.
     private static let diskSoonSeconds: UInt64 = 7 * 86_400
 
-    private func queues(_ status: StatusView) -> String {
+    private func queues(_ status: StatusView) -> [StyledText] {
         let queues = status.queues
-        var parts = [
-            "ring \(Words.decimals(queues.ringFill * 100, 0))%",
-            "journal \(Words.bytes(queues.journalStagedBytes))",
-            "archive \(Words.count(Double(queues.archiveLagRecords)))"
-                + " (\(Words.decimals(queues.archiveLagSeconds, 1))s)",
-            "delivery \(queues.deliveryBacklog)",
+        var facts = [
+            self.fact("ring", Words.decimals(queues.ringFill * 100, 0) + "%"),
+            self.fact("journal", Words.bytes(queues.journalStagedBytes)),
+            self.fact(
+                "archive",
+                "\(Words.count(Double(queues.archiveLagRecords))) "
+                    + "(\(Words.decimals(queues.archiveLagSeconds, 1))s)"),
+            self.fact("delivery", "\(queues.deliveryBacklog)"),
         ]
         if let seconds = status.disk.timeToFullSeconds {
-            // What comes soon stands first: the row may be too short for all.
+            // What comes soon stands first.
             let time = Words.duration(nanoseconds: seconds &* 1_000_000_000)
             let isSoon = seconds < Self.diskSoonSeconds
-            parts.insert("disk full in \(time)", at: isSoon ? 0 : parts.count)
+            facts.insert(
+                self.fact("disk full in", time, Style(isSoon ? .high : .plain, bold: isSoon)),
+                at: isSoon ? 0 : facts.count)
         } else if status.disk.bytesFree > 0 {
-            parts.append("disk \(Words.bytes(status.disk.bytesFree)) free")
+            facts.append(self.fact("disk free", Words.bytes(status.disk.bytesFree)))
         }
-        return parts.joined(separator: " \(self.glyphs.separator) ")
+        return facts
     }
 
-    private func latencyLine(_ status: StatusView) -> StyledText {
-        let parts = status.latencies.map { latency in
-            "\(latency.stage) \(Words.latency(nanoseconds: latency.p99Nanoseconds))"
+    /// Where 99 of 100 readings, decisions and alerts of the last minute were after how long.
+    private func latencies(_ status: StatusView) -> [StyledText] {
+        status.latencies.map { latency in
+            self.fact(
+                Self.stops[latency.stage] ?? latency.stage,
+                Words.shortLatency(nanoseconds: latency.p99Nanoseconds))
         }
-        return self.labelled("p99", parts.joined(separator: " \(self.glyphs.separator) "))
     }
+
+    /// Where a way ends whose latency is measured, in a word.
+    private static let stops = [
+        "arrivalToRing": "ring", "arrivalToEvaluated": "engine", "arrivalToDurable": "disk",
+        "durableToArchived": "archive", "publishToAcknowledged": "PUBACK",
+        "decisionToRecorded": "ledger", "decisionToDelivered": "alert",
+    ]
 
     /// What the monitor can do now; what it cannot stands in capitals.
     private func abilities(_ status: StatusView) -> StyledText {
@@ -131,7 +195,8 @@ extension Dashboard {
             ("alert", !status.endpoints.isEmpty && trouble == nil),
             ("be watched", status.watchdog.alive),
         ]
-        var line = StyledText(" " + self.padded("can", 10), Style(.muted))
+        var line = StyledText(
+            " " + self.padded("can", Self.labelColumns - 1), Style(.muted))
         for ability in abilities {
             let isGood = ability.isGood && !self.isBlind
             let words =
@@ -151,61 +216,57 @@ extension Dashboard {
         }
     }
 
-    /// Every heartbeat with its age; what does not turn is loud.
-    private func beats(_ status: StatusView) -> StyledText {
-        var line = StyledText(" " + self.padded("beats", 10), Style(.muted))
-        // What is stuck comes first: the row may be too short for all.
+    /// Every heartbeat with its age; what does not turn is loud and comes first.
+    private func beats(_ status: StatusView) -> [StyledText] {
         let stages = status.stages.sorted { a, b in
             let limit = Self.beatAgeMaxNanoseconds
             return a.beatAgeNanoseconds > limit && b.beatAgeNanoseconds <= limit
         }
-        for stage in stages {
+        let quiet = Style(self.isBlind ? .stale : .plain)
+        var facts = stages.map { stage in
             let isStuck = stage.beatAgeNanoseconds > Self.beatAgeMaxNanoseconds
             // Whole seconds: how many milliseconds ago a healthy loop turned is noise.
             let seconds = (stage.beatAgeNanoseconds &+ self.lag) / 1_000_000_000
             let age = Words.duration(nanoseconds: seconds &* 1_000_000_000)
-            if isStuck {
-                line.add("\(stage.name) NOT TURNING for \(age)", Style(.critical, bold: true))
-            } else {
-                line.add(
-                    seconds < 2 ? stage.name : "\(stage.name) \(age)",
-                    Style(self.isBlind ? .stale : .plain))
-            }
-            line.add(" \(self.glyphs.separator) ", Style(.muted))
+            return isStuck
+                ? StyledText(
+                    "\(stage.name) NOT TURNING for \(age)", Style(.critical, bold: true))
+                : StyledText(seconds < 2 ? stage.name : "\(stage.name) \(age)", quiet)
         }
+        // A narrow screen has it in the row of health alone.
+        guard self.isWide else { return facts }
         let watchdog = Self.watchdogText(status.watchdog, lag: self.lag)
-        line.add(
-            "watchdog " + (self.isBlind ? "?" : watchdog.isAlive ? "alive" : watchdog.text),
-            self.isBlind
-                ? Style(.stale)
-                : Style(watchdog.isAlive ? .plain : .critical, bold: !watchdog.isAlive))
-        return line
+        facts.append(
+            self.fact(
+                "watchdog",
+                self.isBlind ? "?" : watchdog.isAlive ? "alive" : watchdog.text,
+                Style(watchdog.isAlive ? .plain : .critical, bold: !watchdog.isAlive)))
+        return facts
     }
 
-    private func endpointLines(_ status: StatusView) -> [StyledText] {
-        var line = StyledText(" " + self.padded("stores", 10), Style(.muted))
-        var archive = "archive \(status.archive.store)"
+    private func outputs(_ status: StatusView) -> [StyledText] {
+        var archive = status.archive.store
         if !status.archive.state.isEmpty { archive += " \(status.archive.state)" }
-        if !status.archive.breaker.isEmpty, status.archive.breaker != "closed" {
-            archive += ", breaker \(status.archive.breaker)"
-        }
-        line.add(archive, Style(self.isBlind ? .stale : .plain))
-        line.add(" \(self.glyphs.separator) ", Style(.muted))
+        let isBroken = !status.archive.breaker.isEmpty && status.archive.breaker != "closed"
+        if isBroken { archive += ", breaker \(status.archive.breaker)" }
+        var facts = [
+            self.fact("archive", archive, Style(isBroken ? .critical : .plain, bold: isBroken))
+        ]
         if status.endpoints.isEmpty {
-            line.add("no endpoint: alerts go nowhere", Style(.high, bold: true))
+            facts.append(StyledText("no endpoint: alerts go nowhere", Style(.high, bold: true)))
         }
-        // What is not in order comes first: the row may be too short for all.
+        // What is not in order comes first.
         let endpoints =
             status.endpoints.filter { $0.breaker != "closed" }
             + status.endpoints.filter { $0.breaker == "closed" }
-        for (index, endpoint) in endpoints.enumerated() {
-            if index > 0 { line.add(", ") }
+        facts += endpoints.map { endpoint in
             let isGood = endpoint.breaker == "closed"
-            line.add(
-                "\(endpoint.name) \(isGood ? "in order" : "breaker \(Self.breaker(endpoint))")"
-                    + (endpoint.queue > 0 ? ", \(endpoint.queue) waiting" : ""),
-                Style(self.isBlind ? .stale : isGood ? .plain : .critical, bold: !isGood))
+            let text =
+                (isGood ? "in order" : "breaker \(Self.breaker(endpoint))")
+                + (endpoint.queue > 0 ? ", \(endpoint.queue) waiting" : "")
+            return self.fact(
+                endpoint.name, text, Style(isGood ? .plain : .critical, bold: !isGood))
         }
-        return [line]
+        return facts
     }
 }

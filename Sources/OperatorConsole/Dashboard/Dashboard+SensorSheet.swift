@@ -17,17 +17,21 @@ extension Dashboard {
         let isLive = self.isLive(sensor)
         var lines = self.facts(sensor, isLive)
         lines.append(StyledText(""))
-        let rows = max(4, min(16, self.bodyRows - lines.count - 10))
-        lines += self.chart(sensor, rows: rows)
-        lines += self.statistics(path)
-        lines.append(StyledText(""))
-        lines.append(StyledText(" why", Style(bold: true)))
-        lines += self.reasons(sensor).map { StyledText("   " + $0) }
         let alarms = self.model.alarms.filter { $0.path == path }
         if !alarms.isEmpty {
-            lines.append(StyledText(" alarms", Style(bold: true)))
             lines += alarms.map { self.alarmLine($0, " ") }
+            lines.append(StyledText(""))
         }
+        let detail = self.model.sensorDetail.flatMap { $0.path == path ? $0 : nil }
+        lines += self.chart(sensor, detail, room: self.bodyRows - lines.count - 1)
+        lines += [StyledText(""), StyledText(" why", Style(bold: true))]
+        lines += self.paragraphs(self.reasons(sensor))
+        // The engine's own answer; while nothing is heard it would be an old one.
+        if let explanation = detail?.explanation, !self.isBlind {
+            lines.append(StyledText(""))
+            lines += self.paragraphs(ExplanationText.lines(explanation).dropFirst())
+        }
+        lines += self.sensorEvents(detail)
         body.items = lines.map(Item.text)
         return body
     }
@@ -46,79 +50,61 @@ extension Dashboard {
         let age = sensor.ageNanoseconds.map {
             Words.duration(nanoseconds: $0 &+ self.lag(of: sensor)) + " old"
         }
-        lines.append(
-            self.field(
-                "freshness",
-                "\(self.freshnessText(sensor)), \(age ?? "nothing was received"), deadline "
-                    + "\(Words.duration(nanoseconds: sensor.deadlineNanoseconds)) "
-                    + "(\(sensor.supervision.word))",
-                Style(isLive ? .good : .stale, bold: !isLive)))
-        lines.append(
-            self.field(
-                "quality", "\(quality); NE 107 \(signal.letter): \(signal.meaning)"))
+        lines += self.fields(
+            "freshness",
+            "\(self.freshnessText(sensor)), \(age ?? "nothing was received"), deadline "
+                + "\(Words.duration(nanoseconds: sensor.deadlineNanoseconds)) "
+                + "(\(sensor.supervision.word))",
+            Style(isLive ? .good : .stale, bold: !isLive))
+        lines += self.fields(
+            "quality", "\(quality); NE 107 \(signal.letter): \(signal.meaning)")
         var source = sensor.source.isEmpty ? "unknown" : sensor.source
         source += ", time of the sender \(sensor.sourceTimeStatus.word)"
         source += ", \(Words.count(Double(sensor.readingsCount))) readings"
         if sensor.backlogCount > 0 { source += ", \(sensor.backlogCount) too late to be live" }
-        lines.append(self.field("source", source))
+        lines += self.fields("source", source)
+        if let limits = Self.limitText(sensor) { lines += self.fields("limits", limits) }
         return lines
     }
 
-    // MARK: Chart
-
-    /// Time that a chart shows at least.
-    private static let chartNanosecondsMin: UInt64 = 60_000_000_000
-
-    private func chart(_ sensor: SensorView, rows: Int) -> [StyledText] {
-        let points = self.model.series[sensor.path]?.points ?? []
-        guard let first = points.first(where: { $0.value != nil }) else {
-            return [StyledText("   no value was seen since this dashboard watches", Style(.muted))]
+    /// The limits from the highest to the lowest, and where their alarms return.
+    private static func limitText(_ sensor: SensorView) -> String? {
+        let limits = self.limits(sensor).reversed().map { limit in
+            limit.name + " " + Words.value(limit.value)
+                + (limit.returnsAt.map { " (off at \(Words.value($0)))" } ?? "")
         }
-        let watched = max(self.now > first.at ? self.now - first.at : 0, Self.chartNanosecondsMin)
-        let begin = self.now > watched ? self.now - watched : 0
-        var limits: [Chart.Limit] = []
-        if let set = sensor.limits {
-            for (name, value) in [
-                ("LL", set.lowLow), ("L", set.low), ("H", set.high), ("HH", set.highHigh),
-            ] {
-                if let value { limits.append(Chart.Limit(name, value)) }
+        return limits.isEmpty ? nil : limits.joined(separator: ", ")
+    }
+
+    /// From the lowest to the highest.
+    static func limits(_ sensor: SensorView) -> [Chart.Limit] {
+        guard let set = sensor.limits else { return [] }
+        let all: [(name: String, value: Double?, deadband: Double?, isHigh: Bool)] = [
+            ("LL", set.lowLow, set.lowLowDeadband, false), ("L", set.low, set.lowDeadband, false),
+            ("H", set.high, set.highDeadband, true),
+            ("HH", set.highHigh, set.highHighDeadband, true),
+        ]
+        return all.compactMap { name, value, deadband, isHigh in
+            guard let value else { return nil }
+            return Chart.Limit(
+                name, value,
+                returnsAt: deadband.map { isHigh ? value - $0 : value + $0 })
+        }
+    }
+
+    /// What the ledger has of the sensor and its alarms, newest first.
+    private func sensorEvents(_ detail: SensorDetail?) -> [StyledText] {
+        guard let detail, !detail.events.isEmpty else { return [] }
+        return [StyledText(""), StyledText(" events, newest first", Style(bold: true))]
+            + detail.events.suffix(20).reversed().map { event in
+                let words = EventLine(event)
+                var line = StyledText("   \(self.timeText(event.written)) ", Style(.muted))
+                line.add(self.padded(words.what, 15) + " ", Style(words.tone, bold: true))
+                let name = AlarmName(words.alarmID).name
+                line.add(name.isEmpty ? "" : "\(name), ", Style(words.tone))
+                line.add(words.detail)
+                return line
             }
-        }
-        let chart = Chart(
-            points, limits: limits, marks: self.marks(sensor.path, since: begin),
-            range: begin...max(self.now, begin + 1))
-        var lines = chart.lines(columns: self.columns - 1, rows: rows, glyphs: self.glyphs)
-        var axis = StyledText(String(repeating: " ", count: Chart.scaleColumns + 1))
-        let left = "\(Words.duration(nanoseconds: watched)) ago"
-        axis.add(left, Style(.muted))
-        axis.pad(to: self.columns - 5)
-        axis.add("now", Style(.muted))
-        lines.append(axis)
-        return lines
-    }
-
-    /// When alarms of the sensor were raised, on the dashboard's clock.
-    private func marks(_ path: String, since begin: UInt64) -> [Chart.Mark] {
-        guard let wall = self.model.wall(now: self.now) else { return [] }
-        return self.model.alarms.compactMap { alarm in
-            guard alarm.path == path, let raisedAt = alarm.raisedAt else { return nil }
-            let ago = UInt64(clamping: wall.nanoseconds - raisedAt.nanoseconds)
-            guard ago < self.now, self.now - ago >= begin else { return nil }
-            let glyph = self.glyphs.priority(alarm.priority)
-            return Chart.Mark(at: self.now - ago, glyph: Character(glyph))
-        }
-    }
-
-    private func statistics(_ path: String) -> [StyledText] {
-        guard let figures = self.model.series[path]?.statistics else { return [] }
-        var text = "lowest \(Words.value(figures.lowest)), mean \(Words.value(figures.mean))"
-        text += ", highest \(Words.value(figures.highest))"
-        text += ", deviation \(Words.value(figures.deviation, digits: 3))"
-        text += ", \(figures.count) values"
-        if figures.gapCount > 0 {
-            text += ", \(figures.gapCount) " + (figures.gapCount == 1 ? "gap" : "gaps")
-        }
-        return [self.field("seen here", text)]
     }
 
     // MARK: Why

@@ -13,6 +13,7 @@ extension Dashboard {
         var freshness = 11
         var quality: Int
         var spark: Int
+        private static let pathMax = 64
 
         init(width: Int) {
             self.age = width >= 72 ? 13 : 7
@@ -21,7 +22,9 @@ extension Dashboard {
             let fixed =
                 3 + self.value + 1 + self.unit + self.age + self.freshness + self.quality
                 + self.spark
-            self.path = max(8, width - fixed)
+            self.path = max(8, min(width - fixed, Self.pathMax))
+            // A name far from its value is hard to follow: what is left shows more of the past.
+            if self.spark > 0 { self.spark += max(0, width - fixed - self.path) }
         }
     }
 

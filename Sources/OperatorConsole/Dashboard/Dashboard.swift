@@ -22,6 +22,8 @@ package struct Dashboard: Sendable {
     let glyphs: Glyphs
     let now: UInt64
     let size: ScreenSize
+    /// The body of the place where keys are pressed now: made once, read by all that is drawn.
+    private(set) var body = Body()
 
     init(
         model: DashboardModel, state: DashboardState, glyphs: GlyphSet, now: UInt64,
@@ -32,6 +34,7 @@ package struct Dashboard: Sendable {
         self.glyphs = Glyphs(glyphs)
         self.now = now
         self.size = size
+        self.body = self.madeBody
     }
 
     /// One frame; `now` is in nanoseconds of the same clock as the model's.

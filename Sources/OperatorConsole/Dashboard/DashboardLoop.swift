@@ -90,7 +90,9 @@ package struct DashboardLoop {
         switch answer {
         case .seen(let seen): self.model.receive(seen, now: now)
         case .failed(let reason): self.model.fail(reason)
-        case .done(let text): self.state.show(text, isFailure: false, now: now)
+        case .done(let done):
+            self.state.show(done.text, isFailure: false, now: now)
+            if let test = done.testID { self.state.follow(test: test) }
         case .refused(let text): self.state.show(text, isFailure: true, now: now)
         }
     }

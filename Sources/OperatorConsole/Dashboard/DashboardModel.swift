@@ -21,6 +21,9 @@ package struct DashboardAnswer: Sendable, Equatable {
     package var commands: CommandSet?
     /// Areas whose mode chooses the limits of their sensors.
     package var areas: [AreaView]?
+    package var alarmDetail: AlarmDetail?
+    package var sensorDetail: SensorDetail?
+    package var deliveryDetail: DeliveryDetail?
     /// Why something was not answered while the rest was.
     package var trouble: String?
 
@@ -71,6 +74,9 @@ package struct DashboardModel: Sendable, Equatable {
     /// What this daemon takes; nil until it said so.
     package private(set) var commands: CommandSet?
     package private(set) var areas: [AreaView] = []
+    package private(set) var alarmDetail: AlarmDetail?
+    package private(set) var sensorDetail: SensorDetail?
+    package private(set) var deliveryDetail: DeliveryDetail?
     package private(set) var lastBlindness: Blindness?
     /// When the dashboard began, or the daemon was last heard.
     package private(set) var heardAt: UInt64
@@ -111,6 +117,9 @@ package struct DashboardModel: Sendable, Equatable {
         if let rejects = answer.rejects { self.rejects = rejects }
         if let commands = answer.commands { self.commands = commands }
         if let areas = answer.areas { self.areas = areas }
+        if let detail = answer.alarmDetail { self.alarmDetail = detail }
+        if let detail = answer.sensorDetail { self.sensorDetail = detail }
+        if let detail = answer.deliveryDetail { self.deliveryDetail = detail }
         if let metrics = answer.metrics {
             self.metricsBefore = self.metrics
             self.metrics = metrics
@@ -177,5 +186,9 @@ package struct DashboardModel: Sendable, Equatable {
     /// Number of the newest ledger record it has; nil before the first.
     package var newestEvent: UInt64? { self.events.last?.n }
 
-    package func alarm(_ id: String) -> AlarmView? { self.alarms.first { $0.alarmID == id } }
+    /// An alarm of the list, else the one that is looked at: that may be normal or far down.
+    package func alarm(_ id: String) -> AlarmView? {
+        self.alarms.first { $0.alarmID == id }
+            ?? self.alarmDetail.flatMap { $0.alarmID == id ? $0.alarm : nil }
+    }
 }

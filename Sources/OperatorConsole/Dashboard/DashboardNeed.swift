@@ -32,6 +32,16 @@ package struct DashboardNeed: Sendable, Equatable {
     package var wantsEvents = false
     package var wantsRejects = false
     package var wantsMetrics = false
+    /// The alarm whose sheet is open: its document, why, who is told, its ledger records.
+    package var alarmID: String?
+    /// The sensor whose sheet is open: why, and its history.
+    package var sensorPath: String?
+    /// How far back the sheet of a sensor looks.
+    package var historySeconds: UInt64 = 0
+    /// Dead letters, routes and silences.
+    package var wantsDelivery = false
+    /// The test alert that is followed.
+    package var testID: String?
 
     package init() {}
 }

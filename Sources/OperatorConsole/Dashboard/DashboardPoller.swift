@@ -16,8 +16,8 @@ package final class DashboardPoller: Sendable {
     package enum Answer: Sendable {
         case seen(DashboardAnswer)
         case failed(String)
-        /// An action was done, in words.
-        case done(String)
+        /// An action was done.
+        case done(OperatorAction.Done)
         case refused(String)
     }
 

@@ -17,9 +17,10 @@ package struct DashboardRound {
     private static let eventsPageMax = 500
     private static let rejectsMax = 50
 
-    private let client: OperatorClient
+    let client: OperatorClient
+    var details = DetailRounds()
     private var commands: CommandSet?
-    private var newestEvent: UInt64?
+    private(set) var newestEvent: UInt64?
     /// Entries of a directory under way, and the path to go on behind.
     private var entries: [SensorDirectory.Entry] = []
     private var after: String?
@@ -40,6 +41,7 @@ package struct DashboardRound {
         self.newestEvent = nil
         self.isReading = false
         self.directoryAt = nil
+        self.details = DetailRounds()
     }
 
     /// Asks for everything that is needed.
@@ -94,6 +96,7 @@ package struct DashboardRound {
             answer.rejects = try self.client.rejects(limit: Self.rejectsMax).items
         }
         if need.wantsEvents { answer.events = try self.events() }
+        try self.askDetails(need, &answer)
     }
 
     /// Reads one page; a directory when it is complete.

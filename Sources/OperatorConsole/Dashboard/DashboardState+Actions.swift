@@ -20,12 +20,17 @@ extension DashboardState {
             let isOut = page.selectedAlarm?.suppression.contains(.outOfService) ?? false
             self.ask(about: isOut ? .returnToService : .takeOutOfService, page)
         case .mode: self.beginMode(page)
+        case .silence: self.beginSilence(page)
+        case .test: self.beginTest(page)
+        case .resend: self.beginOrder(.resend, page)
+        case .discard: self.beginDiscard(page)
+        case .enable: self.beginOrder(.enable, page)
         default: break
         }
     }
 
-    /// Longest time that a prompt of shelving offers at first.
-    private static let shelvingText = "1h"
+    /// The time that a prompt of shelving or silencing offers at first.
+    static let spanText = "1h"
 
     private mutating func beginMode(_ page: Dashboard) {
         let areas = page.model.areas
@@ -49,13 +54,7 @@ extension DashboardState {
         guard let alarm = page.selectedAlarm else {
             return self.refuse(page.reasonWithoutAlarm, page)
         }
-        guard let commands = page.model.commands else {
-            return self.refuse("not known yet which commands this midwatchd takes", page)
-        }
-        guard commands.contains(verb.address) else {
-            return self.refuse(
-                "this midwatchd does not take the command \(verb.rawValue): update it", page)
-        }
+        guard self.isTaken(verb.address, verb.rawValue, page) else { return }
         if let obstacle = Self.obstacle(to: verb, alarm) { return self.refuse(obstacle, page) }
         if self.sheets.isEmpty { self.selected[self.place] = Item.alarm(alarm).key }
         let fields: [Prompt.Field] =
@@ -64,7 +63,7 @@ extension DashboardState {
                 [
                     .init(
                         "for how long", .duration(secondsMax: alarm.shelvingMaxSeconds),
-                        text: Self.shelvingText),
+                        text: Self.spanText),
                     .init("reason", .reason),
                 ]
             case .takeOutOfService: [.init("reason", .reason)]
@@ -77,8 +76,21 @@ extension DashboardState {
                 needsConfirmation: verb != .comment))
     }
 
+    /// Whether the daemon takes a command; if not, that is said.
+    mutating func isTaken(_ address: String, _ name: String, _ page: Dashboard) -> Bool {
+        guard let commands = page.model.commands else {
+            self.refuse("not known yet which commands this midwatchd takes", page)
+            return false
+        }
+        guard commands.contains(address) else {
+            self.refuse("this midwatchd does not take the command \(name): update it", page)
+            return false
+        }
+        return true
+    }
+
     /// Why an alarm is not in the state that a command is for.
-    private static func obstacle(to verb: AlarmAction, _ alarm: AlarmView) -> String? {
+    static func obstacle(to verb: AlarmAction, _ alarm: AlarmView) -> String? {
         let id = alarm.alarmID
         switch verb {
         case .shelve:
@@ -99,7 +111,7 @@ extension DashboardState {
         }
     }
 
-    private mutating func refuse(_ reason: String, _ page: Dashboard) {
+    mutating func refuse(_ reason: String, _ page: Dashboard) {
         self.show(reason, isFailure: true, now: page.now)
     }
 
@@ -154,39 +166,6 @@ extension DashboardState {
             let action = prompt.action
             self.show(action.progress, isFailure: false, now: now)
             return .send(action)
-        }
-    }
-}
-
-extension Prompt {
-    /// What is sent when it was answered.
-    var action: OperatorAction {
-        switch self.draft {
-        case .acknowledge(let targets): .acknowledge(targets, comment: self.text(0))
-        case .alarm(let verb, let target):
-            .alarm(
-                verb, target, comment: self.fields.last?.text ?? "",
-                seconds: verb == .shelve ? Prompt.seconds(self.text(0)) ?? 0 : 0)
-        case .setMode:
-            .setMode(area: self.text(0), mode: self.text(1), comment: self.text(2))
-        }
-    }
-
-    /// What is about to be done, for the question line.
-    var title: String {
-        switch self.draft {
-        case .acknowledge(let targets):
-            targets.count == 1
-                ? "acknowledge \(targets[0].alarmID)"
-                : "acknowledge the \(targets.count) alarms on the screen"
-        case .alarm(let verb, let target):
-            self.isConfirming && verb == .shelve
-                ? "shelve \(target.alarmID) for \(self.text(0))"
-                : "\(verb.question) \(target.alarmID)"
-        case .setMode:
-            self.isConfirming
-                ? "other limits for area \(self.text(0)): mode \(self.text(1))"
-                : "switch the limits of an area"
         }
     }
 }

@@ -46,8 +46,9 @@ extension DashboardState {
         case .flat:
             self.isFlat.toggle()
         case .filter: self.mode = .filter(before: self.filter)
+        case .longer, .shorter: self.changeSpan(binding.command == .longer, now)
         case .acknowledge, .acknowledgeAll, .shelve, .unshelve, .reset, .service, .comment,
-            .mode:
+            .mode, .silence, .test, .resend, .discard, .enable:
             self.begin(binding.command, page)
         }
         return nil
@@ -74,22 +75,43 @@ extension DashboardState {
     }
 
     private mutating func open(_ page: Dashboard, _ now: UInt64) {
-        guard self.sheets.count < Self.sheetsMax else { return }
+        switch self.sheets.last {
+        case .alarm(let id):
+            return self.open(.sensor(path: String(AlarmName(id).path)))
+        case .sensor:
+            guard let alarm = page.selectedAlarm else {
+                return self.show(page.reasonWithoutAlarm, isFailure: true, now: now)
+            }
+            return self.open(.alarm(id: alarm.alarmID))
+        case nil: break
+        }
         switch page.selectedItem {
-        case .alarm(let alarm):
-            self.sheets.append(.alarm(id: alarm.alarmID))
-            self.offsets[.oneAlarm] = 0
-        case .sensor(let sensor): self.openSensor(sensor.path)
-        case .leaf(let path, _): self.openSensor(path)
+        case .alarm(let alarm): self.open(.alarm(id: alarm.alarmID))
+        case .sensor(let sensor): self.open(.sensor(path: sensor.path))
+        case .leaf(let path, _): self.open(.sensor(path: path))
         case .group(let prefix, _, _, _, _): self.toggle(prefix)
-        case .event, .heading, .text, nil:
+        case .event, .endpoint, .route, .silence, .deadLetter, .heading, .text, nil:
             self.show("there is nothing to open", isFailure: true, now: now)
         }
     }
 
-    private mutating func openSensor(_ path: String) {
-        self.sheets.append(.sensor(path: path))
-        self.offsets[.oneSensor] = 0
+    /// Opens a sheet; one that lies under the open one is gone back to.
+    private mutating func open(_ sheet: Sheet) {
+        if self.sheets.dropLast().last == sheet {
+            self.sheets.removeLast()
+        } else if self.sheets.count < Self.sheetsMax {
+            self.sheets.append(sheet)
+        }
+        self.offsets[self.place] = 0
+    }
+
+    private mutating func changeSpan(_ isLonger: Bool, _ now: UInt64) {
+        let wanted = self.span + (isLonger ? 1 : -1)
+        guard Self.spans.indices.contains(wanted) else {
+            let end = isLonger ? "longest" : "shortest"
+            return self.show("this is the \(end) time the chart shows", isFailure: true, now: now)
+        }
+        self.span = wanted
     }
 
     private mutating func setLevel(_ isOpen: Bool, _ page: Dashboard, _ now: UInt64) {

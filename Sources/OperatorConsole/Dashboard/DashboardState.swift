@@ -54,6 +54,10 @@ package struct DashboardState: Sendable, Equatable {
     package internal(set) var toggled: Set<String> = []
     package internal(set) var isFlat = false
     package internal(set) var isMuted = false
+    /// How far back the sheet of a sensor looks, as a place in `spans`.
+    package internal(set) var span = 1
+    /// The test alert that was begun last.
+    package private(set) var testID: String?
     package private(set) var notice: Notice?
     /// The tree made last; it is made anew when its key changes.
     private var tree = SensorTree()
@@ -79,6 +83,16 @@ package struct DashboardState: Sendable, Equatable {
         self.notice = Notice(
             text: text, isFailure: isFailure, until: now &+ Self.noticeNanoseconds)
     }
+
+    /// Shows what becomes of a test alert.
+    package mutating func follow(test: String) { self.testID = test }
+
+    /// Spans of the chart of a sensor, in seconds.
+    package static let spans: [UInt64] = [
+        120, 600, 3_600, 6 * 3_600, 86_400, 7 * 86_400,
+    ]
+
+    package var historySeconds: UInt64 { Self.spans[self.span] }
 
     // MARK: Tree
 
@@ -121,6 +135,10 @@ package enum Item: Sendable, Equatable {
     case group(prefix: String, label: String, depth: Int, count: Int, isOpen: Bool)
     case leaf(path: String, depth: Int)
     case event(EventView)
+    case endpoint(EndpointView)
+    case route(RouteLine)
+    case silence(SilenceLine)
+    case deadLetter(DeadLetterView)
     case text(StyledText)
 
     /// What the selection is kept by; nil: cannot be selected.
@@ -132,6 +150,10 @@ package enum Item: Sendable, Equatable {
         case .leaf(let path, _): "s" + path
         case .group(let prefix, _, _, _, _): "g" + prefix
         case .event(let event): "e\(event.n)"
+        case .endpoint(let endpoint): "p" + endpoint.name
+        case .route(let route): "r" + route.name
+        case .silence(let silence): "m" + silence.id
+        case .deadLetter(let letter): "d\(letter.alert) \(letter.endpoint)"
         }
     }
 }

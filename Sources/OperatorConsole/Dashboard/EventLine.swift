@@ -43,9 +43,23 @@ package struct EventLine: Sendable, Equatable {
                 details.append("\"\(comment)\"")
             }
         }
-        for name in ["cause", "endpoint", "reason", "failure", "breaker", "area", "mode"]
-        where !text(name).isEmpty {
-            details.append(name == "cause" ? text(name) : "\(name) \(text(name))")
+        if !text("user").isEmpty { details.append("by \(text("user"))") }
+        if !text("origin").isEmpty { details.append("from \(text("origin"))") }
+        if let silence = body["silence"] {
+            let line = SilenceLine(json: .object([("id", .null), ("silence", silence)]))
+            details.append("\(line.match), by \(line.author): \(line.reason)")
+        }
+        let endpoints = (body["endpoints"]?.array ?? []).compactMap(\.string)
+        if !endpoints.isEmpty { details.append("endpoints " + endpoints.joined(separator: ", ")) }
+        let names = [
+            "order", "route", "cause", "endpoint", "reason", "failure", "breaker", "area", "mode",
+        ]
+        for name in names where !text(name).isEmpty {
+            switch name {
+            case "cause": details.append(Words.spaced(text(name)))
+            case "reason": details.append("reason \(Words.spaced(text(name)))")
+            default: details.append("\(name) \(text(name))")
+            }
         }
         if let status = body["status"]?.integer { details.append("status \(status)") }
         if let attempts = body["attempts"]?.integer { details.append("\(attempts) attempts") }
@@ -67,6 +81,10 @@ package struct EventLine: Sendable, Equatable {
         "areaModeChanged": "area mode", "alertDelivered": "delivered",
         "alertDeadLettered": "DEAD LETTER", "alertSuperseded": "superseded",
         "ledgerGap": "LEDGER GAP", "accessLogAnchored": "access log",
+        "alertRouted": "told further", "alertWithheld": "KEPT BACK", "alertDigest": "digest",
+        "alertDrill": "test alert", "deliveryOrdered": "delivery order",
+        "endpointBreaker": "breaker", "silenceAdded": "SILENCE", "silenceRemoved": "silence ended",
+        "silenceEnded": "silence over",
         "journalDamaged": "JOURNAL DAMAGED",
     ]
 
@@ -82,7 +100,8 @@ package struct EventLine: Sendable, Equatable {
         case "alertDeadLettered", "readingsLost", "readingsUnrecorded", "ledgerGap",
             "journalDamaged", "monitorDegraded":
             .critical
-        case "commandRefused": .high
+        case "commandRefused", "silenceAdded", "alertWithheld", "alertRouted", "endpointBreaker":
+            .high
         case "alarmReturned", "alertDelivered": .good
         case "accessLogAnchored", "alertSuperseded", "alarmRaisedSuppressed",
             "alarmReturnedSuppressed":

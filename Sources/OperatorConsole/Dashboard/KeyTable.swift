@@ -32,6 +32,8 @@ package enum Command: Sendable, Equatable {
     case filter, flat
     case acknowledge, acknowledgeAll
     case shelve, unshelve, reset, service, comment, mode
+    case silence, test, resend, discard, enable
+    case longer, shorter
 }
 
 /// One line of the key table: what the keys do, where, and what help and key bar say of it.
@@ -60,7 +62,7 @@ package struct KeyBinding: Sendable {
 
 /// The one table that keys, help and key bar are made of.
 package enum KeyTable {
-    private static let withAlarm: Set<Place> = [.overview, .alarms, .oneAlarm]
+    private static let withAlarm: Set<Place> = [.overview, .alarms, .oneAlarm, .oneSensor]
 
     /// In the order of the key bar: what does not fit is left out from its end; help and quit never.
     package static let bindings: [KeyBinding] =
@@ -70,6 +72,11 @@ package enum KeyTable {
         KeyBinding(
             [.enter], "Enter", "open", "look at the alarm or sensor; open or close a level", .open,
             in: [.overview, .alarms, .sensors]),
+        KeyBinding(
+            [.enter], "Enter", "sensor", "look at the alarm's sensor", .open, in: [.oneAlarm]),
+        KeyBinding(
+            [.enter], "Enter", "alarm", "look at the sensor's most urgent alarm", .open,
+            in: [.oneSensor]),
         KeyBinding(
             [.escape, .character("h")], "Esc", "back", "leave the sheet; drop the filter", .close),
         KeyBinding(
@@ -85,14 +92,34 @@ package enum KeyTable {
             [.character("u")], "u", "unshelve", "bring a shelved alarm back", .unshelve,
             in: KeyTable.withAlarm),
         KeyBinding(
+            [.character("S")], "S", "silence",
+            "keep the alerts of an alarm or sensor back for a time; the alarm goes on", .silence,
+            in: [.overview, .alarms, .oneAlarm, .oneSensor, .delivery]),
+        KeyBinding(
             [.character("c")], "c", "comment", "say something about the alarm; the ledger keeps it",
             .comment, in: KeyTable.withAlarm),
         KeyBinding(
             [.character("r")], "r", "reset", "end a latched alarm that was acknowledged", .reset,
             in: KeyTable.withAlarm),
         KeyBinding(
-            [.character("o")], "o", "out of service",
+            [.character("o")], "o", "service",
             "take the alarm out of service, or return it", .service, in: KeyTable.withAlarm),
+        KeyBinding(
+            [.character("T")], "T", "test alert",
+            "send a labelled test alarm to the endpoint or route", .test, in: [.delivery]),
+        KeyBinding(
+            [.character("r")], "r", "resend", "send the dead letter again", .resend,
+            in: [.delivery]),
+        KeyBinding(
+            [.character("x")], "x", "discard",
+            "put the dead letter away unsent, or end the silence", .discard, in: [.delivery]),
+        KeyBinding(
+            [.character("e")], "e", "enable", "use the endpoint again", .enable, in: [.delivery]),
+        KeyBinding(
+            [.character("-")], "-", "longer", "look further back", .longer, in: [.oneSensor]),
+        KeyBinding(
+            [.character("+"), .character("=")], "+", "shorter", "look less far back", .shorter,
+            in: [.oneSensor]),
         KeyBinding(
             [.character("L")], "L", "limits", "switch the limit set of an area", .mode,
             in: [.overview, .sensors]),

@@ -37,6 +37,22 @@ package enum ActionDraft: Sendable, Equatable {
     case acknowledge([AlarmTarget])
     case alarm(AlarmAction, AlarmTarget)
     case setMode
+    /// Keep alerts back; what, is asked.
+    case silence
+    case endSilence(SilenceLine)
+    case test(AlertTestTarget)
+    case delivery(DeliveryVerb, alert: String, endpoint: String)
+}
+
+/// What is ordered about a dead letter or an endpoint.
+package enum DeliveryVerb: String, Sendable, Equatable {
+    case resend, drop, enable
+
+    /// Address in the daemon's description of its commands.
+    var address: String {
+        self == .enable
+            ? "/v1/alerts/endpoints/{}/enable" : "/v1/alerts/dead-letters/{}/{}/\(self.rawValue)"
+    }
 }
 
 /// What is sent to the daemon.
@@ -46,6 +62,22 @@ package enum OperatorAction: Sendable, Equatable {
     case alarm(AlarmAction, AlarmTarget, comment: String, seconds: UInt64)
     /// Another set of limits for an area.
     case setMode(area: String, mode: String, comment: String)
+    /// Keeps the alerts of `what` back: a path, a template, or `path:name` of an alarm.
+    case silence(what: String, seconds: UInt64, reason: String)
+    case endSilence(id: String)
+    case test(AlertTestTarget)
+    case delivery(DeliveryVerb, alert: String, endpoint: String)
+
+    /// What was done, in words, and the test that can be followed from now on.
+    package struct Done: Sendable, Equatable {
+        package var text: String
+        package var testID: String?
+
+        package init(_ text: String, testID: String? = nil) {
+            self.text = text
+            self.testID = testID
+        }
+    }
 
     /// What it is about.
     package var subject: String {
@@ -54,27 +86,50 @@ package enum OperatorAction: Sendable, Equatable {
             targets.count == 1 ? targets[0].alarmID : "\(targets.count) alarms"
         case .alarm(_, let target, _, _): target.alarmID
         case .setMode(let area, _, _): "area \(area)"
+        case .silence(let what, _, _): "alerts of \(what)"
+        case .endSilence(let id): id
+        case .test(let target): "test of \(target.text)"
+        case .delivery(.enable, _, let endpoint): endpoint
+        case .delivery(_, let alert, let endpoint): "\(alert) to \(endpoint)"
         }
     }
 
     /// While the answer is awaited.
     package var progress: String { "\(self.subject): sent, waiting for the answer" }
 
-    /// Sends it; returns what was done, in words.
-    package func perform(_ client: OperatorClient) throws(ClientError) -> String {
+    /// Sends it; returns what was done.
+    package func perform(_ client: OperatorClient) throws(ClientError) -> Done {
         switch self {
         case .acknowledge(let targets, let comment):
-            return try Self.acknowledge(targets, comment, client)
+            return Done(try Self.acknowledge(targets, comment, client))
         case .alarm(let action, let target, let comment, let seconds):
             let view = try client.act(
                 action, on: target.alarmID, activation: target.activation, comment: comment,
                 seconds: seconds)
             let until = view.shelvedUntil.map { " until \(Words.dateAndTime($0))" } ?? ""
-            return "\(target.alarmID) \(action.done)\(until)"
-                + (view.recorded ? "" : Self.unrecorded)
+            return Done(
+                "\(target.alarmID) \(action.done)\(until)"
+                    + (view.recorded ? "" : Self.unrecorded))
         case .setMode(let area, let mode, let comment):
             let view = try client.setMode(area: area, mode: mode, comment: comment)
-            return "area \(area) is in mode \(mode)" + (view.recorded ? "" : Self.unrecorded)
+            return Done(
+                "area \(area) is in mode \(mode)" + (view.recorded ? "" : Self.unrecorded))
+        case .silence(let what, let seconds, let reason):
+            let id = try client.silence(what, seconds: seconds, reason: reason)
+            return Done("\(id): alerts of \(what) are kept back; alarms and critical alerts go on")
+        case .endSilence(let id):
+            try client.endSilence(id)
+            return Done("\(id) ended: what still stands is told now")
+        case .test(let target):
+            let id = try client.beginTest(target)
+            return Done("\(id) sent to \(target.text); look below", testID: id)
+        case .delivery(let verb, let alert, let endpoint):
+            let view =
+                try verb == .enable
+                ? client.enable(endpoint: endpoint)
+                : client.order(verb.rawValue, alert: alert, endpoint: endpoint)
+            return Done(
+                (view.alert.isEmpty ? "" : "\(view.alert) to ") + "\(endpoint) \(view.outcome)")
         }
     }
 

@@ -13,6 +13,8 @@ package struct Prompt: Sendable, Equatable {
             case text
             /// Text that must not be empty.
             case reason
+            /// A path, `path:alarm` or a template; not empty.
+            case subject
             /// A length of time of at most so many seconds; 0: no limit.
             case duration(secondsMax: UInt64)
             /// One of these words, or the beginning of one only.
@@ -84,6 +86,9 @@ package struct Prompt: Sendable, Equatable {
         case .reason:
             let isBlank = field.text.allSatisfy { $0 == " " }
             return isBlank ? "a reason is needed; it is kept in the ledger" : nil
+        case .subject:
+            let isBlank = field.text.allSatisfy { $0 == " " }
+            return isBlank ? "say what: a path, path:alarm, or a template such as tunnel/#" : nil
         case .duration(let secondsMax):
             guard let seconds = Self.seconds(field.text), seconds > 0 else {
                 return "a time is written 90s, 15m, 2h or 1h30"

@@ -103,11 +103,24 @@ struct AlertSentences: Sendable {
                 return "has never been heard"
             }
             return "silent for \(AlertWords.time(UInt64(clamping: age))), last value \(value)"
-        case .unverifiable: return "the value cannot be verified, last value \(value)"
+        case .unverifiable:
+            if let rule = self.erringRule {
+                return "the rule \(rule) has no result and verifies nothing, last value \(value)"
+            }
+            return "the value cannot be verified, last value \(value)"
         case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal, .badQuality,
             .clockSkew, .clockDrift, .sequence, .window, .drift, .expression, nil:
             return self.ruleFinding
         }
+    }
+
+    /// The rule of the sensor itself that errs, to which "cannot verify" is due; nil if none is.
+    private var erringRule: Substring? {
+        guard let cause = self.record.json["causedBy"]?.string,
+            cause.hasPrefix(self.record.path + ":")
+        else { return nil }
+        let name = cause.dropFirst(self.record.path.utf8.count + 1)
+        return AlarmKind(word: String(name)) == nil ? name : nil
     }
 
     /// What a rule found; its name stands before it.

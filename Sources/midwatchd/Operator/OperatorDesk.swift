@@ -20,6 +20,7 @@ final class OperatorDesk: OperatorBackend {
         var clock: EngineClock
         var events: EventReader
         var files: FileReadThread
+        var archive: ArchiveDesk
         var reloader: any ConfigurationBackend
         var questions: EngineQuestions
         var report: @Sendable () -> StatusView
@@ -117,6 +118,11 @@ final class OperatorDesk: OperatorBackend {
     func metrics() async -> [MetricSample] { self.parts.metrics() }
 
     func accountName(uid: UInt32) async -> String { await self.accounts.name(uid: uid) }
+
+    func history(path: String, seconds: UInt64) async throws(Problem) -> HistoryView {
+        try await self.parts.archive.history(
+            of: path, seconds: seconds, now: EngineClock.wall())
+    }
 
     func rejects(limit: Int) async -> [RejectView] { self.parts.rejects(limit) }
 

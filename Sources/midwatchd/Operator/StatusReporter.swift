@@ -385,17 +385,24 @@ final class StatusReporter: Sendable {
         view.queues.deliveryBacklog = UInt64(
             delivery.endpoints.reduce(delivery.inboxCount) { $0 + $1.queuedCount })
         view.endpoints = delivery.endpoints.map { endpoint in
-            EndpointView(
-                name: endpoint.endpoint, breaker: endpoint.breaker.word,
-                queue: UInt64(endpoint.queuedCount),
-                oldestAgeSeconds: endpoint.oldestTakenAt.map {
-                    Double(now.nanosecondsSince($0)) / 1e9
-                } ?? 0)
+            EndpointView(endpoint, now: now)
         }
         view.archive.store = self.parts.storeName
         view.archive.state = self.parts.historian.state.word
         view.archive.breaker = self.parts.historian.state.word == "breakerOpen" ? "open" : "closed"
         view.archive.archivedThrough = self.parts.historian.archivedThrough.description
+    }
+}
+
+extension EndpointView {
+    /// What delivery says of an endpoint, as screens know it.
+    init(_ status: EndpointStatus, now: MonotonicInstant) {
+        self.init(
+            name: status.endpoint, breaker: status.breaker.word,
+            queue: UInt64(status.queuedCount),
+            oldestAgeSeconds: status.oldestTakenAt.map {
+                Double(now.nanosecondsSince($0)) / 1e9
+            } ?? 0)
     }
 }
 

@@ -55,14 +55,32 @@ struct Viewer {
         view.backlogCount = live.backlogCount
         view.declared = live.isDeclared
         view.readingsCount = live.readingCount
-        let limits = LimitsView(
-            lowLow: declaration.lowLow?.setpoint, low: declaration.low?.setpoint,
-            high: declaration.high?.setpoint, highHigh: declaration.highHigh?.setpoint)
-        view.limits = limits == LimitsView() ? nil : limits
+        view.limits = self.limits(of: declaration, at: path)
         if live.hasActiveAlarm {
             view.alarm = AlarmMark(state: live.alarmState, priority: live.alarmPriority)
         }
         return view
+    }
+
+    /// The limits that hold in the mode of the sensor's area; nil if there are none.
+    private func limits(of declaration: SensorDeclaration, at path: String) -> LimitsView? {
+        let modes = declaration.limitSets.isEmpty ? [:] : self.live.areaModes
+        let held = self.rules.effective(declaration, at: path) { area in
+            let mode = modes[area.name]?.mode ?? 0
+            return mode < area.modes.count ? mode : 0
+        }.declaration
+        func deadband(_ limit: LimitSetting?) -> Double? {
+            limit.flatMap { $0.deadband > 0 ? $0.deadband : nil }
+        }
+        var limits = LimitsView(
+            lowLow: held.lowLow?.setpoint, low: held.low?.setpoint, high: held.high?.setpoint,
+            highHigh: held.highHigh?.setpoint)
+        guard limits != LimitsView() else { return nil }
+        limits.lowLowDeadband = deadband(held.lowLow)
+        limits.lowDeadband = deadband(held.low)
+        limits.highDeadband = deadband(held.high)
+        limits.highHighDeadband = deadband(held.highHigh)
+        return limits
     }
 
     func alarm(_ index: Int) -> AlarmView? {

@@ -22,6 +22,8 @@ final class EngineLoop: Sendable {
     private static let batchMax = 256
     /// Readings whose sensors are looked up ahead: as many lines as a core fetches at once, and some.
     private static let foresight = 16
+    /// Timers that one tick fires: when a plant falls silent at once, readings are evaluated in between.
+    private static let timersPerTick: UInt64 = 256
     /// Of a checkpoint, copied in one turn of the loop: some 50 microseconds.
     private static let checkpointSliceBytes = 262_144
     /// A due tick that finds no place in the ring is not tried without a pause.
@@ -199,7 +201,9 @@ final class EngineLoop: Sendable {
         }
         turn.lastTickCheck = now
         guard engine.needsTick(at: now) else { return }
-        if case .accepted = self.ring.offer(Slot(kind: .tick, arrival: now), criticality: .own) {
+        var tick = Slot(kind: .tick, arrival: now)
+        tick.aux = Self.timersPerTick
+        if case .accepted = self.ring.offer(tick, criticality: .own) {
             turn.tickInFlight = true
         }
     }
@@ -225,6 +229,8 @@ final class EngineLoop: Sendable {
             } else {
                 if slot.kindRaw == SlotKind.tick.rawValue {
                     turn.tickInFlight = false
+                    // It may have left something: the next look is not put off.
+                    turn.lastTickCheck = .zero
                 }
                 turn.follow(slot)
             }
