@@ -116,8 +116,8 @@ enum APIShapes {
         AlertSilence: id string, holds boolean, silence object
         AlertSilencePage: items AlertSilence[], next string?
         SilenceRequest: match object, seconds integer, reason string, includesCritical boolean?
-        SilenceAdded: id string, until time
-        SilenceRemoved: id string
+        SilenceAdded: id string, until time, recorded boolean?
+        SilenceRemoved: id string, recorded boolean?
         AlertTestRequest: route string?, endpoint string?, priority string?
         AlertTestBegun: id string, endpoints string[]
         AlertTest: id string, open string[], attempts AlertTestAttempt[]

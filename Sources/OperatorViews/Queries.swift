@@ -146,7 +146,11 @@ package struct EventQuery: Sendable, Equatable {
         let kind = event.body["kind"]?.string ?? ""
         if self.takesAll || kind == EventView.gapKind { return true }
         if !self.kinds.isEmpty, !self.kinds.contains(kind) { return false }
-        let path = event.body["sensor"]?.string ?? ""
+        // What is about an alert names its alarm alone.
+        let alarmID = event.body["alarmID"]?.string ?? ""
+        let path =
+            event.body["sensor"]?.string
+            ?? alarmID.lastIndex(of: ":").map { String(alarmID[..<$0]) } ?? ""
         if let area = self.area, !area.matches(path) { return false }
         if !self.priorities.isEmpty {
             let word = event.body["priority"]?.string
@@ -165,9 +169,8 @@ package struct EventQuery: Sendable, Equatable {
         if text.isTemplate { return !path.isEmpty && PathTemplate.matches(self.filter, path) }
         let alarm = event.body["alarm"]?.string ?? ""
         let user = event.body.value(atPath: "command.user")?.string ?? ""
-        // What became of an alert names its alarm as a whole.
-        let subjects = [event.body["alarmID"]?.string, event.body["area"]?.string]
-        return ([path + ":" + alarm, kind, user] + subjects.compactMap(\.self)).contains {
+        let area = event.body["area"]?.string ?? ""
+        return [path + ":" + alarm, alarmID, kind, user, area].contains {
             text.isContained(in: $0)
         }
     }

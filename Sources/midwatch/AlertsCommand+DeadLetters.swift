@@ -184,7 +184,11 @@ extension AlertsCommand {
     struct Enable: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "enable",
-            abstract: "Uses an endpoint again that answered 410, or refused our credentials.")
+            abstract: "Uses an endpoint again that answered 410, or refused our credentials.",
+            discussion: """
+                EXAMPLES:
+                  midwatch alerts enable control-room
+                """)
 
         @OptionGroup var daemon: DaemonOptions
 

@@ -9,8 +9,8 @@ internal import OperatorViews
 /// The command `midwatch config`.
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Shows and compares configurations.",
-        subcommands: [Show.self, Diff.self])
+        commandName: "config", abstract: "Shows, compares and reloads configurations.",
+        subcommands: [Show.self, Diff.self, ReloadCommand.self])
 
     /// The command `midwatch config show`.
     struct Show: ParsableCommand {

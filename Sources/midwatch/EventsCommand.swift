@@ -54,18 +54,26 @@ struct EventsCommand: ParsableCommand {
         if !self.follow || seen != nil { seen = try self.printStored(after: seen ?? 0) ?? seen }
         guard self.follow else { return }
         var isFirst = true
+        var isTold = false
         while true {
             do throws(ClientError) {
                 try self.daemon.client.follow(from: &seen, matching: self.query) { event in
+                    isTold = false
                     self.show(event)
                     return true
                 }
             } catch {
-                CommandOutput.complain("midwatch: \(TerminalText.clean(error.description))")
-                if isFirst, seen == self.after {
+                let reason = TerminalText.clean(error.description)
+                if (isFirst && seen == self.after) || !error.isUnreachable {
+                    CommandOutput.complain("midwatch: \(reason)")
                     throw error.isUnreachable ? ExitCode.unreachable : ExitCode.failure
                 }
-                guard error.isUnreachable else { throw ExitCode.failure }
+                // Once for each time that it is away.
+                if !isTold {
+                    CommandOutput.complain(
+                        "midwatch: \(reason); going on behind record \(seen ?? 0) when it answers")
+                    isTold = true
+                }
             }
             isFirst = false
             sleep(Self.retrySeconds)

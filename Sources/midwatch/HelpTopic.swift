@@ -25,10 +25,10 @@ enum HelpTopic: String, CaseIterable {
 
             \(ExitCodeTable.text)
 
-            `midwatch status` exits with 4 unless Midwatch is healthy, `midwatch config diff` with \
-            5 if
-            the two differ, `midwatch replay` and `midwatch why --at` with 4 if what was is not
-            reproducible. A command's own --help says what else its codes tell.
+            `midwatch status` exits with 4 unless Midwatch is healthy, `midwatch config
+            diff` with 5 if the two differ, `midwatch replay` and `midwatch why --at` with 4
+            if what was is not reproducible. A command's own --help says what else its codes
+            tell.
             """
         case .times:
             """
@@ -41,30 +41,32 @@ enum HelpTopic: String, CaseIterable {
               2026-11-21T03:00:00Z      RFC 3339, with Z or an offset
               now
 
-            Without Z or an offset they are of this machine's time zone (TZ). Tables show times in
-            that zone with its offset; --utc reads and shows UTC. JSON and CSV are always in UTC.
+            Without Z or an offset they are of this machine's time zone (TZ). Tables show
+            times in that zone with its offset; --utc reads and shows UTC. JSON and CSV are
+            always in UTC.
             """
         case .filters:
             """
             FILTERS are the same for sensors, alarms and events.
 
-              WORD               a part of the path, id or title, in any case of letters
-              'tunnel/+/co'      a template of paths: + is one level, a trailing # all that follow
+              WORD               a part of the path, id or title, in any case of letters;
+                                 of events also of kind and user, though not of title
+              'tunnel/+/co'      a template of paths: + is one level, # all that follow
               --area NAME        an area of the configuration, or what lies below a path
               --state STATES     \(Self.wrapped(StateFilter.words))
               --priority WORDS   low, medium, high, critical
 
-            Words of one filter have commas between and widen it; filters narrow each other. Quote
-            templates: the shell takes # for a comment.
+            Words of one filter have commas between and widen it; filters narrow each other.
+            Quote templates: the shell takes # for a comment.
             """
         case .json:
             """
-            JSON: every command with --json prints what
-            Deploy/schema/midwatch-json.schema.json describes, one definition for each command.
+            JSON: every command with --json prints what this file describes, with one
+            definition for each command: Deploy/schema/midwatch-json.schema.json
 
-            Times are RFC 3339 in UTC; names that end in Nanoseconds count nanoseconds; a member
-            that is null or missing is not known. Members may be added, none is renamed or taken
-            away. `midwatch events`, `alerts log` and `top --json` print one object a line.
+            Times are RFC 3339 in UTC; names that end in Nanoseconds count nanoseconds; what
+            is null or missing is not known. Members may be added; none is renamed or taken
+            away. `events`, `alerts log` and `top` print one object a line.
             """
         }
     }
@@ -76,7 +78,7 @@ enum HelpTopic: String, CaseIterable {
             let last = lines[lines.count - 1]
             if last.isEmpty {
                 lines[lines.count - 1] = word
-            } else if last.utf8.count + word.utf8.count + 2 > 70 {
+            } else if last.utf8.count + word.utf8.count + 2 > 56 {
                 lines[lines.count - 1] += ","
                 lines.append(word)
             } else {

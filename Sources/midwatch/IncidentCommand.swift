@@ -153,6 +153,9 @@ struct IncidentCommand: ParsableCommand {
                 EXIT CODES:
                   0  every member is there and as it was written
                   1  a member is changed, missing or not named, or the file cannot be read
+
+                EXAMPLES:
+                  midwatch incident verify night.tar
                 """)
 
         @Argument(help: "The archive.")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import JSONText
 internal import OperatorConsole
 internal import OperatorViews
 
@@ -39,6 +40,8 @@ enum NewestEvents {
     /// The filter of the API also fits parts of names.
     private static func `is`(_ event: EventView, about name: String) -> Bool {
         let line = EventLine(event)
+        // The way of its alerts is told by `midwatch alerts log`.
+        guard event.body["kind"]?.string?.hasPrefix("alert") != true else { return false }
         return line.subject == name || line.subject.hasPrefix("\(name):")
     }
 }

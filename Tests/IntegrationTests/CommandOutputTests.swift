@@ -73,7 +73,10 @@ extension IntegrationTests {
                 ("replay", ["--at", "now", "--all"] + state, [0]), ("audit verify", state, [0]),
                 ("ingest sources", socket, [0]), ("ingest rejects", socket, [0]),
                 ("alerts log", state, [0]), ("alerts routes", socket, [0]),
-                ("alerts silences", socket, [0]), ("alerts dead-letters list", socket, [0]),
+                (
+                    "alerts silence",
+                    ["--sensor", "out/two", "--for", "1m", "--reason", "test"] + socket, [0]
+                ), ("alerts silences", socket, [0]), ("alerts dead-letters list", socket, [0]),
                 ("alerts test", ["--endpoint", "sink"] + socket, [0]),
                 ("check", [site.configurationPath], [0]), ("config show", socket, [0]),
                 ("config show", [site2], [0]), ("config diff", ["--running", site2] + socket, [5]),
@@ -107,7 +110,7 @@ extension IntegrationTests {
             }
             // What is not run here: changes of limits and latches, PostgreSQL, minutes of load.
             let seen = Set(commands.map(\.name)).union([
-                "decode", "mode", "alarms reset", "migrate", "bench", "alerts silence",
+                "decode", "mode", "alarms reset", "migrate", "bench",
                 "alerts enable", "alerts dead-letters show", "alerts dead-letters resend",
                 "alerts dead-letters drop", "chain", "pastState", "replayVerdict", "countedAlarm",
             ])

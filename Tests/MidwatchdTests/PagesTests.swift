@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlarmEngine
+import JSONText
 import MidwatchConfiguration
 import MidwatchModel
 import OperatorAPI
@@ -101,6 +102,47 @@ import Testing
     private static let areas: [AreaFilter?] = [
         nil, AreaFilter("west"), AreaFilter("u"), AreaFilter("t/7"), AreaFilter("no"),
     ]
+
+    @Test func `a filter fits the same paths among sensors, alarms and events`() async throws {
+        let plant = try Plant()
+        var found = 0
+        for filter in Self.filters
+        where filter.isEmpty || filter.contains(where: { "+#/".contains($0) }) {
+            for area in Self.areas {
+                var sensorQuery = SensorQuery(limit: 1_000)
+                (sensorQuery.filter, sensorQuery.area) = (filter, area)
+                let paths = Set(
+                    await plant.desk.sensors(matching: sensorQuery).map(\.path))
+                var alarmQuery = AlarmQuery(limit: 10_000)
+                (alarmQuery.filter, alarmQuery.area) = (filter, area)
+                alarmQuery.includesNormal = true
+                let alarms = await plant.desk.alarms(matching: alarmQuery)
+                #expect(Set(alarms.map(\.path)) == paths, "\(filter) \(area?.name ?? "")")
+                var eventQuery = EventQuery()
+                eventQuery.filter = filter
+                if let area { eventQuery.area = await plant.desk.area(named: area.name) }
+                let everything = await plant.desk.sensors(matching: SensorQuery(limit: 1_000))
+                for sensor in everything {
+                    let raised = EventView(
+                        n: 1, written: WallInstant(nanoseconds: 0),
+                        body: .object([
+                            ("kind", .string("alarmRaised")), ("sensor", .string(sensor.path)),
+                            ("alarm", .string("high")),
+                        ]))
+                    let told = EventView(
+                        n: 2, written: WallInstant(nanoseconds: 0),
+                        body: .object([
+                            ("kind", .string("alertDelivered")),
+                            ("alarmID", .string("\(sensor.path):high")),
+                        ]))
+                    #expect(eventQuery.matches(raised) == paths.contains(sensor.path))
+                    #expect(eventQuery.matches(told) == paths.contains(sensor.path))
+                }
+                found += paths.count
+            }
+        }
+        #expect(found > 100)
+    }
 
     @Test func `alarms that are not normal are looked up again behind a decision`() async throws {
         let plant = try Plant()
