@@ -254,7 +254,10 @@ final class StatusReporter: Sendable {
             var silent = Stage.allCases.filter { stage in
                 guard let beat = state.beats[stage] else { return false }
                 return now.nanosecondsSince(beat.at) > Self.silenceMaxNanoseconds
-            }.map { "stage \($0.word) does not turn" }
+            }.map { stage in
+                self.parts.vitals.progress(of: stage).isCallingDisk
+                    ? "\(stage.word) waits for the disk" : "stage \(stage.word) does not turn"
+            }
             if let at = state.watchdogAt, now.nanosecondsSince(at) > Self.silenceMaxNanoseconds {
                 silent.append("watchdog silent")
             }
