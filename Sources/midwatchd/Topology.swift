@@ -40,6 +40,7 @@ struct Topology {
         let revisions = Revisions(folder: folders.revisions)
         let revision = try revisions.keep(text)
         let rules = Revisions.rules(of: configuration, revision: revision)
+        ServiceManagerLink.start(vitals)
         let offered = OfferedRules()
         // The ledger is opened first: of the decisions made again only those it lacks are kept.
         let ledger = try LedgerWriter.open(directory: folders.ledger) {
