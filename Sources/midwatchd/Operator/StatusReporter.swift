@@ -38,6 +38,8 @@ final class StatusReporter: Sendable {
         var storeName: String
         /// Places where journal and ledger were found damaged.
         var damageCount: @Sendable () -> Int
+        /// What the start could not do.
+        var troubles: StartTroubles
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
@@ -221,7 +223,8 @@ final class StatusReporter: Sendable {
         if let admission = self.parts.retention.verdict?.admission, !admission.admits(.low) {
             modes.append("journal disk nearly full: admission \(admission)")
         }
-        if self.parts.damageCount() > 0 { modes.append("journal or ledger found damaged") }
+        modes += self.parts.troubles.words
+        if self.damageCount > 0 { modes.append("journal or ledger found damaged") }
         if self.parts.live.counts.missingRevisions > 0 {
             modes.append("text of a configuration revision missing")
         }
