@@ -17,6 +17,12 @@ import Vitals
 struct RegistrationError: Error, CustomStringConvertible {
     var name: String
     var reason: String
+    /// The ring has no room at the moment: what follows has none either.
+    var isPassing = false
+
+    static func ringFull(_ name: String) -> RegistrationError {
+        RegistrationError(name: name, reason: "the ring stays full", isPassing: true)
+    }
 
     var description: String { "\(self.name) cannot be registered: \(self.reason)" }
 }
@@ -47,6 +53,8 @@ final class SensorIngest: Sendable {
     let board: ListenerBoard
     /// Readings about Midwatch itself that found no place in the ring.
     let ownRefused = Atomic<UInt64>(0)
+    /// Records of the journal's registry that were made again so far.
+    private let madeAgain = Atomic<Int>(0)
     private let watermark: DurableWatermark
     private let sessions: SessionTable
     private let vitals: VitalsPage
@@ -102,21 +110,23 @@ final class SensorIngest: Sendable {
     /// Registers again what the journal's registry knows and the engine could not learn from the
     /// records it read: a damaged block, a disk that did not give them back.
     ///
-    /// Without them every later sensor would stay unknown to the engine too.
+    /// Without them every later sensor would stay unknown to the engine too. A call after one that
+    /// threw goes on where that one stopped.
     func registerAgain(_ report: JournalReport, sensorsFrom: Int, sourcesFrom: Int) async throws {
         let records = Registrations.records(
             report, sensorsFrom: sensorsFrom, sourcesFrom: sourcesFrom,
             at: self.services.clock.now())
-        guard !records.isEmpty else { return }
+        let done = self.madeAgain.load(ordering: .relaxed)
+        guard done < records.count else { return }
         self.logger.error(
             "registrations were not in the journal and are made again",
-            metadata: ["registrations.count": "\(records.count)"])
-        for record in records {
+            metadata: ["registrations.count": "\(records.count - done)"])
+        for record in records.dropFirst(done) {
             var triesLeft = Self.registrationTriesMax
             while self.services.ring.offer(record.span, criticality: .own) == .ringFull {
                 triesLeft -= 1
                 guard triesLeft > 0 else {
-                    throw RegistrationError(name: "journal", reason: "the ring stays full")
+                    throw RegistrationError.ringFull("journal")
                 }
                 try await Task.sleep(nanoseconds: 5_000_000)
             }
@@ -125,7 +135,8 @@ final class SensorIngest: Sendable {
 
     /// Configured sources exist from the start, each after the one that it is behind.
     func register(_ sources: SourceTree) async throws {
-        for source in sources.sources {
+            self.madeAgain.wrappingAdd(1, ordering: .relaxed)
+        try await self.each(sources.sources) { source in
             var behind = SourceIndex.own
             if let above = sources.behind(source.name) { behind = try await self.source(above) }
             _ = try await self.source(source.name, behind: behind)
@@ -134,8 +145,8 @@ final class SensorIngest: Sendable {
 
     /// Declared sensors exist from the start: their deadlines run before they speak (promise 2).
     func register(_ paths: [String]) async throws {
-        for path in paths {
-            guard let sensor = SensorID(path) else { continue }
+        try await self.each(paths) { path in
+            guard let sensor = SensorID(path) else { return }
             _ = try await self.index(of: sensor)
         }
     }
@@ -144,6 +155,23 @@ final class SensorIngest: Sendable {
     ///
     /// One that cannot open is said to be down and tried again by `retry`.
     func start() async throws { try await self.openDue() }
+
+    /// Registers all that can be; what is refused keeps nothing else out and is thrown at the end.
+    private func each<Item>(
+        _ items: [Item], _ register: (Item) async throws -> Void
+    ) async throws {
+        var refused: (first: RegistrationError, count: Int)?
+        for item in items {
+            do {
+                try await register(item)
+            } catch let error as RegistrationError where !error.isPassing {
+                refused = (refused?.first ?? error, (refused?.count ?? 0) + 1)
+            }
+        }
+        guard var error = refused?.first, let count = refused?.count else { return }
+        if count > 1 { error.reason += ", and \(count - 1) others" }
+        throw error
+    }
 
     /// Tries again what is down and due, and beats for the stages that nothing else beats for.
     ///
@@ -164,11 +192,10 @@ final class SensorIngest: Sendable {
                         "listener up", metadata: ["listener.name": "\(self.board.names[index])"])
                 }
             } catch let error as ListenerError {
-                let failures = self.board.failed(
-                    index, reason: error.reason, at: self.services.clock.now())
-                // The first, then what the status says.
-                guard failures == 1 else { continue }
-                self.logger.critical("listener down", metadata: ["error": "\(error)"])
+                self.isDown(index, error.reason, error)
+            } catch let error as RegistrationError {
+                // Its source finds no place: the others open all the same.
+                self.isDown(index, error.description, error)
             }
         }
     }
@@ -179,6 +206,13 @@ final class SensorIngest: Sendable {
         if index < udp.count { return try await self.startUDP(udp[index]) }
         if index < udp.count + mqtt.count {
             return try await self.startMQTT(mqtt[index - udp.count])
+    private func isDown(_ index: Int, _ reason: String, _ error: any Error) {
+        let failures = self.board.failed(index, reason: reason, at: self.services.clock.now())
+        // The first, then what the status says.
+        guard failures == 1 else { return }
+        self.logger.critical("listener down", metadata: ["error": "\(error)"])
+    }
+
         }
         try await self.startCanary()
     }
@@ -323,7 +357,7 @@ final class SensorIngest: Sendable {
             case .ringFull: try await Task.sleep(nanoseconds: 5_000_000)
             }
         }
-        throw RegistrationError(name: sensor.path, reason: "the ring stays full")
+        throw RegistrationError.ringFull(sensor.path)
     }
 
     func source(_ name: String, behind: SourceIndex = .own) async throws -> SourceIndex {
@@ -334,6 +368,6 @@ final class SensorIngest: Sendable {
             case .ringFull: try await Task.sleep(nanoseconds: 5_000_000)
             }
         }
-        throw RegistrationError(name: name, reason: "the ring stays full")
+        throw RegistrationError.ringFull(name)
     }
 }
