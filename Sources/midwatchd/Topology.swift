@@ -266,6 +266,7 @@ struct Topology {
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
                 staging: journal.staging, supply: journal.supply, checkpoints: checkpoints,
                 standstills: standstills, journalMode: { journalLoop.mode },
+                everyTurn: { ingest.gatherProgress() },
                 everySecond: {
                     reporter.sample()
                     effects.everySecond()

@@ -13,7 +13,7 @@ import Synchronization
 import TelemetryWire
 import Vitals
 
-/// A registration that the system never has room for.
+/// A registration that the system has no room for.
 struct RegistrationError: Error, CustomStringConvertible {
     var name: String
     var reason: String
@@ -60,6 +60,9 @@ final class SensorIngest: Sendable {
     private let vitals: VitalsPage
     private let logger: Logger
     let listeners = Listeners()
+    /// What the watchdog sees of the listeners.
+    private let udpStage: ListenerStage
+    private let mqttStage: ListenerStage
     /// Told of logins that fail and publishes that are denied.
     private let accessReport: @Sendable (MQTTAccessReport) -> Void
 
@@ -87,6 +90,8 @@ final class SensorIngest: Sendable {
         self.watermark = watermark
         self.sessions = sessions
         self.vitals = vitals
+        self.udpStage = ListenerStage(page: vitals.progress(of: .udp))
+        self.mqttStage = ListenerStage(page: vitals.progress(of: .mqtt))
         self.logger = logger
     }
 
@@ -130,12 +135,12 @@ final class SensorIngest: Sendable {
                 }
                 try await Task.sleep(nanoseconds: 5_000_000)
             }
+            self.madeAgain.wrappingAdd(1, ordering: .relaxed)
         }
     }
 
     /// Configured sources exist from the start, each after the one that it is behind.
     func register(_ sources: SourceTree) async throws {
-            self.madeAgain.wrappingAdd(1, ordering: .relaxed)
         try await self.each(sources.sources) { source in
             var behind = SourceIndex.own
             if let above = sources.behind(source.name) { behind = try await self.source(above) }
@@ -150,11 +155,6 @@ final class SensorIngest: Sendable {
             _ = try await self.index(of: sensor)
         }
     }
-
-    /// Opens every listener; readings flow from now on.
-    ///
-    /// One that cannot open is said to be down and tried again by `retry`.
-    func start() async throws { try await self.openDue() }
 
     /// Registers all that can be; what is refused keeps nothing else out and is thrown at the end.
     private func each<Item>(
@@ -173,14 +173,20 @@ final class SensorIngest: Sendable {
         throw error
     }
 
-    /// Tries again what is down and due, and beats for the stages that nothing else beats for.
+    /// Opens every listener; readings flow from now on.
     ///
-    /// At least once a second: without the beat the watchdog would restart the daemon for a
-    /// listener that a restart cannot open either.
-    func retry() async throws {
-        if !self.listeners.hasUDP { self.vitals.progress(of: .udp).beat() }
-        if !self.listeners.hasMQTT { self.vitals.progress(of: .mqtt).beat() }
-        try await self.openDue()
+    /// One that cannot open is said to be down and tried again by `retry`.
+    func start() async throws { try await self.openDue() }
+
+    /// Tries again what is down and due.
+    func retry() async throws { try await self.openDue() }
+
+    /// Shows the watchdog what all listeners of a stage did.
+    ///
+    /// Housekeeping thread, several times a second; it waits for nobody.
+    func gatherProgress() {
+        self.udpStage.gather()
+        self.mqttStage.gather()
     }
 
     private func openDue() async throws {
@@ -200,12 +206,6 @@ final class SensorIngest: Sendable {
         }
     }
 
-    /// Opens the listener `index` in the order of `OwnListener.all`.
-    private func open(_ index: Int) async throws {
-        let (udp, mqtt) = (self.configuration.ingest.udp, self.configuration.ingest.mqtt)
-        if index < udp.count { return try await self.startUDP(udp[index]) }
-        if index < udp.count + mqtt.count {
-            return try await self.startMQTT(mqtt[index - udp.count])
     private func isDown(_ index: Int, _ reason: String, _ error: any Error) {
         let failures = self.board.failed(index, reason: reason, at: self.services.clock.now())
         // The first, then what the status says.
@@ -213,6 +213,12 @@ final class SensorIngest: Sendable {
         self.logger.critical("listener down", metadata: ["error": "\(error)"])
     }
 
+    /// Opens the listener `index` in the order of `OwnListener.all`.
+    private func open(_ index: Int) async throws {
+        let (udp, mqtt) = (self.configuration.ingest.udp, self.configuration.ingest.mqtt)
+        if index < udp.count { return try await self.startUDP(udp[index]) }
+        if index < udp.count + mqtt.count {
+            return try await self.startMQTT(mqtt[index - udp.count])
         }
         try await self.startCanary()
     }
@@ -307,13 +313,16 @@ final class SensorIngest: Sendable {
         let source = try await self.source(options.name)
         let listener: UDPListener
         do throws(SocketError) {
+            let counters = self.udpStage.counters(of: options.name)
+            precondition(counters.count == 1, "one thread reads the socket")
             listener = try UDPListener(
                 options, source: source, services: self.services,
-                progress: self.vitals.progress(of: .udp), logger: self.logger)
+                progress: counters[0], logger: self.logger)
             try listener.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(udp.bind)", reason: "\(error)")
         }
+        self.udpStage.join(options.name)
         self.listeners.add(listener)
     }
 
@@ -340,11 +349,13 @@ final class SensorIngest: Sendable {
             endpoint = try MQTTEndpoint(
                 options, source: try await self.source(options.name), services: self.services,
                 watermark: self.watermark, sessions: self.sessions,
-                progress: [self.vitals.progress(of: .mqtt)], logger: self.logger)
+                progress: self.mqttStage.counters(of: options.name, count: options.loopCount),
+                logger: self.logger)
             _ = try await endpoint.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")
         }
+        self.mqttStage.join(options.name)
         self.listeners.add(endpoint, security)
     }
 
