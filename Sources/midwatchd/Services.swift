@@ -56,6 +56,8 @@ final class CoreService: Service {
     private let housekeeper: Housekeeper
     private let access: AccessLog
     private let vitals: VitalsPage
+    private let realTime: RealTime
+    private let logger: Logger
 
     /// Holds the engine until its thread takes it.
     struct EngineBox: ~Copyable, Sendable {
@@ -65,8 +67,10 @@ final class CoreService: Service {
     init(
         engine: consuming sending AlarmEngine, opening: Opening, engineLoop: EngineLoop,
         journalLoop: JournalLoop, ledgerLoop: LedgerLoop, housekeeper: Housekeeper,
-        access: AccessLog, vitals: VitalsPage
+        access: AccessLog, vitals: VitalsPage, realTime: RealTime, logger: Logger
     ) {
+        self.realTime = realTime
+        self.logger = logger
         self.engine = Mutex(EngineBox(engine: engine))
         self.opening = opening
         self.engineLoop = engineLoop
@@ -82,7 +86,15 @@ final class CoreService: Service {
         let handover = Handover(box)
         let epoch = self.opening.epoch
         let engineLoop = self.engineLoop
+        let (realTime, logger) = (self.realTime, self.logger)
         let engineThread = LoopThread("engine") {
+            realTime.raiseEngine()
+            logger.notice(
+                "scheduling",
+                metadata: [
+                    "realtime.engine": "\(realTime.isEngineRealTime)",
+                    "realtime.memoryLocked": "\(realTime.isMemoryLocked)",
+                ])
             if let box = handover.take() { engineLoop.run(box.engine, epoch: epoch) }
         }
         let journalThreads = self.journalLoop.start()
@@ -326,7 +338,20 @@ struct IngestService: Service {
     let sources: SourceTree
     let vitals: VitalsPage
     let live: LiveState
+    let troubles: StartTroubles
     let logger: Logger
+
+    /// What must be done once, in order; a limit or a full ring keeps none of the others back.
+    private func steps() -> StartSteps {
+        let (ingest, own) = (self.ingest, self.own)
+        let (sources, declared) = (self.sources, self.declared)
+        return StartSteps(
+            [
+                StartSteps.Step("sources") { try await ingest.register(sources) },
+                StartSteps.Step("sensors") { try await ingest.register(declared) },
+                StartSteps.Step("sensors about Midwatch") { try await own.start() },
+            ], troubles: self.troubles, logger: self.logger)
+    }
 
     func run() async throws {
         // Later registrations rest on these, so they are waited for.
@@ -347,21 +372,8 @@ struct IngestService: Service {
         // Ready means that what is asked for can be answered.
         while !self.live.isPublished { try await Task.sleep(nanoseconds: 1_000_000) }
         self.vitals.phase = .running
-    let troubles: StartTroubles
         let plantCount = self.declared.count { !OwnPath.isOwn($0) }
         self.logger.notice("running", metadata: ["sensors.declared": "\(plantCount)"])
-    /// What must be done once, in order; a limit or a full ring keeps none of the others back.
-    private func steps() -> StartSteps {
-        let (ingest, own) = (self.ingest, self.own)
-        let (sources, declared) = (self.sources, self.declared)
-        return StartSteps(
-            [
-                StartSteps.Step("sources") { try await ingest.register(sources) },
-                StartSteps.Step("sensors") { try await ingest.register(declared) },
-                StartSteps.Step("sensors about Midwatch") { try await own.start() },
-            ], troubles: self.troubles, logger: self.logger)
-    }
-
         _ = SystemdNotifier()?.ready(status: "watching")
         await self.keepListening(&steps)
         self.own.end()
@@ -372,6 +384,7 @@ struct IngestService: Service {
     private func keepListening(_ steps: inout StartSteps) async {
         let ingest = self.ingest
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            await steps.tryDue(ingest.services.clock.now())
             do {
                 try await ingest.retry()
             } catch {
@@ -387,4 +400,3 @@ struct IngestService: Service {
         }
     }
 }
-            await steps.tryDue(ingest.services.clock.now())

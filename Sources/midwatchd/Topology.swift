@@ -40,6 +40,7 @@ struct Topology {
         let vitals = try VitalsPage.create(
             path: configuration.vitals.path, wall: EngineClock.wall())
         vitals.stagesInUse = self.stages(of: configuration)
+        ServiceManagerLink.start(vitals)
 
         // 2. The engine as it was at the last durable record.
         let revisions = Revisions(folder: folders.revisions)
@@ -48,7 +49,6 @@ struct Topology {
             _ = try revisions.keep(text)
         }
         let rules = Revisions.rules(of: configuration, revision: revision)
-        ServiceManagerLink.start(vitals)
         let offered = OfferedRules()
         // The ledger is opened first: of the decisions made again only those it lacks are kept.
         let ledger = try LogOpening.ledger("ledger", folder: folders.ledger, troubles: troubles) {
@@ -228,7 +228,7 @@ struct Topology {
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
                         + log.metrics() + load.metrics(at: clock.now())
-                        + routing.metrics()
+                        + routing.metrics() + realTime.metrics()
                 }))
         let reloader = Reloader(
             Reloader.Parts(
@@ -295,7 +295,8 @@ struct Topology {
             engine: recovered.engine,
             opening: first,
             engineLoop: engineLoop, journalLoop: journalLoop, ledgerLoop: ledgerLoop,
-            housekeeper: housekeeper, access: access, vitals: vitals)
+            housekeeper: housekeeper, access: access, vitals: vitals, realTime: realTime,
+            logger: logger)
         return Topology(services: [
             core,
             historian,
@@ -314,8 +315,6 @@ struct Topology {
         ])
     }
 
-    /// The stages that this configuration has; the watchdog judges no others.
-    private static func stages(of configuration: MidwatchConfiguration) -> Set<Stage> {
     /// Does what a start can do without: a failure is noted.
     private static func trying(
         _ troubles: StartTroubles, _ kind: StartTroubles.Kind, _ words: String,
@@ -324,6 +323,8 @@ struct Topology {
         do { try body() } catch { troubles.note(kind, words, error: error) }
     }
 
+    /// The stages that this configuration has; the watchdog judges no others.
+    private static func stages(of configuration: MidwatchConfiguration) -> Set<Stage> {
         var stages = Set(Stage.allCases)
         if configuration.ingest.udp.isEmpty { stages.remove(.udp) }
         if configuration.ingest.mqtt.isEmpty { stages.remove(.mqtt) }
