@@ -170,7 +170,7 @@ var targets: [Target] = [
     tests(
         "MidwatchdTests",
         [
-            "midwatchd", "AlarmEngine", "AlertDelivery", "Journal", "JSONText",
+            "midwatchd", "AlarmEngine", "AlertDelivery", "Ingest", "Journal", "JSONText",
             "MidwatchConfiguration", "MidwatchModel", "OperatorAPI", "OperatorViews", "ReadingRing",
             "StateFolder", "Vitals", "CLinux",
         ], [log]),

@@ -19,6 +19,11 @@ package struct JournalOptions: Sendable {
     ///
     /// nil: as little as the start needs.
     package var verifyFrom: Position?
+    /// An epoch that was given out although the journal does not hold it: the next one is higher.
+    package var epochAbove: UInt32 = 0
+    /// Epochs that are passed over, for a run that cannot make its own durable: a later run that
+    /// can must not give the same one out.
+    package var epochsPassed: UInt32 = 0
 
     package init(
         segmentBytes: UInt64 = JournalOptions.segmentBytesDefault, stagingBytes: Int = 64 << 20,
@@ -98,6 +103,9 @@ package enum Journal {
     /// - Returns: What was found and the parts that go on.
     /// - Throws: `lockedByAnother` while another process writes there; `identityDamaged`;
     ///   `unknownVersion`; `disk`.
+    ///
+    /// A place that the disk does not give back is read as zeros (`LinuxDisk`), so it is damage like
+    /// any other: reported and passed.
     package static func open(
         directory: String, options: JournalOptions = JournalOptions(),
         disk: any JournalDisk = LinuxDisk(),
@@ -107,4 +115,38 @@ package enum Journal {
             folder: JournalFolder(path: directory), options: options, disk: disk)
         return try recovery.run(progress)
     }
+
+    /// The highest epoch that a folder names that cannot be opened as a journal; 0 if it names none.
+    package static func highestEpoch(
+        directory: String, disk: any JournalDisk = LinuxDisk()
+    ) -> UInt32 {
+        let folder = JournalFolder(path: directory)
+        let stored = try? EpochFile.read(try disk.open(folder.epoch, .read)).epoch
+        let reader = JournalReader(folder: folder, position: .zero, disk: disk)
+        let newest = (try? reader.newestHeader())?.epoch
+        return max(stored ?? 0, newest ?? 0)
+    }
+
+    /// Renames a folder that cannot be opened as a journal, so that a new one can begin in its
+    /// place; returns its new path.
+    ///
+    /// Nothing in it is changed.
+    package static func setAside(
+        directory: String, disk: any JournalDisk = LinuxDisk()
+    ) throws(DiskError) -> String {
+        for number in 1...Self.asideMax {
+            let target = "\(directory).aside-\(number)"
+            do throws(DiskError) {
+                _ = try disk.list(target)
+            } catch {
+                guard error.isMissing else { throw error }
+                try disk.rename(directory, to: target)
+                return target
+            }
+        }
+        throw DiskError(.rename, code: 17, path: directory)
+    }
+
+    /// Journals that are kept aside; then a person must look.
+    private static let asideMax = 100
 }

@@ -76,6 +76,8 @@ package final class JournalCommitter: @unchecked Sendable {
     let segmentBytes: UInt64
     let staging: JournalStaging
     let supply: SegmentSupply
+    /// Told when the owning thread is in a call to the disk; nil: nobody watches it.
+    package var progress: StageProgress?
     let buffer = AlignedBuffer(byteCount: JournalCommitter.transactionBytesMax)
     let links: LinkTable
 
@@ -156,16 +158,20 @@ package final class JournalCommitter: @unchecked Sendable {
             self.segment = nil
         }
         if self.segment == nil {
-            try self.beginSegment(firstN: self.staging.slot(head: head, offset: 0).link)
+            let firstN = self.staging.slot(head: head, offset: 0).link
+            try self.callingDisk { () throws(DiskError) in try self.beginSegment(firstN: firstN) }
         }
         guard var open = self.segment else { preconditionFailure("no segment after it began") }
+        let (file, offset) = (open.file, open.offset)
         let formed = self.form(head, count, &open)
         precondition(formed.recordCount > 0, "a transaction without records")
         do throws(DiskError) {
-            unsafe try open.file.write(
-                UnsafeRawBufferPointer(rebasing: self.buffer.bytes[..<formed.byteCount]),
-                at: open.offset)
-            try open.file.sync()
+            try self.callingDisk { () throws(DiskError) in
+                unsafe try file.write(
+                    UnsafeRawBufferPointer(rebasing: self.buffer.bytes[..<formed.byteCount]),
+                    at: offset)
+                try file.sync()
+            }
         } catch {
             self.undo(formed)
             throw error
@@ -189,7 +195,14 @@ package final class JournalCommitter: @unchecked Sendable {
     private func endSegment() {
         guard let open = self.segment else { return }
         self.segment = nil
-        if !open.holdsRecords { try? self.disk.remove(self.folder.segment(open.number)) }
+        guard !open.holdsRecords else { return }
+        try? self.callingDisk { () throws(DiskError) in
+            try self.disk.remove(self.folder.segment(open.number))
+        }
+    }
+
+    private func callingDisk(_ body: () throws(DiskError) -> Void) throws(DiskError) {
+        if let progress = self.progress { try progress.callingDisk(body) } else { try body() }
     }
 
     /// Takes the registrations among the first `count` staged slots, which are durable now.

@@ -63,7 +63,8 @@ package final class JournalReader: @unchecked Sendable {
     ) throws(JournalError) {
         self.init(folder: JournalFolder(path: directory), position: position, disk: disk)
         guard let oldest = try self.oldestHeader() else { return }
-        guard self.nextN >= oldest.firstN else {
+        let reachesFurther = try self.beginsWithoutHeader()
+        guard self.nextN >= oldest.firstN || reachesFurther else {
             throw .positionTooOld(oldest: Position(epoch: oldest.epoch, n: oldest.firstN))
         }
         if let newest = try self.newestHeader(), position.epoch > newest.epoch {
@@ -88,7 +89,17 @@ package final class JournalReader: @unchecked Sendable {
     ) throws(JournalError) -> Position? {
         let reader = JournalReader(
             folder: JournalFolder(path: directory), position: .zero, disk: disk)
+        // Only its blocks say how far back such a segment reaches.
+        if try reader.beginsWithoutHeader() {
+            return Position(epoch: 0, n: JournalFormat.firstNumber)
+        }
         return try reader.oldestHeader().map { Position(epoch: $0.epoch, n: $0.firstN) }
+    }
+
+    /// Whether the header of the oldest segment is bad; its blocks can be read all the same.
+    private func beginsWithoutHeader() throws(JournalError) -> Bool {
+        guard let oldest = try self.segmentNumbers().first else { return false }
+        return try self.header(oldest) == nil
     }
 
     /// Copies the next records into `buffer`.

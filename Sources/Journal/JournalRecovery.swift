@@ -134,14 +134,15 @@ struct JournalRecovery {
         do throws(DiskError) {
             if let file = try self.openIfPresent(self.folder.epoch, .update) {
                 let stored = try EpochFile.read(file)
-                let epoch = max(stored.epoch, newest, reader.epoch) + (stored.isWhole ? 1 : 2)
+                let known = max(stored.epoch, newest, reader.epoch, self.options.epochAbove)
+                let epoch = known + (stored.isWhole ? 1 : 2) + self.options.epochsPassed
                 try EpochFile.write(epoch, to: file)
                 return epoch
             }
             // Both places are made whole at first, so that a place that is not is always a sign. A
             // journal whose epoch file is lost may have begun an epoch that holds no record.
-            let known = max(newest, reader.epoch)
-            let epoch = known == 0 ? 1 : known + 2
+            let known = max(newest, reader.epoch, self.options.epochAbove)
+            let epoch = (known == 0 ? 1 : known + 2) + self.options.epochsPassed
             let preparing = self.folder.epoch + ".preparing"
             let file = try self.disk.open(preparing, .create)
             try EpochFile.write(epoch - 1, to: file)
@@ -237,7 +238,9 @@ struct JournalRecovery {
     private mutating func scan(
         _ reader: JournalReader, _ progress: (_ done: UInt64, _ total: UInt64) -> Void
     ) throws(JournalError) -> End {
-        guard let oldest = try reader.oldestHeader() else { return try self.scanNothing(reader) }
+        guard let oldest = try reader.oldestHeader() else {
+            return try self.scanWithoutHeader(reader, progress)
+        }
         let newest = try reader.newestHeader() ?? oldest
         if newest.sensors == self.registry.sensorDigest,
             newest.sources == self.registry.sourceDigest
@@ -284,12 +287,36 @@ struct JournalRecovery {
             linksFrom: hasAllLinks ? 0 : scannedFrom)
     }
 
-    /// A journal without a readable segment: new, or every run before failed to write.
-    private func scanNothing(_ reader: JournalReader) throws(JournalError) -> End {
-        guard try reader.segmentNumbers().isEmpty else { throw .identityDamaged }
-        let n = max(JournalFormat.firstNumber, self.registryThrough)
+    /// A journal without a readable header: new, or every run before failed to write, or the headers
+    /// rotted.
+    ///
+    /// Blocks say themselves whose they are, so those behind a bad header are used (RULES 9).
+    private mutating func scanWithoutHeader(
+        _ reader: JournalReader, _ progress: (_ done: UInt64, _ total: UInt64) -> Void
+    ) throws(JournalError) -> End {
+        guard let oldest = try reader.segmentNumbers().first else {
+            let n = max(JournalFormat.firstNumber, self.registryThrough)
+            return End(
+                position: Position(epoch: 0, n: n), highestArrival: .zero, tornBytes: 0,
+                linksFrom: 0)
+        }
+        reader.nextN = JournalFormat.firstNumber
+        var assembler = ControlAssembler()
+        try self.readAll(reader, &assembler) { progress($0, $0) }
+        let end = max(reader.nextN, reader.watermark, self.registryThrough, self.linksThrough)
+        if end > reader.nextN {
+            self.note(
+                JournalDamage(
+                    reason: .endMissing, segment: reader.segment?.number ?? oldest,
+                    byteOffset: reader.offset, byteCount: 0, lost: reader.nextN..<end,
+                    wasDurable: true, sensors: []))
+        }
         return End(
-            position: Position(epoch: 0, n: n), highestArrival: .zero, tornBytes: 0, linksFrom: 0)
+            position: Position(epoch: reader.epoch, n: end),
+            highestArrival: reader.highestArrival,
+            tornBytes: try reader.segment?.usedBytes(from: reader.offset) ?? 0,
+            // Whatever the links file does not cover may lie in what was lost.
+            linksFrom: end)
     }
 
     private mutating func readAll(

@@ -2,10 +2,22 @@
 
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// The disk of the machine.
+///
+/// A place that it cannot read (a medium error) is given back as zeros: every format here proves
+/// itself by a checksum, so it is found damaged, reported and passed over, instead of keeping all
+/// that is whole from being read.
 package struct LinuxDisk: JournalDisk {
+    private static let unreadable = Atomic<UInt64>(0)
+
     package init() {}
+
+    /// Places of 4 KiB that this process could not read, counted at each try.
+    package static var unreadableCount: UInt64 { self.unreadable.load(ordering: .relaxed) }
+
+    fileprivate static func noteUnreadable() { self.unreadable.wrappingAdd(1, ordering: .relaxed) }
 
     package func makeFolder(_ path: String) throws(DiskError) {
         let code = unsafe clinux_folder_make(path)
@@ -101,19 +113,41 @@ private final class LinuxFile: DiskFile {
         -> Int
     {
         var total = 0
+        var isPiecewise = false
         while total < buffer.count {
-            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[total...])
-            let count = unsafe pread(
-                self.descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(total))
+            let at = Int(offset) + total
+            let left = buffer.count - total
+            let piece = Self.pieceBytes - at % Self.pieceBytes
+            let wanted = isPiecewise ? min(left, piece) : left
+            let rest = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: buffer[total..<(total + wanted)])
+            let count = unsafe pread(self.descriptor, rest.baseAddress, rest.count, off_t(at))
             if count == 0 { break }
             if count < 0 {
-                if errno == EINTR { continue }
-                throw DiskError(.read, code: errno, path: self.path)
+                let code = errno
+                if code == EINTR { continue }
+                guard Self.mediumErrors.contains(code) else {
+                    throw DiskError(.read, code: code, path: self.path)
+                }
+                if wanted > piece {
+                    // Only the bad place is given up, not what surrounds it.
+                    isPiecewise = true
+                    continue
+                }
+                unsafe rest.initializeMemory(as: UInt8.self, repeating: 0)
+                LinuxDisk.noteUnreadable()
+                total += wanted
+                continue
             }
             total += count
         }
         return total
     }
+
+    /// What one read gives up at least: a page.
+    private static let pieceBytes = 4_096
+    /// The medium does not give the bytes back, or gives back others than were written.
+    private static let mediumErrors: Set<Int32> = [EIO, ENODATA, EBADMSG, EILSEQ, EUCLEAN]
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError) {
         var total = 0

@@ -2,11 +2,12 @@
 
 package import Synchronization
 
-/// Progress of one stage as the watchdog judges it: three counters in shared memory.
+/// Progress of one stage as the watchdog judges it: three counters and a word in shared memory.
 ///
 /// *beat*: the stage's loop turned (at least once a second, also when idle). *backlog*: how much
 /// work waits. *attempts*: how often the stage tried to do work. A stage is stuck when it does not
-/// beat in its deadline, or has a backlog and makes no attempt.
+/// beat in its deadline, or has a backlog and makes no attempt. *disk*: its thread is in a call to a
+/// disk; one that does not come back is the disk's fault, and no restart mends it.
 ///
 /// The cells belong to whoever made them (the vitals page, or the heap in tests) and must outlive
 /// every copy of this value.
@@ -17,7 +18,7 @@ package import Synchronization
 package struct StageProgress: @unchecked Sendable {
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
 
-    /// Cells that one stage occupies: beat, backlog, attempts, and one spare.
+    /// Cells that one stage occupies: beat, backlog, attempts, disk.
     package static let cellCount = 4
 
     /// Uses `cellCount` initialised cells from `cells` on.
@@ -41,6 +42,19 @@ package struct StageProgress: @unchecked Sendable {
     /// The stage tries to do work.
     package func attempt() { unsafe self.cells[2].wrappingAdd(1, ordering: .relaxed) }
 
+    /// Runs `body`, which does nothing but call a disk.
+    ///
+    /// The stage's own thread only, and not within itself.
+    package func callingDisk<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        unsafe self.cells[3].store(1, ordering: .relaxed)
+        defer { unsafe self.cells[3].store(0, ordering: .relaxed) }
+        return try body()
+    }
+
+    /// Whether the stage's thread is in a call to a disk.
+    package var isCallingDisk: Bool { unsafe self.cells[3].load(ordering: .relaxed) != 0 }
     package var beatCount: UInt64 { unsafe self.cells[0].load(ordering: .relaxed) }
     package var backlog: UInt64 { unsafe self.cells[1].load(ordering: .relaxed) }
     package var attemptCount: UInt64 { unsafe self.cells[2].load(ordering: .relaxed) }

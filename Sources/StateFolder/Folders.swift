@@ -34,13 +34,25 @@ package struct Folders: Sendable {
     package var archive: String { "\(self.state)/archive.sqlite" }
     package var archiveIdentity: String { "\(self.state)/archive.identity" }
 
-    package func make() throws {
+    /// Makes what is kept: the first folder that cannot be made is thrown, the others are made.
+    package func makeState() throws {
+        var failure: FileError?
         for folder in [
-            self.state, self.run, self.journal, self.ledger, self.accessLog, self.checkpoints,
+            self.state, self.journal, self.ledger, self.accessLog, self.checkpoints,
             self.sessions, self.revisions,
         ] {
-            try FileBytes.makeFolder(folder)
+            do throws(FileError) {
+                try FileBytes.makeFolder(folder)
+            } catch {
+                failure = failure ?? error
+            }
         }
+        if let failure { throw failure }
+    }
+
+    /// Makes what lives as long as the machine runs: sockets and the vitals page.
+    package func makeRun() throws {
+        try FileBytes.makeFolder(self.run)
         if let slash = self.vitals.lastIndex(of: "/"), slash > self.vitals.startIndex {
             try FileBytes.makeFolder(String(self.vitals[..<slash]))
         }

@@ -29,6 +29,8 @@ package enum Problem: Hashable, Sendable {
     case stopStalled
     /// The journal cannot write.
     case storageFailed
+    /// The journal or the ledger waits for a disk that does not answer.
+    case diskStalled
     /// Judging is suspended longer than allowed.
     case suspendedTooLong
     /// The vitals page is there but cannot be used.
@@ -54,6 +56,7 @@ package enum Problem: Hashable, Sendable {
         case .recoveryStalled: "recoveryStalled"
         case .stopStalled: "stopStalled"
         case .storageFailed: "storageFailed"
+        case .diskStalled: "diskStalled"
         case .suspendedTooLong: "suspendedTooLong"
         case .pageUnusable: "pageUnusable"
         case .criticalUndelivered: "criticalUndelivered"
@@ -73,7 +76,8 @@ package enum Problem: Hashable, Sendable {
         switch self {
         case .stageStuck(let stage): stage.isCritical || stage == .delivery ? .critical : .high
         case .daemonFrozen, .canaryNotEvaluated, .daemonDied, .daemonAbsent, .daemonUnkillable,
-            .recoveryStalled, .storageFailed, .criticalUndelivered, .ladderExhausted, .pageUnusable:
+            .recoveryStalled, .storageFailed, .diskStalled, .criticalUndelivered,
+            .ladderExhausted, .pageUnusable:
             .critical
         case .canaryNotJournaled, .daemonStopped, .stopStalled, .suspendedTooLong, .watchdogLate:
             .high
@@ -88,8 +92,8 @@ package enum Problem: Hashable, Sendable {
         case .daemonFrozen, .canaryNotEvaluated, .daemonDied, .daemonAbsent, .daemonUnkillable,
             .recoveryStalled, .pageUnusable:
             true
-        case .canaryNotJournaled, .daemonStopped, .stopStalled, .storageFailed, .suspendedTooLong,
-            .criticalUndelivered, .ladderExhausted, .watchdogLate:
+        case .canaryNotJournaled, .daemonStopped, .stopStalled, .storageFailed, .diskStalled,
+            .suspendedTooLong, .criticalUndelivered, .ladderExhausted, .watchdogLate:
             false
         }
     }

@@ -40,6 +40,9 @@ package enum Stage: Int, CaseIterable, Sendable, Hashable {
     /// Whether systemd and the hardware watchdog are fed only while this stage moves.
     package var isCritical: Bool { self.remedy == .restart }
 
+    /// Whether its thread writes what must be durable, and so waits for a disk.
+    package var writesLogs: Bool { self == .journal || self == .ledger }
+
     /// Word used in configuration, JSON and logs.
     package var word: String {
         switch self {

@@ -120,6 +120,8 @@ extension SupervisionMachine {
         _ observation: VitalsObservation, now: Moment, _ actions: inout [SupervisionAction]
     ) {
         if self.isFrozen(observation, now: now, &actions) { return }
+        var isDiskStalled = false
+        var isDiskProven = true
         for stage in Stage.allCases {
             let problem = Problem.stageStuck(stage)
             guard observation.stagesInUse.contains(stage) else {
@@ -131,18 +133,28 @@ extension SupervisionMachine {
             switch judge.verdict(deadlines, now: now.at) {
             case .moving:
                 if judge.hasSeenBeat { self.clear(problem, now: now, &actions) }
+                if stage.writesLogs, !judge.hasSeenBeat { isDiskProven = false }
             case .stuck(let cause, let overdue):
                 let limit = cause == .noBeat ? deadlines.beat : deadlines.attempt
                 let age = min(now.at.nanoseconds, overdue + limit)
                 let since = MonotonicInstant(nanoseconds: now.at.nanoseconds - age)
+                // A thread in a call to a disk is no wedged code: a restart would end what still
+                // works, and a process that hangs in the kernel cannot even make room for another.
+                if observation.stages[stage.rawValue].isCallingDisk {
+                    isDiskStalled = true
+                    self.raise(.diskStalled, since: since, cause: cause, now: now, &actions)
+                    self.clear(problem, now: now, &actions)
+                    continue
+                }
                 self.raise(problem, since: since, cause: cause, now: now, &actions)
-                let isDisk = stage == .journal || stage == .ledger
-                if self.phase == .storageFailed, isDisk { continue }
+                if stage.writesLogs { isDiskProven = false }
+                if self.phase == .storageFailed, stage.writesLogs { continue }
                 if stage.remedy == .restart, overdue >= deadlines.restartAfter {
                     self.restart(problem, now: now, &actions)
                 }
             }
         }
+        if !isDiskStalled, isDiskProven { self.clear(.diskStalled, now: now, &actions) }
     }
 
     /// Stages beat once a second: one that was silent for longer missed a beat.

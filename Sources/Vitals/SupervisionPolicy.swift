@@ -51,8 +51,8 @@ package struct SupervisionPolicy: Sendable, Equatable {
 
     /// Three missed beats for what readings and alarms depend on.
     ///
-    /// The journal and the ledger may wait for a slow disk, which a restart does not mend: people
-    /// are told at the deadline, the restart waits.
+    /// The journal and the ledger share their time with a disk: people are told at the deadline, the
+    /// restart waits. In a call to the disk there is none at all.
     package static func defaultDeadlines(_ stage: Stage) -> StageJudge.Deadlines {
         switch stage {
         case .udp, .mqtt, .engine:

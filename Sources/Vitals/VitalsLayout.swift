@@ -54,7 +54,8 @@ package enum VitalsLayout {
     package static let evaluatedNonce = 328
     package static let journaledNonce = 336
 
-    /// Stage lines, one cache line each: beat, backlog, attempts, five spare cells.
+    /// Stage lines, one cache line each: beat, backlog, attempts, disk, four
+    /// spare cells.
     package static let stages = 512
 
     package static func stage(_ stage: Stage) -> Int {

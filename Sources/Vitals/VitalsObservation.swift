@@ -9,11 +9,17 @@ package struct VitalsObservation: Equatable, Sendable {
         package var beats: UInt64
         package var backlog: UInt64
         package var attempts: UInt64
+        /// The stage's thread is in a call to a disk.
+        package var isCallingDisk: Bool
 
-        package init(beats: UInt64 = 0, backlog: UInt64 = 0, attempts: UInt64 = 0) {
+        package init(
+            beats: UInt64 = 0, backlog: UInt64 = 0, attempts: UInt64 = 0,
+            isCallingDisk: Bool = false
+        ) {
             self.beats = beats
             self.backlog = backlog
             self.attempts = attempts
+            self.isCallingDisk = isCallingDisk
         }
     }
 
@@ -52,7 +58,7 @@ extension VitalsPage {
                 let progress = self.progress(of: stage)
                 return VitalsObservation.StageCounts(
                     beats: progress.beatCount, backlog: progress.backlog,
-                    attempts: progress.attemptCount)
+                    attempts: progress.attemptCount, isCallingDisk: progress.isCallingDisk)
             },
             stagesInUse: self.stagesInUse, evaluatedNonce: self.evaluatedNonce,
             journaledNonce: self.journaledNonce,

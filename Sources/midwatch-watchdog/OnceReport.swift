@@ -52,7 +52,10 @@ enum OnceReport {
             if isJudged, !isMoving, stage.isCritical { isWell = false }
             let name = stage.word + String(repeating: " ", count: 12 - stage.word.utf8.count)
             print(
-                name + (isMoving ? "moving" : isJudged ? "STILL" : "not judged")
+                name
+                    + (isMoving
+                        ? "moving"
+                        : !isJudged ? "not judged" : now.isCallingDisk ? "AT THE DISK" : "STILL")
                     + ", beats \(now.beats), backlog \(now.backlog), attempts \(now.attempts)")
         }
         let beat = page.watchdogBeatAt

@@ -119,6 +119,11 @@ package struct ProblemText: Equatable, Sendable {
                 "The journal of midwatchd cannot write.",
                 "Readings are not recorded or acknowledged. Alarms and alerts go on.",
                 ["disk of the journal: `df`, `dmesg | tail`", "`midwatch top`"])
+        case .diskStalled:
+            Self(
+                "The journal or the ledger of midwatchd waits for a disk that does not answer.",
+                "Alarms and alerts go on. Readings are not acknowledged, later ones not recorded.",
+                ["disk of the state folder: `dmesg | tail`, `iostat -x 1`", "`midwatch top`"])
         case .suspendedTooLong:
             Self(
                 "Judging is suspended in midwatchd for longer than allowed.",

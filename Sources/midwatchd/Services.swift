@@ -56,6 +56,8 @@ final class CoreService: Service {
     private let housekeeper: Housekeeper
     private let access: AccessLog
     private let vitals: VitalsPage
+    private let realTime: RealTime
+    private let logger: Logger
 
     /// Holds the engine until its thread takes it.
     struct EngineBox: ~Copyable, Sendable {
@@ -65,8 +67,10 @@ final class CoreService: Service {
     init(
         engine: consuming sending AlarmEngine, opening: Opening, engineLoop: EngineLoop,
         journalLoop: JournalLoop, ledgerLoop: LedgerLoop, housekeeper: Housekeeper,
-        access: AccessLog, vitals: VitalsPage
+        access: AccessLog, vitals: VitalsPage, realTime: RealTime, logger: Logger
     ) {
+        self.realTime = realTime
+        self.logger = logger
         self.engine = Mutex(EngineBox(engine: engine))
         self.opening = opening
         self.engineLoop = engineLoop
@@ -82,7 +86,15 @@ final class CoreService: Service {
         let handover = Handover(box)
         let epoch = self.opening.epoch
         let engineLoop = self.engineLoop
+        let (realTime, logger) = (self.realTime, self.logger)
         let engineThread = LoopThread("engine") {
+            realTime.raiseEngine()
+            logger.notice(
+                "scheduling",
+                metadata: [
+                    "realtime.engine": "\(realTime.isEngineRealTime)",
+                    "realtime.memoryLocked": "\(realTime.isMemoryLocked)",
+                ])
             if let box = handover.take() { engineLoop.run(box.engine, epoch: epoch) }
         }
         let journalThreads = self.journalLoop.start()
@@ -313,7 +325,7 @@ struct APIService: Service {
 
 /// Sockets: last to start, first to stop.
 struct IngestService: Service {
-    /// Less than the second in which a stage must beat.
+    /// Between two looks at what is to be tried again.
     private static let retryMilliseconds = 500
 
     let ingest: SensorIngest
@@ -326,14 +338,36 @@ struct IngestService: Service {
     let sources: SourceTree
     let vitals: VitalsPage
     let live: LiveState
+    let troubles: StartTroubles
     let logger: Logger
 
+    /// What must be done once, in order; a limit or a full ring keeps none of the others back.
+    private func steps() -> StartSteps {
+        let (ingest, own) = (self.ingest, self.own)
+        let (sources, declared) = (self.sources, self.declared)
+        return StartSteps(
+            [
+                StartSteps.Step("sources") { try await ingest.register(sources) },
+                StartSteps.Step("sensors") { try await ingest.register(declared) },
+                StartSteps.Step("sensors about Midwatch") { try await own.start() },
+            ], troubles: self.troubles, logger: self.logger)
+    }
+
     func run() async throws {
-        try await self.ingest.registerAgain(
-            self.report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
-        try await self.ingest.register(self.sources)
-        try await self.ingest.register(self.declared)
-        try await self.own.start()
+        // Later registrations rest on these, so they are waited for.
+        var again = StartSteps(
+            [
+                StartSteps.Step("sensors of the journal") { [ingest, report] in
+                    try await ingest.registerAgain(
+                        report, sensorsFrom: self.sensorsKnown, sourcesFrom: self.sourcesKnown)
+                }
+            ], troubles: self.troubles, logger: self.logger)
+        while !again.areDone, !Task.isShuttingDownGracefully {
+            await again.tryDue(self.ingest.services.clock.now())
+            if !again.areDone { await self.rest() }
+        }
+        var steps = self.steps()
+        await steps.tryDue(self.ingest.services.clock.now())
         try await self.ingest.start()
         // Ready means that what is asked for can be answered.
         while !self.live.isPublished { try await Task.sleep(nanoseconds: 1_000_000) }
@@ -341,23 +375,28 @@ struct IngestService: Service {
         let plantCount = self.declared.count { !OwnPath.isOwn($0) }
         self.logger.notice("running", metadata: ["sensors.declared": "\(plantCount)"])
         _ = SystemdNotifier()?.ready(status: "watching")
-        await self.keepListening()
+        await self.keepListening(&steps)
         self.own.end()
         await self.ingest.stop()
     }
 
     /// Until the stop: what is down is tried again.
-    private func keepListening() async {
+    private func keepListening(_ steps: inout StartSteps) async {
         let ingest = self.ingest
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            await steps.tryDue(ingest.services.clock.now())
             do {
                 try await ingest.retry()
             } catch {
                 self.logger.error("listeners not tried again", metadata: ["error": "\(error)"])
             }
-            try? await cancelWhenGracefulShutdown {
-                try await Task.sleep(for: .milliseconds(Self.retryMilliseconds))
-            }
+            await self.rest()
+        }
+    }
+
+    private func rest() async {
+        try? await cancelWhenGracefulShutdown {
+            try await Task.sleep(for: .milliseconds(Self.retryMilliseconds))
         }
     }
 }

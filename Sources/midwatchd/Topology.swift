@@ -31,33 +31,48 @@ struct Topology {
     ) async throws -> Topology {
         // 1. Folders, and the page through which the watchdog watches.
         let folders = Folders(configuration)
-        try folders.make()
+        let troubles = StartTroubles(logger: logger)
+        let realTime = RealTime()
+        try folders.makeRun()
+        self.trying(troubles, .notWritten, "state folder not complete") {
+            try folders.makeState()
+        }
         let vitals = try VitalsPage.create(
             path: configuration.vitals.path, wall: EngineClock.wall())
         vitals.stagesInUse = self.stages(of: configuration)
+        ServiceManagerLink.start(vitals)
 
         // 2. The engine as it was at the last durable record.
         let revisions = Revisions(folder: folders.revisions)
-        let revision = try revisions.keep(text)
+        let revision = Revisions.name(of: text)
+        self.trying(troubles, .revision, "text of the configuration in force not kept") {
+            _ = try revisions.keep(text)
+        }
         let rules = Revisions.rules(of: configuration, revision: revision)
         let offered = OfferedRules()
         // The ledger is opened first: of the decisions made again only those it lacks are kept.
-        let ledger = try LedgerWriter.open(directory: folders.ledger) {
+        let ledger = try LogOpening.ledger("ledger", folder: folders.ledger, troubles: troubles) {
             vitals.phase = .recovering(done: $0, total: 0)
         }
         if let broken = ledger.report.broken {
             logger.critical("ledger damaged", metadata: ["ledger.damage": "\(broken)"])
         }
         let catchUp = LedgerCatchUp(writer: ledger.writer) { vitals.notePhaseProgress() }
+        let ledgerHolds = LedgerCatchUp.lastDecision(
+            folder: folders.ledger, newest: ledger.writer.head.n
+        ) { _ in vitals.notePhaseProgress() }
+        let opening = LogOpening(
+            troubles: troubles,
+            epochAbove: LogOpening.epochAbove(
+                page: vitals.previousRun?.epoch, ledger: ledgerHolds?.position.epoch),
+            boot: vitals.owner.bootID.low)
         let recovered = try Recovery(
             journalFolder: folders.journal, checkpointFolder: folders.checkpoints,
             options: JournalOptions(
                 segmentBytes: UInt64(configuration.journal.segmentBytes),
                 stagingBytes: configuration.journal.stagingBytes,
                 ringCapacity: configuration.ring.capacity),
-            ledgerHolds: LedgerCatchUp.lastDecision(
-                folder: folders.ledger, newest: ledger.writer.head.n
-            ) { _ in vitals.notePhaseProgress() },
+            openJournal: opening.journal, ledgerHolds: ledgerHolds,
             catchUp: catchUp,
             book: offered.book(started: rules, revisions), logger: logger, vitals: vitals
         ).run()
@@ -115,7 +130,11 @@ struct Topology {
         let own = OwnCounters()
         let load = AlarmLoad()
         let keys = EndpointKeys(configuration.alerts.endpoints, clock: clock, logger: logger)
-        let access = try AccessLog(folder: folders.accessLog, clock: clock, logger: logger)
+        let access = AccessLog(
+            writer: try LogOpening.ledger(
+                "access log", folder: folders.accessLog, options: AccessLog.options,
+                troubles: troubles
+            ).writer, clock: clock, logger: logger)
         let outcomes = OutcomeLog(
             access: access, clock: clock, latency: latencies[.decisionToDelivered], logger: logger)
         let delivery = try AlertWiring.delivery(
@@ -197,7 +216,8 @@ struct Topology {
                 engine: engineLoop, latencies: latencies, historian: historian.status,
                 storeName: historian.storeName,
                 damageCount: { damages.count },
-                retention: retention, delivery: delivery, vitals: vitals, standstills: standstills,
+                troubles: troubles, retention: retention, delivery: delivery, vitals: vitals,
+                standstills: standstills,
                 keys: keys, board: ingest.board, own: own, load: load,
                 ingest: {
                     let redelivered = live.counts.redelivered
@@ -209,7 +229,7 @@ struct Topology {
                 edgeMetrics: {
                     ingest.metrics() + CrashLoss.metrics(loss) + standstills.metrics()
                         + log.metrics() + load.metrics(at: clock.now())
-                        + routing.metrics()
+                        + routing.metrics() + realTime.metrics()
                 }))
         let reloader = Reloader(
             Reloader.Parts(
@@ -247,6 +267,7 @@ struct Topology {
                 ring: ring, clock: clock, live: live, watermark: watermark, vitals: vitals,
                 staging: journal.staging, supply: journal.supply, checkpoints: checkpoints,
                 standstills: standstills, journalMode: { journalLoop.mode },
+                everyTurn: { ingest.gatherProgress() },
                 everySecond: {
                     reporter.sample()
                     effects.everySecond()
@@ -268,14 +289,15 @@ struct Topology {
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.
-        let opening = Opening(
+        let first = Opening(
             epoch: report.epoch, revision: revision, clock: clock, ring: ring, loss: loss)
-        opening.offer()
+        first.offer()
         let core = CoreService(
             engine: recovered.engine,
-            opening: opening,
+            opening: first,
             engineLoop: engineLoop, journalLoop: journalLoop, ledgerLoop: ledgerLoop,
-            housekeeper: housekeeper, access: access, vitals: vitals)
+            housekeeper: housekeeper, access: access, vitals: vitals, realTime: realTime,
+            logger: logger)
         return Topology(services: [
             core,
             historian,
@@ -290,8 +312,17 @@ struct Topology {
             IngestService(
                 ingest: ingest, own: ownSensors, report: report, sensorsKnown: sensorsKnown,
                 sourcesKnown: sourcesKnown, declared: rules.declaredPaths,
-                sources: rules.sourceTree, vitals: vitals, live: live, logger: logger),
+                sources: rules.sourceTree, vitals: vitals, live: live,
+                troubles: troubles, logger: logger),
         ])
+    }
+
+    /// Does what a start can do without: a failure is noted.
+    private static func trying(
+        _ troubles: StartTroubles, _ kind: StartTroubles.Kind, _ words: String,
+        _ body: () throws -> Void
+    ) {
+        do { try body() } catch { troubles.note(kind, words, error: error) }
     }
 
     /// The stages that this configuration has; the watchdog judges no others.

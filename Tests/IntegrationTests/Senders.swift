@@ -146,11 +146,11 @@ final class LoopDisk {
     private let image: String
     private var isFrozen = false
 
-    /// Mounts 2 GiB of ext4 (sparse) at `path`; needs root.
-    init(at path: String, image: String) throws {
+    /// Mounts an ext4 (sparse) of a size at `path`; needs root.
+    init(at path: String, image: String, size: String = "2G") throws {
         self.path = path
         self.image = image
-        try ChildProcess.run([try Places.tool("truncate"), "-s", "2G", image])
+        try ChildProcess.run([try Places.tool("truncate"), "-s", size, image])
         try ChildProcess.run([
             try Places.tool("mkfs.ext4"), "-q", "-F", "-E", "lazy_itable_init=1", image,
         ])

@@ -120,10 +120,15 @@ final class Site {
     var daemonLog: String { self.folder.file("midwatchd.log") }
 
     /// Starts the daemon and waits until it says it is ready.
+    ///
+    /// `environment` holds further variables as `NAME=value`.
     @discardableResult
-    func start(within seconds: Double = 30) async throws -> ChildProcess {
+    func start(
+        within seconds: Double = 30, environment: [String] = []
+    ) async throws -> ChildProcess {
+        let setting = environment.isEmpty ? [] : [try Places.tool("env")] + environment
         let daemon = try ChildProcess(
-            [try Places.program("midwatchd"), "--config", self.configurationPath],
+            setting + [try Places.program("midwatchd"), "--config", self.configurationPath],
             log: self.daemonLog)
         self.daemon = daemon
         try await self.isReady(within: seconds) { daemon.exitStatus() != nil }

@@ -12,8 +12,9 @@ struct Watch {
     var sink: Sink
     var watchdog: ChildProcess
 
-    /// Starts everything and waits until the daemon is ready and watched.
-    init(_ site: Site? = nil) async throws {
+    /// Starts everything and waits until the daemon is ready and watched; `more` goes into the
+    /// watchdog's configuration.
+    init(_ site: Site? = nil, more: String = "") async throws {
         self.site = try site ?? Site(Site.Options(sensors: Site.loadSensors()))
         let folder = self.site.folder
         self.sink = try await Sink(in: folder, name: "watchdog-sink", secret: nil)
@@ -30,6 +31,7 @@ struct Watch {
             route.sink.url = \(self.sink.url)
             tick = 100ms
             realtime = no
+            \(more)
 
             """)
         self.watchdog = try ChildProcess(

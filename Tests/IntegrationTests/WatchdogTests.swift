@@ -80,5 +80,63 @@ extension IntegrationTests {
             try await watch.end()
             figure("watchdog, journal wedged: told after \(age / 1_000_000) ms")
         }
+
+        /// A restart would come two seconds after the deadline, so that the tests need not wait.
+        private static let hasty = """
+            stage.journal.restart_after = 2s
+            stage.ledger.restart_after = 2s
+            """
+
+        @Test func `a journal that stays wedged is replaced`() async throws {
+            let watch = try await Watch(more: Self.hasty)
+            let (daemon, epoch) = (try watch.daemon(), try watch.epoch())
+            let wedge = try await Wedge("journal", of: daemon, in: watch.site.folder)
+            #expect(
+                try await waits(30) { ((try? watch.site.client.status())?.epoch ?? 0) > epoch },
+                "replaced: \(watch.watchdog.logText)")
+            #expect(try watch.message("stageStuck.journal", "raised") != nil)
+            #expect(try watch.message("diskStalled", "raised") == nil)
+            #expect(try watch.daemon() != daemon)
+            withExtendedLifetime(wedge) {}
+            try await watch.isWatched()
+            try await watch.end()
+        }
+
+        @Test func `a disk that does not answer is told; the monitor goes on and is left alone`()
+            async throws
+        {
+            let folder = try TemporaryFolder()
+            let alerts = try await Sink(in: folder)
+            let site = try Site(
+                Site.options(
+                    sensors: Site.loadSensors() + Site.limitSensor("alarm/frozen"), sink: alerts),
+                folder: folder)
+            let disk = try LoopDisk(at: site.state, image: folder.file("disk.img"))
+            let watch = try await Watch(site, more: Self.hasty)
+            let daemon = try watch.daemon()
+            let device = try FieldDevice(site)
+            try disk.freeze()
+            #expect(
+                try await waits(15) { try watch.message("diskStalled", "raised") != nil },
+                "\(watch.watchdog.logText)")
+            // Twice as long as a wedged thread would be left.
+            try await lasts(5) {
+                let now = try watch.daemon()
+                #expect(now == daemon)
+            }
+            let modes = try site.modes()
+            #expect(modes.contains("journal waits for the disk"), "\(modes)")
+            _ = device.send("alarm/frozen", 90)
+            #expect(
+                try await waits(2) {
+                    try !alerts.alerts("alarm.raised", of: "alarm/frozen:high").isEmpty
+                }, "it still evaluates and alerts")
+            try disk.thaw()
+            #expect(try await waits(20) { try watch.message("diskStalled", "cleared") != nil })
+            #expect(try watch.message("stageStuck.journal", "raised") == nil)
+            #expect(try watch.daemon() == daemon, "nothing was restarted")
+            try await watch.end()
+            withExtendedLifetime(disk) {}
+        }
     }
 }

@@ -61,6 +61,7 @@ import midwatch_watchdog
             .canaryNotEvaluated, .canaryNotJournaled, .daemonDied, .daemonAbsent, .daemonStopped,
             .daemonUnkillable, .recoveryStalled, .stopStalled, .storageFailed, .suspendedTooLong,
             .pageUnusable, .criticalUndelivered, .ladderExhausted, .watchdogLate, .daemonFrozen,
+            .diskStalled,
         ]
         let all = others + Stage.allCases.map(Problem.stageStuck)
         for problem in all {

@@ -296,6 +296,59 @@ struct SupervisedWorld {
         #expect(world.kills.count == 1, "a stuck engine is restarted all the same")
     }
 
+    @Test func `a disk that never answers is told and no reason to restart`() {
+        var world = SupervisedWorld()
+        world.send(.daemonFound)
+        world.run(5)
+        world.beating.subtract([.journal, .ledger])
+        for stage in [Stage.journal, .ledger] {
+            world.observation.stages[stage.rawValue].isCallingDisk = true
+            world.observation.stages[stage.rawValue].backlog = 5
+        }
+        let began = world.second
+        world.run(1_200)
+        #expect(world.raised == ["diskStalled"])
+        #expect((world.second(of: .diskStalled) ?? .infinity) - began <= 3.5)
+        #expect(world.kills.isEmpty)
+        #expect(!world.machine.isBlind)
+        #expect(world.machine.heartbeat(now: world.now.at) == .send)
+        // One of the two comes back: the disk still owes the other.
+        world.beating.insert(.ledger)
+        world.observation.stages[Stage.ledger.rawValue].isCallingDisk = false
+        world.run(5)
+        #expect(world.cleared.isEmpty)
+        world.beating.insert(.journal)
+        world.observation.stages[Stage.journal.rawValue].backlog = 0
+        world.observation.stages[Stage.ledger.rawValue].backlog = 0
+        world.run(5)
+        #expect(world.cleared == ["diskStalled"])
+    }
+
+    @Test(arguments: [Stage.journal, .ledger])
+    func `a log that stands still outside a call to its disk is restarted`(_ stage: Stage) {
+        var world = SupervisedWorld()
+        world.send(.daemonFound)
+        world.run(5)
+        world.observation.stages[stage.rawValue].isCallingDisk = true
+        world.beating.remove(stage)
+        world.run(60)
+        #expect(world.kills.isEmpty)
+        world.observation.stages[stage.rawValue].isCallingDisk = false
+        world.run(1)
+        #expect(world.raised == ["diskStalled", "stageStuck.\(stage.word)"])
+        #expect(world.kills.count == 1)
+    }
+
+    @Test func `a wedged engine is restarted, whatever the disk does`() {
+        var world = SupervisedWorld()
+        world.send(.daemonFound)
+        world.run(5)
+        world.observation.stages[Stage.journal.rawValue].isCallingDisk = true
+        world.beating.subtract([.journal, .engine])
+        world.run(5)
+        #expect(world.kills.count == 1)
+    }
+
     @Test func `suspension is not judged, but not for ever`() {
         var world = SupervisedWorld()
         world.send(.daemonFound)

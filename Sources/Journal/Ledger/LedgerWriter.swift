@@ -61,6 +61,8 @@ package final class LedgerWriter: @unchecked Sendable {
     /// For a housekeeping thread: keeps the next file ready.
     package let supply: SegmentSupply
 
+    /// Told when the owning thread is in a call to the disk; nil: nobody watches it.
+    package var progress: StageProgress?
     private var open: OpenFile?
     private var nextFileNumber: UInt32
     private var headFile: LedgerHeadFile?
@@ -123,22 +125,33 @@ package final class LedgerWriter: @unchecked Sendable {
         var failuresLeft = self.mode == .normal ? 1 : 0
         while !self.pending.isEmpty {
             do throws(DiskError) {
-                outcome.lineCount += try self.writeOnce()
+                outcome.lineCount += try self.callingDisk { () throws(DiskError) in
+                    try self.writeOnce()
+                }
                 self.mode = .normal
             } catch {
                 if outcome.error == nil { outcome.error = error }
                 let couldNotBegin = self.open == nil
-                self.endFile()
+                self.callingDisk { self.endFile() }
                 self.mode = couldNotBegin && error.isDiskFull ? .diskFull : .storageFailed
                 self.retryAt = now.advanced(byNanoseconds: Self.retryNanoseconds)
                 if failuresLeft == 0 || self.mode == .diskFull { break }
                 failuresLeft -= 1
             }
         }
-        if outcome.lineCount > 0 || self.headFile == nil { self.anchor(&outcome) }
+        if outcome.lineCount > 0 || self.headFile == nil {
+            self.callingDisk { self.anchor(&outcome) }
+        }
         outcome.durableThrough = self.head.n
         outcome.mode = self.mode
         return outcome
+    }
+
+    private func callingDisk<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        guard let progress = self.progress else { return try body() }
+        return try progress.callingDisk(body)
     }
 
     /// Writes and syncs as many lines as fit in the file; returns their count.

@@ -82,7 +82,7 @@ struct MachineChecks {
 
     private func realtime() -> DoctorFinding {
         switch clinux_realtime_allowed() {
-        case 1: .ok("real time", "this user may use SCHED_FIFO")
+        case 1: .ok("real time", "this user may use SCHED_FIFO: the thread that decides does")
         default:
             .warning(
                 "real time", "this user may not use SCHED_FIFO: other programs can delay alarms",

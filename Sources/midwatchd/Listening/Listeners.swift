@@ -45,10 +45,6 @@ final class Listeners: Sendable {
 
     func add(_ listener: CanaryListener) { self.open.withLock { $0.canary = listener } }
 
-    var hasUDP: Bool { self.open.withLock { !$0.udp.isEmpty } }
-
-    var hasMQTT: Bool { self.open.withLock { !$0.mqtt.isEmpty } }
-
     func stop() async {
         let open = self.open.withLock { $0 }
         for listener in open.udp { listener.stop() }

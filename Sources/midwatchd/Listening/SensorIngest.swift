@@ -13,10 +13,16 @@ import Synchronization
 import TelemetryWire
 import Vitals
 
-/// A registration that the system never has room for.
+/// A registration that the system has no room for.
 struct RegistrationError: Error, CustomStringConvertible {
     var name: String
     var reason: String
+    /// The ring has no room at the moment: what follows has none either.
+    var isPassing = false
+
+    static func ringFull(_ name: String) -> RegistrationError {
+        RegistrationError(name: name, reason: "the ring stays full", isPassing: true)
+    }
 
     var description: String { "\(self.name) cannot be registered: \(self.reason)" }
 }
@@ -47,11 +53,16 @@ final class SensorIngest: Sendable {
     let board: ListenerBoard
     /// Readings about Midwatch itself that found no place in the ring.
     let ownRefused = Atomic<UInt64>(0)
+    /// Records of the journal's registry that were made again so far.
+    private let madeAgain = Atomic<Int>(0)
     private let watermark: DurableWatermark
     private let sessions: SessionTable
     private let vitals: VitalsPage
     private let logger: Logger
     let listeners = Listeners()
+    /// What the watchdog sees of the listeners.
+    private let udpStage: ListenerStage
+    private let mqttStage: ListenerStage
     /// Told of logins that fail and publishes that are denied.
     private let accessReport: @Sendable (MQTTAccessReport) -> Void
 
@@ -79,6 +90,8 @@ final class SensorIngest: Sendable {
         self.watermark = watermark
         self.sessions = sessions
         self.vitals = vitals
+        self.udpStage = ListenerStage(page: vitals.progress(of: .udp))
+        self.mqttStage = ListenerStage(page: vitals.progress(of: .mqtt))
         self.logger = logger
     }
 
@@ -100,30 +113,33 @@ final class SensorIngest: Sendable {
     /// Registers again what the journal's registry knows and the engine could not learn from the
     /// records it read: a damaged block, a disk that did not give them back.
     ///
-    /// Without them every later sensor would stay unknown to the engine too.
+    /// Without them every later sensor would stay unknown to the engine too. A call after one that
+    /// threw goes on where that one stopped.
     func registerAgain(_ report: JournalReport, sensorsFrom: Int, sourcesFrom: Int) async throws {
         let records = Registrations.records(
             report, sensorsFrom: sensorsFrom, sourcesFrom: sourcesFrom,
             at: self.services.clock.now())
-        guard !records.isEmpty else { return }
+        let done = self.madeAgain.load(ordering: .relaxed)
+        guard done < records.count else { return }
         self.logger.error(
             "registrations were not in the journal and are made again",
-            metadata: ["registrations.count": "\(records.count)"])
-        for record in records {
+            metadata: ["registrations.count": "\(records.count - done)"])
+        for record in records.dropFirst(done) {
             var triesLeft = Self.registrationTriesMax
             while self.services.ring.offer(record.span, criticality: .own) == .ringFull {
                 triesLeft -= 1
                 guard triesLeft > 0 else {
-                    throw RegistrationError(name: "journal", reason: "the ring stays full")
+                    throw RegistrationError.ringFull("journal")
                 }
                 try await Task.sleep(nanoseconds: 5_000_000)
             }
+            self.madeAgain.wrappingAdd(1, ordering: .relaxed)
         }
     }
 
     /// Configured sources exist from the start, each after the one that it is behind.
     func register(_ sources: SourceTree) async throws {
-        for source in sources.sources {
+        try await self.each(sources.sources) { source in
             var behind = SourceIndex.own
             if let above = sources.behind(source.name) { behind = try await self.source(above) }
             _ = try await self.source(source.name, behind: behind)
@@ -132,10 +148,27 @@ final class SensorIngest: Sendable {
 
     /// Declared sensors exist from the start: their deadlines run before they speak (promise 2).
     func register(_ paths: [String]) async throws {
-        for path in paths {
-            guard let sensor = SensorID(path) else { continue }
+        try await self.each(paths) { path in
+            guard let sensor = SensorID(path) else { return }
             _ = try await self.index(of: sensor)
         }
+    }
+
+    /// Registers all that can be; what is refused keeps nothing else out and is thrown at the end.
+    private func each<Item>(
+        _ items: [Item], _ register: (Item) async throws -> Void
+    ) async throws {
+        var refused: (first: RegistrationError, count: Int)?
+        for item in items {
+            do {
+                try await register(item)
+            } catch let error as RegistrationError where !error.isPassing {
+                refused = (refused?.first ?? error, (refused?.count ?? 0) + 1)
+            }
+        }
+        guard var error = refused?.first, let count = refused?.count else { return }
+        if count > 1 { error.reason += ", and \(count - 1) others" }
+        throw error
     }
 
     /// Opens every listener; readings flow from now on.
@@ -143,14 +176,15 @@ final class SensorIngest: Sendable {
     /// One that cannot open is said to be down and tried again by `retry`.
     func start() async throws { try await self.openDue() }
 
-    /// Tries again what is down and due, and beats for the stages that nothing else beats for.
+    /// Tries again what is down and due.
+    func retry() async throws { try await self.openDue() }
+
+    /// Shows the watchdog what all listeners of a stage did.
     ///
-    /// At least once a second: without the beat the watchdog would restart the daemon for a
-    /// listener that a restart cannot open either.
-    func retry() async throws {
-        if !self.listeners.hasUDP { self.vitals.progress(of: .udp).beat() }
-        if !self.listeners.hasMQTT { self.vitals.progress(of: .mqtt).beat() }
-        try await self.openDue()
+    /// Housekeeping thread, several times a second; it waits for nobody.
+    func gatherProgress() {
+        self.udpStage.gather()
+        self.mqttStage.gather()
     }
 
     private func openDue() async throws {
@@ -162,13 +196,19 @@ final class SensorIngest: Sendable {
                         "listener up", metadata: ["listener.name": "\(self.board.names[index])"])
                 }
             } catch let error as ListenerError {
-                let failures = self.board.failed(
-                    index, reason: error.reason, at: self.services.clock.now())
-                // The first, then what the status says.
-                guard failures == 1 else { continue }
-                self.logger.critical("listener down", metadata: ["error": "\(error)"])
+                self.isDown(index, error.reason, error)
+            } catch let error as RegistrationError {
+                // Its source finds no place: the others open all the same.
+                self.isDown(index, error.description, error)
             }
         }
+    }
+
+    private func isDown(_ index: Int, _ reason: String, _ error: any Error) {
+        let failures = self.board.failed(index, reason: reason, at: self.services.clock.now())
+        // The first, then what the status says.
+        guard failures == 1 else { return }
+        self.logger.critical("listener down", metadata: ["error": "\(error)"])
     }
 
     /// Opens the listener `index` in the order of `OwnListener.all`.
@@ -271,13 +311,16 @@ final class SensorIngest: Sendable {
         let source = try await self.source(options.name)
         let listener: UDPListener
         do throws(SocketError) {
+            let counters = self.udpStage.counters(of: options.name)
+            precondition(counters.count == 1, "one thread reads the socket")
             listener = try UDPListener(
                 options, source: source, services: self.services,
-                progress: self.vitals.progress(of: .udp), logger: self.logger)
+                progress: counters[0], logger: self.logger)
             try listener.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(udp.bind)", reason: "\(error)")
         }
+        self.udpStage.join(options.name)
         self.listeners.add(listener)
     }
 
@@ -304,11 +347,13 @@ final class SensorIngest: Sendable {
             endpoint = try MQTTEndpoint(
                 options, source: try await self.source(options.name), services: self.services,
                 watermark: self.watermark, sessions: self.sessions,
-                progress: [self.vitals.progress(of: .mqtt)], logger: self.logger)
+                progress: self.mqttStage.counters(of: options.name, count: options.loopCount),
+                logger: self.logger)
             _ = try await endpoint.start()
         } catch {
             throw ListenerError(name: options.name, address: "\(mqtt.bind)", reason: "\(error)")
         }
+        self.mqttStage.join(options.name)
         self.listeners.add(endpoint, security)
     }
 
@@ -321,7 +366,7 @@ final class SensorIngest: Sendable {
             case .ringFull: try await Task.sleep(nanoseconds: 5_000_000)
             }
         }
-        throw RegistrationError(name: sensor.path, reason: "the ring stays full")
+        throw RegistrationError.ringFull(sensor.path)
     }
 
     func source(_ name: String, behind: SourceIndex = .own) async throws -> SourceIndex {
@@ -332,6 +377,6 @@ final class SensorIngest: Sendable {
             case .ringFull: try await Task.sleep(nanoseconds: 5_000_000)
             }
         }
-        throw RegistrationError(name: name, reason: "the ring stays full")
+        throw RegistrationError.ringFull(name)
     }
 }

@@ -33,11 +33,11 @@ final class AccessLog: Sendable {
     private let ended = WakeWord()
     private let stop = StopFlag()
 
-    init(folder: String, clock: EngineClock, logger: Logger) throws {
-        self.writer = try LedgerWriter.open(
-            directory: folder,
-            options: LedgerOptions(fileBytes: 1 << 20, fileCountMax: Self.fileCountMax)
-        ).writer
+    /// How its writer is opened.
+    static let options = LedgerOptions(fileBytes: 1 << 20, fileCountMax: AccessLog.fileCountMax)
+
+    init(writer: LedgerWriter, clock: EngineClock, logger: Logger) {
+        self.writer = writer
         self.clock = clock
         self.logger = logger
     }

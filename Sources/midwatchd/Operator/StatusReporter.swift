@@ -38,6 +38,8 @@ final class StatusReporter: Sendable {
         var storeName: String
         /// Places where journal and ledger were found damaged.
         var damageCount: @Sendable () -> Int
+        /// What the start could not do.
+        var troubles: StartTroubles
         var retention: RetentionKeeper
         var delivery: AlertDelivery
         var vitals: VitalsPage
@@ -221,7 +223,8 @@ final class StatusReporter: Sendable {
         if let admission = self.parts.retention.verdict?.admission, !admission.admits(.low) {
             modes.append("journal disk nearly full: admission \(admission)")
         }
-        if self.parts.damageCount() > 0 { modes.append("journal or ledger found damaged") }
+        modes += self.parts.troubles.words
+        if self.damageCount > 0 { modes.append("journal or ledger found damaged") }
         if self.parts.live.counts.missingRevisions > 0 {
             modes.append("text of a configuration revision missing")
         }
@@ -254,7 +257,10 @@ final class StatusReporter: Sendable {
             var silent = Stage.allCases.filter { stage in
                 guard let beat = state.beats[stage] else { return false }
                 return now.nanosecondsSince(beat.at) > Self.silenceMaxNanoseconds
-            }.map { "stage \($0.word) does not turn" }
+            }.map { stage in
+                self.parts.vitals.progress(of: stage).isCallingDisk
+                    ? "\(stage.word) waits for the disk" : "stage \(stage.word) does not turn"
+            }
             if let at = state.watchdogAt, now.nanosecondsSince(at) > Self.silenceMaxNanoseconds {
                 silent.append("watchdog silent")
             }

@@ -35,7 +35,9 @@ extension StatusReporter {
         readout.levels[.stageSilence] = self.stageSilence(now)
         readout.levels[.apiDown] = self.parts.own.isAPIDown(now) ? 1 : 0
         readout.levels[.unsafeSettings] = Double(self.parts.unsafeSettings.count)
-        readout.levels[.missingRevisions] = Double(self.parts.live.counts.missingRevisions)
+        readout.levels[.missingRevisions] =
+            Double(self.parts.live.counts.missingRevisions)
+            + Double(self.parts.troubles.ruleCount)
         readout.levels[.clockOffset] = self.wallMoved()
         return readout
     }
@@ -78,7 +80,7 @@ extension StatusReporter {
             Double(staging.stagedCount) / Double(self.parts.staging.capacity)
         readout.totals[.journalUnrecorded] =
             staging.unrecordedTotal + staging.unrecordedControlTotal
-        readout.levels[.damage] = Double(self.parts.damageCount())
+        readout.levels[.damage] = Double(self.damageCount)
         let archive = self.parts.historian
         readout.levels[.archiveState] =
             switch archive.state {
@@ -179,6 +181,10 @@ extension StatusReporter {
     }
 
     // MARK: - Words
+
+    /// Places where journal and ledger were found damaged, those included that the disk does not
+    /// give back.
+    var damageCount: Int { self.parts.damageCount() + self.parts.troubles.damageCount }
 
     /// Listeners of the plant that are down.
     var plantListenersDown: Int {

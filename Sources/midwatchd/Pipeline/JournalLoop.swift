@@ -59,6 +59,7 @@ final class JournalLoop: Sendable {
         self.ring = ring
         self.staging = staging
         self.committer = committer
+        committer.progress = progress
         self.watermark = watermark
         self.clock = clock
         self.progress = progress

@@ -58,6 +58,7 @@ final class LedgerLoop: Sendable {
         noteWritten: @escaping @Sendable (_ through: UInt64) -> Void
     ) {
         self.writer = writer
+        writer.progress = progress
         self.gate = gate
         self.staging = staging
         self.watermark = watermark

@@ -20,9 +20,18 @@ struct Recovered: ~Copyable {
 /// it; without any, the whole journal is read. Damage in the journal is reported and skipped: what
 /// can be known is used, and what was lost is said.
 struct Recovery {
+    typealias JournalOpener = (
+        _ folder: String, _ options: JournalOptions,
+        _ progress: (_ done: UInt64, _ total: UInt64) -> Void
+    ) throws(JournalError) -> OpenJournal
+
     let journalFolder: String
     let checkpointFolder: String
     let options: JournalOptions
+    /// Opens the journal of the folder; told how far it is.
+    var openJournal: JournalOpener = { (folder, options, progress) throws(JournalError) in
+        try Journal.open(directory: folder, options: options, progress: progress)
+    }
     /// The newest decision that the ledger holds: those up to it are not handed out again.
     let ledgerHolds: DecisionID?
     /// Takes the others, in order.
@@ -39,7 +48,7 @@ struct Recovery {
         if let newest = found?.position {
             options.verifyFrom = Position(epoch: newest.epoch, n: newest.n + 1)
         }
-        let journal = try Journal.open(directory: self.journalFolder, options: options) {
+        let journal = try self.openJournal(self.journalFolder, options) {
             self.vitals?.phase = .recovering(done: $0, total: $1)
         }
         while let restored = found.take() {
@@ -118,7 +127,7 @@ struct Recovery {
         var engine = engine
         var count: UInt64 = 0
         let end = journal.report.nextN
-        if let oldest = try JournalReader.oldest(directory: self.journalFolder) {
+        if let oldest = self.oldest() {
             var first = oldest.n
             if let checkpoint {
                 let window = engine.windowRecords()
@@ -152,6 +161,17 @@ struct Recovery {
         }
         self.catchUp.commit(now: engine.now)
         return Recovered(engine: engine, journal: journal, replayedCount: count)
+    }
+
+    /// The oldest record that can be read; nil if there is none, or the disk does not say.
+    private func oldest() -> Position? {
+        do throws(JournalError) {
+            return try JournalReader.oldest(directory: self.journalFolder)
+        } catch {
+            self.logger.critical(
+                "journal not read, state is older", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     /// Makes every sensor and source of the registry known to an engine that begins in the middle.

@@ -30,6 +30,8 @@ final class Housekeeper: Sendable {
         var checkpoints: CheckpointWriter
         var standstills: Standstills
         var journalMode: @Sendable () -> JournalMode
+        /// Called every turn, for what the watchdog sees; it must wait for nobody.
+        var everyTurn: @Sendable () -> Void
         /// Called every second for figures; it must not touch a disk.
         var everySecond: @Sendable () -> Void
         /// Called every second on the disk's thread: retention.
@@ -73,6 +75,7 @@ final class Housekeeper: Sendable {
         var standstill = Standstill()
         while !self.stop.isSet {
             self.judgeStandstill(&standstill)
+            self.parts.everyTurn()
             self.reflectCanary(&canary)
             self.reflectPhase()
             if turn % 10 == 0 {

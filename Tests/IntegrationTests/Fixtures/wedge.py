@@ -4,13 +4,15 @@
 usage: wedge.py PID THREAD
 
 Prints "wedged" when the thread stands; goes on when standard input or this process ends. It uses
-PTRACE_SEIZE and PTRACE_INTERRUPT: the product has no switch for this.
+PTRACE_SEIZE and PTRACE_INTERRUPT: the product has no switch for this. A thread that is in a call to
+the disk would wait for the disk, so it is let go and stopped again.
 """
 
 import ctypes
 import os
 import signal
 import sys
+import time
 
 SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
 
@@ -37,9 +39,24 @@ found = list(threads())
 if len(found) != 1:
     sys.exit(f"{len(found)} threads of {pid} are named {name}")
 tid = found[0]
-ptrace(SEIZE, tid)
-ptrace(INTERRUPT, tid)
-os.waitpid(tid, WALL)
+DISK_CALLS = {"18", "74", "75"}  # pwrite64, fsync, fdatasync on x86-64
+
+
+def in_disk_call():
+    with open(f"/proc/{pid}/task/{tid}/syscall") as call:
+        return call.read().split()[0] in DISK_CALLS
+
+
+for attempt in range(200):
+    ptrace(SEIZE, tid)
+    ptrace(INTERRUPT, tid)
+    os.waitpid(tid, WALL)
+    if not in_disk_call():
+        break
+    ptrace(DETACH, tid)
+    time.sleep(0.005)
+else:
+    sys.exit(f"{name} never leaves its disk")
 signal.signal(signal.SIGTERM, lambda *_: (libc.ptrace(DETACH, tid, None, None), os._exit(0)))
 print("wedged", flush=True)
 while True:
