@@ -98,8 +98,8 @@ extension IntegrationTests {
             try await world.site.start()
             let alarms = try world.site.client.alarms(AlarmQuery(limit: 100)).items
             #expect(
-                alarms.contains { $0.id == "alarm/before:high" && $0.state != .normal },
-                "\(alarms.map(\.id))")
+                alarms.contains { $0.alarmID == "alarm/before:high" && $0.state != .normal },
+                "\(alarms.map(\.alarmID))")
             try await world.expectAlert("alarm/after")
             try await world.expectSaid(
                 "journal not written in this run", alarm: ("journal/mode", "highHigh"))
