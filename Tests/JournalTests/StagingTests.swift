@@ -191,14 +191,15 @@ import Testing
     @Test func `no skipped number is forgotten, however many gaps follow`() throws {
         var world = try Self.world()
         world.append(readings: world.staging.capacity)
-        let tick = Slot(kind: .tick, arrival: .zero)
         let first = world.staging.status.nextN
         var skipped: [UInt64] = []
         var recorded: [UInt64] = []
         for _ in 0..<(JournalStaging.recentGapsMax + 100) {
             skipped.append(world.nextN)
             recorded.append(world.nextN + 1)
-            world.append([JournalWorld.reading(world.nextN, sensor: 1), tick])
+            // One that is skipped, and one that never is.
+            let kept = JournalWorld.reading(world.nextN + 1, sensor: 2, acknowledged: true)
+            world.append([JournalWorld.reading(world.nextN, sensor: 1), kept])
         }
         #expect(skipped.allSatisfy { world.staging.isUnrecorded($0) })
         // What was recorded behind the last gaps is told apart, what came before all of them too.

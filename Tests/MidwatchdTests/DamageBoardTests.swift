@@ -2,12 +2,12 @@
 
 import Historian
 import JSONText
-import Journal
 import MidwatchModel
 import StateFolder
 import Synchronization
 import Testing
 
+@testable import Journal
 @testable import midwatchd
 
 /// Damage that is met while the journal is archived.
@@ -48,7 +48,7 @@ import Testing
     /// Changes one bit of the first reading of the second block.
     private static func rot(_ path: String) throws {
         var bytes = try #require(FileBytes.read(path))
-        let wanted = withUnsafeBytes(of: (Self.marker + 1).littleEndian) { unsafe Array($0) }
+        let wanted = unsafe withUnsafeBytes(of: (Self.marker + 1).littleEndian) { unsafe Array($0) }
         let at = try #require(
             (0..<bytes.count - 8).first {
                 bytes[$0] == wanted[0] && Array(bytes[$0..<$0 + 8]) == wanted

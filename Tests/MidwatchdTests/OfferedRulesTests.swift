@@ -34,10 +34,10 @@ import Testing
         #expect(offered.offer(Self.rules("b", deadline: 2)))
         reload(&engine, to: "b")
         #expect(engine.ruleBook.revision == "b")
-        #expect(engine.ruleBook.undeclaredDeadlineNanoseconds == 2_000_000_000)
+        #expect(engine.ruleBook.declaration(for: "x").deadlineNanoseconds == 2_000_000_000)
         #expect(offered.offer(Self.rules("a", deadline: 3)))
         reload(&engine, to: "a")
-        #expect(engine.ruleBook.undeclaredDeadlineNanoseconds == 3_000_000_000)
+        #expect(engine.ruleBook.declaration(for: "x").deadlineNanoseconds == 3_000_000_000)
         // What nobody offered is missing, and said to be.
         reload(&engine, to: "c")
         #expect(engine.ruleBook.revision == "a")
