@@ -277,7 +277,8 @@ extension AlarmEngine {
         let isUnknown = self.sensors[index].isUnknown
         let value = self.value(of: index)
         let isExclusive = self.conditions.isExclusive(index)
-        var isAtRest = !isUnknown && !self.sensors[index].isMode
+        var isAtRest =
+            !isUnknown && !self.sensors[index].isMode && !self.hasError(index)
         var band = self.conditions.instrumentRange(of: index)
         for offset in 0..<Int(self.sensorDetails[index].alarmCount) {
             let alarm = first + offset

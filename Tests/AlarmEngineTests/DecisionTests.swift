@@ -54,7 +54,7 @@ import Testing
                 #expect(json["kind"]?.string == decision.kind.word)
                 #expect(json["at"]?.string == decision.wall.rfc3339)
                 guard decision.kind == .alarmRaised else { continue }
-                #expect(json["alarm"]?.string == decision.alarm.word)
+                #expect(json["alarm"]?.string == run.world.engine.alarmName(of: decision))
                 #expect(json["to"]?.string == "unacknowledged")
                 #expect(json["activation"]?.string == decision.activation.description)
             }

@@ -9,6 +9,13 @@ extension AlarmEngine {
     /// Rules that look at what their own errors raise are followed this far at one record.
     static let errorRoundsMax = 4
 
+    /// Whether a rule that makes an alarm of sensor `index` errs, by itself or not.
+    func hasError(_ index: Int) -> Bool {
+        self.conditions.range(of: index).contains {
+            self.conditions.memories[$0].result == .error && !self.conditions.bounds[$0].isPassive
+        }
+    }
+
     /// Whether a rule that makes an alarm of sensor `index` errs by itself.
     func hasOwnError(_ index: Int) -> Bool { self.ownError(of: index) != nil }
 

@@ -397,9 +397,10 @@ extension AlarmEngine {
             return
         }
         self.settle(alarm, of: bound, result, at: time, weight)
-        if before == .error || result == .error {
-            self.erring.append(self.conditions.bounds[bound].sensor)
-        }
+        guard before == .error || result == .error else { return }
+        self.erring.append(self.conditions.bounds[bound].sensor)
+        // Each reading asks anew what its error makes of "cannot verify".
+        self.sensors[Int(self.conditions.bounds[bound].sensor)].quiet = .none
     }
 
     private mutating func settle(

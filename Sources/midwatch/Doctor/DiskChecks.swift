@@ -58,7 +58,7 @@ struct DiskChecks {
         return share >= Self.freeShareMin
             ? .ok("disk room", words)
             : .warning(
-                "disk room", words, remedy: "make room, or lower journal.retentionBytes")
+                "disk room", words, remedy: "make room, or lower journal.retention.bytes")
     }
 
     private func syncs() -> DoctorFinding {
