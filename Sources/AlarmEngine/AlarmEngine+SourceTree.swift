@@ -25,7 +25,6 @@ extension AlarmEngine {
     /// A source was registered: the tree may put it behind another, and others behind it.
     mutating func linkSource(_ place: Int) {
         let tree = self.rules.sourceTree
-        guard !tree.isEmpty else { return }
         let name = self.sourceNames[place]
         if let behind = self.declaredBehind(place) { self.put(place, behind: behind) }
         for other in tree.sources where other.behind == name {
