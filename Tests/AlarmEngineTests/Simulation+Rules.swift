@@ -118,6 +118,12 @@ extension World {
     func hasOwnError(_ path: String) -> Bool {
         self.places(of: path).contains { place in
             guard !place.view.isPassive, place.view.result == .error else { return false }
+            // Judged at readings of its own sensor, with what the reference was then.
+            if case .drift(_, _, _, _?) = place.rule.condition,
+                place.view.measured?.isFinite == true
+            {
+                return false
+            }
             let isBlinded = self.inputs(of: place).contains {
                 let live = self.sensor($0)
                 return live?.freshness == .fresh && live?.isUnknown == true

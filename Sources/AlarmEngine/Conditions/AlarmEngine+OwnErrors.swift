@@ -37,6 +37,11 @@ extension AlarmEngine {
         // They look at nothing but their operands.
         case .vote, .discrepancy, .expression: return false
         case .broken: return false
+        case .drift(let number)
+        where condition.operandCount > 0 && self.conditions.drifts[Int(number)].drift.isFinite:
+            // It is judged at readings of its own sensor: what its reference was at the last of
+            // them stands until the next one.
+            return true
         case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .sequence, .deviation,
             .offNormal, .badQuality, .clockSkew:
             return self.sample(of: condition.sensor).doubt != nil
