@@ -42,7 +42,7 @@ import Testing
 
     @Test func `a checkpoint in the middle of a control record loses nothing`() throws {
         var run = RandomWorld(seed: 99, sensors: 4)
-        run.run(400)
+        run.run(600)
         let world = run.world
         let cuts = world.journal.indices.filter { world.journal[$0].slot.kind == .continuation }
         #expect(cuts.count > 20)

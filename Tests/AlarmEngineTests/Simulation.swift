@@ -7,7 +7,7 @@ import Testing
 /// A world that a seed makes, with checkers for what is promised, first with faults, then without.
 struct Simulation {
     var run: RandomWorld
-    private var checked = 0
+    private(set) var checked = 0
     private var annunciated: Set<DecisionID> = []
     private var random: Random
 

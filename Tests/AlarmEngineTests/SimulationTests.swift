@@ -21,5 +21,6 @@ import Testing
     ) throws {
         var simulation = Simulation(seed: seed)
         try simulation.play()
+        #expect(simulation.checked > 0, "no decision was looked at")
     }
 }

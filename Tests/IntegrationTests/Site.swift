@@ -126,12 +126,18 @@ final class Site {
     func start(
         within seconds: Double = 30, environment: [String] = []
     ) async throws -> ChildProcess {
+        let daemon = try self.launch(environment: environment)
+        try await self.isReady(within: seconds) { daemon.exitStatus() != nil }
+        return daemon
+    }
+
+    /// Starts the daemon and waits for nothing.
+    func launch(environment: [String] = []) throws -> ChildProcess {
         let setting = environment.isEmpty ? [] : [try Places.tool("env")] + environment
         let daemon = try ChildProcess(
             setting + [try Places.program("midwatchd"), "--config", self.configurationPath],
             log: self.daemonLog)
         self.daemon = daemon
-        try await self.isReady(within: seconds) { daemon.exitStatus() != nil }
         return daemon
     }
 

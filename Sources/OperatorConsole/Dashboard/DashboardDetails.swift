@@ -157,8 +157,12 @@ package struct AlertTestLine: Sendable, Equatable {
             let status = attempt["status"]?.integer ?? 0
             let failure = attempt["failure"]?.string ?? ""
             var text = isDelivered ? "delivered" : "failed"
-            text += failure.isEmpty || isDelivered ? ", status \(status)" : ", \(failure)"
-            text += ", \(attempt["milliseconds"]?.integer ?? 0) ms"
+            if !failure.isEmpty, !isDelivered { text += ", \(failure)" }
+            if status > 0 { text += ", status \(status)" }
+            // What gives an alert up is no attempt and took no time.
+            if let elapsed = attempt["milliseconds"]?.integer, elapsed > 0 {
+                text += ", \(elapsed) ms"
+            }
             text += ", attempt \(attempt["attempt"]?.integer ?? 0)"
             self.attempts.removeAll { $0.endpoint == endpoint && !$0.isDelivered }
             self.attempts.append(
