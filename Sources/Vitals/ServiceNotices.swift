@@ -16,7 +16,6 @@ package struct ServiceNotices: Sendable {
     package enum Notice: Equatable, Sendable {
         case extendTimeout(nanoseconds: UInt64)
         case alive
-        case stopping
     }
 
     /// Time that a start is given for each sign that it moves: more than it may stand still.
@@ -44,7 +43,6 @@ package struct ServiceNotices: Sendable {
     private var extendedAt: MonotonicInstant?
     private var fedAt: MonotonicInstant?
     private var lookedAt: MonotonicInstant
-    private var isStopTold = false
 
     /// `watchdogMicroseconds` is what systemd wants (`WATCHDOG_USEC`); nil if it wants nothing.
     package init(watchdogMicroseconds: UInt64?, now: MonotonicInstant) {
@@ -75,9 +73,8 @@ package struct ServiceNotices: Sendable {
             self.forgive(now)
             return self.extended(now)
         case .stopping:
-            defer { self.isStopTold = true }
             // TimeoutStopSec= bounds it.
-            return (self.isStopTold ? [] : [.stopping]) + self.fed(now)
+            return self.fed(now)
         case .suspended:
             self.forgive(now)
             return self.fed(now)

@@ -60,6 +60,11 @@ package struct StageJudge: Sendable, Equatable {
                 self.beatAt = now
                 self.hasSeenBeat = true
             }
+            // A call to a disk that returned, however late, is work; the next one is due from now.
+            if last.isCallingDisk, !counts.isCallingDisk {
+                self.beatAt = now
+                self.workedAt = now
+            }
         } else {
             self.beatAt = now
         }

@@ -103,6 +103,7 @@ final class CoreService: Service {
         let keeperThreads = self.housekeeper.start()
         try? await gracefulShutdown()
         // The last inputs are evaluated, then written, then their effects recorded.
+        SystemdNotifier()?.stopping()
         self.vitals.phase = .stopping
         let stop = Slot(kind: .stop, arrival: self.opening.clock.now())
         _ = self.opening.ring.offer(stop, criticality: .own)

@@ -65,7 +65,7 @@ extension IntegrationTests {
             #expect(try await waits(5) { notify.count("WATCHDOG=1") > last })
 
             #expect(try await site.stop() == 0)
-            #expect(notify.count("STOPPING=1") == 1)
+            #expect(try await waits(5) { notify.count("STOPPING=1") == 1 })
         }
 
         @Test func `the thread that decides runs in real time where it may, and no other does`()

@@ -8,6 +8,9 @@ import Testing
 @testable import midwatchd
 
 @Suite struct OfferedRulesTests {
+    /// The hash that names a revision.
+    private static func hash(_ digit: Character) -> String { String(repeating: digit, count: 64) }
+
     private static func rules(_ revision: String, deadline: UInt64 = 1) -> RuleBook {
         RuleBook(
             revision: revision, declarations: [],
@@ -16,7 +19,7 @@ import Testing
 
     @Test func `the engine takes the rules of a reload from memory, not from a file`() {
         let offered = OfferedRules()
-        let started = Self.rules("a")
+        let started = Self.rules(Self.hash("a"))
         // No text of any revision can be read.
         var engine = AlarmEngine(
             rules: started,
@@ -31,16 +34,16 @@ import Testing
                 engine.apply(slot, n: n)
             }
         }
-        #expect(offered.offer(Self.rules("b", deadline: 2)))
-        reload(&engine, to: "b")
-        #expect(engine.ruleBook.revision == "b")
+        #expect(offered.offer(Self.rules(Self.hash("b"), deadline: 2)))
+        reload(&engine, to: Self.hash("b"))
+        #expect(engine.ruleBook.revision == Self.hash("b"))
         #expect(engine.ruleBook.declaration(for: "x").deadlineNanoseconds == 2_000_000_000)
-        #expect(offered.offer(Self.rules("a", deadline: 3)))
-        reload(&engine, to: "a")
+        #expect(offered.offer(Self.rules(Self.hash("a"), deadline: 3)))
+        reload(&engine, to: Self.hash("a"))
         #expect(engine.ruleBook.declaration(for: "x").deadlineNanoseconds == 3_000_000_000)
         // What nobody offered is missing, and said to be.
-        reload(&engine, to: "c")
-        #expect(engine.ruleBook.revision == "a")
+        reload(&engine, to: Self.hash("c"))
+        #expect(engine.ruleBook.revision == Self.hash("a"))
         #expect(engine.counts.missingRevisions == 1)
     }
 

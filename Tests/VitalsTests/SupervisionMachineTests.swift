@@ -322,6 +322,8 @@ struct SupervisedWorld {
         world.observation.stages[Stage.ledger.rawValue].backlog = 0
         world.run(5)
         #expect(world.cleared == ["diskStalled"])
+        #expect(world.raised == ["diskStalled"])
+        #expect(world.kills.isEmpty, "what waited for the disk has its time again")
     }
 
     @Test(arguments: [Stage.journal, .ledger])
@@ -333,9 +335,12 @@ struct SupervisedWorld {
         world.beating.remove(stage)
         world.run(60)
         #expect(world.kills.isEmpty)
+        // The call returned, and the code behind it does not go on: 3 s to its beat, then 17 s.
         world.observation.stages[stage.rawValue].isCallingDisk = false
-        world.run(1)
+        world.run(19)
         #expect(world.raised == ["diskStalled", "stageStuck.\(stage.word)"])
+        #expect(world.kills.isEmpty)
+        world.run(2)
         #expect(world.kills.count == 1)
     }
 

@@ -14,7 +14,7 @@ enum ServiceManagerLink {
 
     /// Starts the thread; nil outside systemd.
     ///
-    /// It is not joined: an ordered stop is told about, too.
+    /// It is not joined: an ordered stop is fed, too.
     @discardableResult
     static func start(_ vitals: VitalsPage) -> LoopThread? {
         guard let notifier = SystemdNotifier() else { return nil }
@@ -30,7 +30,6 @@ enum ServiceManagerLink {
                     case .extendTimeout(let nanoseconds):
                         notifier.extendTimeout(microseconds: nanoseconds / 1_000)
                     case .alive: notifier.watchdog()
-                    case .stopping: notifier.stopping()
                     }
                 }
                 pause.sleep(nanoseconds: self.intervalNanoseconds)
