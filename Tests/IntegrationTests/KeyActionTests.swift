@@ -78,7 +78,10 @@ extension IntegrationTests {
             try terminal.press("o", "detector removed", "Enter", "y")
             #expect(try await terminal.shows("OUT OF SERVICE  1"))
             try terminal.press("o", "y")
-            #expect(try await terminal.shows("ACKNOWLEDGED  1"))
+            #expect(try await terminal.shows("UNACKNOWLEDGED  1"))
+            // Who brought it back has seen it; the plant wants to hear so.
+            try terminal.press("a", "back in service", "Enter")
+            #expect(try await waits(10) { try alarm().ackComment == "back in service" })
             device.send(Self.path, 5)
             #expect(try await terminal.shows("latched-"))
             try terminal.press("r", "y")
@@ -94,7 +97,8 @@ extension IntegrationTests {
             #expect(
                 commands.map(\.kind) == [
                     "alarmAcknowledged", "alarmCommented", "alarmShelved", "alarmUnshelved",
-                    "alarmOutOfService", "alarmInService", "alarmReset", "areaModeChanged",
+                    "alarmOutOfService", "alarmInService", "alarmAcknowledged", "alarmReset",
+                    "areaModeChanged",
                 ])
             for command in commands {
                 #expect(command.body.value(atPath: "command.user")?.string == "root")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
 import MidwatchModel
 import OperatorConsole
 import OperatorViews
@@ -126,6 +127,26 @@ import Testing
         blind.fail("gone")
         #expect(self.press("\r", &state, blind) == [])
         #expect(state.notice?.text == "nothing was done: the daemon does not answer")
+    }
+
+    @Test func `the end of a text stays in sight while it grows, and is left by moving up`() {
+        var state = DashboardState()
+        _ = self.press("3j\rG", &state)
+        func last(_ model: DashboardModel, _ state: DashboardState) -> String {
+            let screen = Dashboard.draw(
+                model, state, glyphs: .ascii, now: self.now, size: self.size)
+            return screen.text.split(separator: "\n").dropLast().last.map(String.init) ?? ""
+        }
+        let longer = Plant.model { answer in
+            answer.sensorDetail?.events = (0..<15).map { number in
+                EventView(
+                    n: UInt64(number), written: WallInstant(nanoseconds: Plant.wall),
+                    body: .object([("kind", .string("kind\(number)"))]))
+            }
+        }
+        #expect(last(longer, state).contains("kind0"), "the oldest stands last")
+        _ = self.press("kk", &state, longer)
+        #expect(last(longer, state).contains("kind2"))
     }
 
     @Test func `a filter has no more bytes than the daemon takes`() {

@@ -97,7 +97,8 @@ extension Dashboard {
         text += gaps == 0 ? ", no gap" : gaps == 1 ? ", 1 gap" : ", \(gaps) gaps"
         // What was not seen is not in the figures: a mean over a tenth of the time must say so.
         if figures.coverage < Self.coverageWhole {
-            text += ", values for \(Words.decimals(figures.coverage * 100, 0))% of the time"
+            let share = figures.coverage * 100
+            text += ", values for \(share < 1 ? "<1" : Words.decimals(share, 0))% of the time"
         }
         return self.fields("in this time", text)
     }

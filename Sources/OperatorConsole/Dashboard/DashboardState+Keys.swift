@@ -163,7 +163,9 @@ extension DashboardState {
             // Nothing to select: the text moves.
             let last = max(0, items.count - page.listRows)
             let first = min(self.offsets[self.place] ?? 0, last)
-            self.offsets[self.place] = min(max(first + steps, 0), last)
+            // The end stays in sight when what is asked for comes and the text grows.
+            self.offsets[self.place] =
+                command == .last ? Int.max : min(max(first + steps, 0), last)
             return
         }
         var wanted = min(max(index + steps, 0), items.count - 1)
