@@ -172,31 +172,3 @@ extension AlarmEngine {
         self.decide(decision)
     }
 }
-
-/// Bytes as lower-case hexadecimal digits.
-package enum HexDigits {
-    package static func text(_ bytes: some Sequence<UInt8>) -> String {
-        var text = ""
-        for byte in bytes {
-            let digits = String(byte, radix: 16)
-            text += digits.count == 1 ? "0" + digits : digits
-        }
-        return text
-    }
-
-    /// The bytes of `text`; nil if it is not an even number of hexadecimal digits.
-    package static func bytes(_ text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for character in text {
-            guard let digit = character.hexDigitValue, character.isASCII else { return nil }
-            if let first = high {
-                bytes.append(first << 4 | UInt8(digit))
-                high = nil
-            } else {
-                high = UInt8(digit)
-            }
-        }
-        return high == nil ? bytes : nil
-    }
-}

@@ -97,7 +97,7 @@ package actor AlertDelivery {
         self.progress = progress
         self.logger = logger
         self.report = outcomes
-        var seeds = SeededGenerator(seed: configuration.seed)
+        var seeds = SplitMix64(seed: configuration.seed)
         self.machines = configuration.endpoints.map { endpoint in
             EndpointQueueMachine(
                 concurrency: endpoint.concurrency, queueCountMax: configuration.queueCountMax,

@@ -29,9 +29,9 @@ package struct RetryLadder: Sendable {
     package static let urgentAgeNanosecondsMax: UInt64 = 24 * 3_600_000_000_000
     package static let ageNanosecondsMax: UInt64 = 4 * 3_600_000_000_000
 
-    private var generator: SeededGenerator
+    private var generator: SplitMix64
 
-    package init(seed: UInt64) { self.generator = SeededGenerator(seed: seed) }
+    package init(seed: UInt64) { self.generator = SplitMix64(seed: seed) }
 
     /// Nanoseconds to wait after the `failedCount`-th failed attempt in a row, 1 or more.
     package mutating func delay(afterFailed failedCount: UInt32, priority: AlarmPriority) -> UInt64

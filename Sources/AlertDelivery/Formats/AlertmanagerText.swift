@@ -71,14 +71,14 @@ enum AlertmanagerText {
     ///
     /// FNV-1a over the sorted names and values, a byte 255 behind each.
     static func fingerprint(_ labels: [(name: String, value: String)]) -> String {
-        var hash = HashText.fnvOffset
+        var hash = NameHash.empty
         for label in labels {
-            hash = HashText.fnv1a(label.name.utf8, from: hash)
-            hash = HashText.fnv1a(CollectionOfOne(255), from: hash)
-            hash = HashText.fnv1a(label.value.utf8, from: hash)
-            hash = HashText.fnv1a(CollectionOfOne(255), from: hash)
+            hash = NameHash.of(label.name, from: hash)
+            hash = NameHash.of(CollectionOfOne(255), from: hash)
+            hash = NameHash.of(label.value, from: hash)
+            hash = NameHash.of(CollectionOfOne(255), from: hash)
         }
-        return HashText.hex(hash)
+        return HexDigits.text(of: hash)
     }
 
     /// Payload version 4 with one alert, as a group of its own.

@@ -22,8 +22,8 @@ struct LedgerEvent {
     var text: String {
         "{\"n\":\(self.line.n),\"written\":\"\(self.line.written)\",\"body\":"
             + String(decoding: self.line.body, as: UTF8.self)
-            + ",\"prev\":\"\(HexText.encode(self.line.previous))\",\"hash\":\""
-            + HexText.encode(self.line.hash) + "\"}"
+            + ",\"prev\":\"\(HexDigits.text(self.line.previous))\",\"hash\":\""
+            + HexDigits.text(self.line.hash) + "\"}"
     }
 }
 

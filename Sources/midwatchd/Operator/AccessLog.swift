@@ -160,7 +160,7 @@ final class AccessLog: Sendable {
         json.object { json in
             json.field("kind", "accessLogAnchored")
             json.field("record", head.n)
-            json.field("hash", HexText.encode(head.hash))
+            json.field("hash", HexDigits.text(head.hash))
             json.field("lost", self.lostCount)
         }
         self.ledger.withLock { $0 }?.note(json.bytes)
