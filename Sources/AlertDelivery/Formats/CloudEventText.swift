@@ -5,7 +5,7 @@ internal import MidwatchModel
 
 /// CloudEvents 1.0 in the structured JSON form, around the native data.
 enum CloudEventText {
-    static func event(_ facts: AlertFacts) -> [UInt8] {
+    static func event(_ facts: NativeAlert) -> [UInt8] {
         var json = JSONWriter(reservingBytes: facts.native.count + 512)
         json.object { json in
             json.field("specversion", "1.0")

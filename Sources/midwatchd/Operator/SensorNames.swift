@@ -9,7 +9,7 @@ import Synchronization
 /// The names of all sensors as pages need them: in order, and in lower case for searching.
 ///
 /// Made anew when a sensor or other rules come; a page then costs what it shows, not what there is.
-final class SensorDirectory: Sendable {
+final class SensorNames: Sendable {
     struct Content: Sendable {
         var paths: [String] = []
         /// Numbers of sensors in the order of their paths, without the canary.
@@ -41,7 +41,7 @@ final class SensorDirectory: Sendable {
 
     init(_ live: LiveState) { self.live = live }
 
-    /// The directory of the sensors and rules of now.
+    /// The names of the sensors and rules of now.
     func now() -> Content {
         let paths = self.live.paths
         let book = self.live.ruleBook

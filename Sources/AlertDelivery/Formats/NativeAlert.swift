@@ -3,10 +3,10 @@
 internal import JSONText
 internal import MidwatchModel
 
-/// What formats ask of an alert, read from its native JSON.
+/// An alert as formats ask for it: read from its native JSON.
 ///
 /// A member that is missing is an empty text: a format leaves it out then, and says the rest.
-struct AlertFacts: Sendable {
+struct NativeAlert: Sendable {
     /// Where the alarm stands, as receivers see it.
     enum Phase: String, Sendable {
         case raised, acknowledged, returned
