@@ -9,7 +9,7 @@ extension AlarmEngine {
     /// |--------|----------------------------|-------------------------------------------------|
     /// | met    | off-delay stops            | on-delay runs, or raised at once                |
     /// | notMet | off-delay runs, or cleared | on-delay stops                                  |
-    /// | unknown| held; off-delay stops      | a running on-delay raises at once (RULES 23)    |
+    /// | unknown| held; off-delay stops      | a running on-delay raises at once               |
     mutating func settle(
         _ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant, cause: Decision.Cause
     ) {
@@ -55,7 +55,7 @@ extension AlarmEngine {
     }
 
     /// What the condition of an alarm rests on is not verified for now: a raised alarm is held, a
-    /// delay that would clear it stops, and one that would raise it goes on (RULES 20).
+    /// delay that would clear it stops, and one that would raise it goes on.
     mutating func doubt(_ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant) {
         self.alarms[alarm].result = result
         self.sensors[Int(self.alarms[alarm].sensor)].quiet = .none
@@ -120,7 +120,7 @@ extension AlarmEngine {
         let wasExtended = due > deadline && !self.sensors[index].trustsSource && loss == nil
         if loss == nil, self.lagUntil > due, !self.sensors[index].hasLagGrace {
             // The monitor is still late after the whole extension: it cannot tell silence of the
-            // sensor from its own (RULES 21). The sensor is not verified, and looked at again.
+            // sensor from its own. The sensor is not verified, and looked at again.
             self.sensors[index].freshness = .unverified
             self.sensors[index].hasLagGrace = true
             self.counters.unverifiedByLag &+= 1
@@ -151,7 +151,7 @@ extension AlarmEngine {
     }
 
     /// "Cannot verify" on a silent sensor: the stale alarm says it, unless it is less urgent than
-    /// what is blinded (RULES 23).
+    /// what is blinded.
     ///
     /// One that was raised stays until a good reading.
     mutating func settleBlind(_ alarm: Int, of index: Int, at time: MonotonicInstant) {
@@ -165,7 +165,7 @@ extension AlarmEngine {
     }
 
     /// Gives "cannot verify" the priority of the most urgent alarm that is blinded with the sensor,
-    /// those of rules included, also of rules that look at it from elsewhere (RULES 23).
+    /// those of rules included, also of rules that look at it from elsewhere.
     mutating func speakForBlinded(_ alarm: Int, of index: Int) {
         let blinded = self.blindedPriority(of: index)
         guard self.priority(of: alarm) != max(blinded, self.rule(of: alarm).priority) else {
@@ -264,7 +264,7 @@ extension AlarmEngine {
 
     // MARK: - Delays
 
-    /// Off-delays of a sensor never complete on what is not verified (RULES 23).
+    /// Off-delays of a sensor never complete on what is not verified.
     mutating func stopOffDelays(_ index: Int) {
         for alarm in self.alarmRange(of: index) where self.alarms[alarm].pending == .offDelay {
             self.stopDelay(alarm)

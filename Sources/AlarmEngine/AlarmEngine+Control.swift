@@ -94,7 +94,7 @@ extension AlarmEngine {
 
     // MARK: - Runs and clocks
 
-    /// A run begins: what was fresh is not verified any more, what is stale stays stale (RULES 20).
+    /// A run begins: what was fresh is not verified any more, what is stale stays stale.
     mutating func applyStart(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
         // Engine time stood still while nothing ran: the anchor of the last run is worth nothing.
@@ -148,7 +148,7 @@ extension AlarmEngine {
         self.anchorWall = slot.sourceTime
     }
 
-    /// Midwatch itself was late: deadlines are extended within bounds (RULES 21).
+    /// Midwatch itself was late: deadlines are extended within bounds.
     mutating func applyLag(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
         let lag = UInt64(clamping: slot.signedValue)

@@ -13,7 +13,7 @@ extension AlarmEngine {
         return self.pins[index]
     }
 
-    /// Whether a sign of life of its source counts for a sensor (RULES 22).
+    /// Whether a sign of life of its source counts for a sensor.
     func trusts(_ declaration: SensorDeclaration, _ source: SourceIndex) -> Bool {
         guard declaration.supervision == .exception else { return false }
         if declaration.trustsSource { return true }

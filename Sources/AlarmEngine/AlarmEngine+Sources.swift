@@ -2,7 +2,7 @@
 
 internal import MidwatchModel
 
-// The source tree (RULES 24): a source that is lost explains the silence of what is behind it.
+// The source tree: a source that is lost explains the silence of what is behind it.
 //
 // A source is judged only if a sensor stands for it (`RuleBook.sourcePathPrefix`): without one there
 // is no alarm of its loss, so nothing may be suppressed because of it.
@@ -91,7 +91,7 @@ extension AlarmEngine {
         }
     }
 
-    /// Proof of life of a sensor that reports by exception: its last value still holds (RULES 22).
+    /// Proof of life of a sensor that reports by exception: its last value still holds.
     ///
     /// It says nothing of a sensor that never gave a value, or gave one that cannot be used.
     mutating func takeEvidence(of index: Int, at time: MonotonicInstant) {

@@ -22,7 +22,7 @@ package struct AlarmHandling: Hashable, Sendable {
 
 /// A reason to suppress an alarm by design.
 ///
-/// What is not known does not suppress (RULES 23). Paths and groups may hold `{1}` … for the
+/// What is not known does not suppress. Paths and groups may hold `{1}` … for the
 /// wildcards of the pattern that the alarm's sensor fits.
 package enum SuppressionRule: Hashable, Sendable {
     /// While another alarm is raised and its condition is known to be met.

@@ -87,7 +87,7 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var silenceHandling = AlarmHandling()
     /// The same; what it does not say the sensor's words say.
     package var silenceRationalization = Rationalization()
-    /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).
+    /// nil: the highest priority among the sensor's alarms decides (`SensorCriticality`).
     package var criticality: SensorCriticality?
     package var lowLow: LimitSetting?
     package var low: LimitSetting?

@@ -83,7 +83,7 @@ package struct Revisions: Sendable {
         var canary = SensorDeclaration(
             pattern: self.canaryPath(of: configuration),
             deadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)
-        // The watchdog judges the canary; the engine only echoes it (RULES 27).
+        // The watchdog judges the canary; the engine only echoes it.
         canary.supervision = .event
         canary.criticality = .own
         canary.title = "Canary of the watchdog"

@@ -219,7 +219,7 @@ extension AlarmEngine {
     /// Sensor `index` is not verified for now: its conditions are unknown, those that look at it
     /// follow.
     ///
-    /// Delays that would raise go on, as those of limits do (RULES 20).
+    /// Delays that would raise go on, as those of limits do.
     mutating func doubtRules(_ index: Int, at time: MonotonicInstant) {
         guard !self.conditions.isEmpty else { return }
         for bound in self.conditions.range(of: index) {
@@ -433,7 +433,7 @@ extension AlarmEngine {
 enum ResultWeight {
     /// Everything.
     case full
-    /// It rests on a reading that may raise and clears nothing (RULES 19).
+    /// It rests on a reading that may raise and clears nothing.
     case raising
     /// Its input is not verified for now, which is neither silent nor bad: an on-delay goes on.
     case doubting

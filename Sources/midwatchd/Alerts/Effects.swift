@@ -33,7 +33,7 @@ extension AlertDelivery: AlertTaker {}
 /// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
 /// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
 /// What the ledger will never have, because it hung for too long, waits here as the newest alert of
-/// each alarm: as many as there are alarms (RULES 3).
+/// each alarm: as many as there are alarms.
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384

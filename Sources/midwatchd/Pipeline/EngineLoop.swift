@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// The thread owns the engine. A tick is not acted on when its time comes but offered to the ring
 /// and acted on when it comes back as a record: so every input has one place in one sequence, and
-/// silence never overtakes a reading that was already received (RULES 1, 4).
+/// silence never overtakes a reading that was already received.
 final class EngineLoop: Sendable {
     /// Lateness of the loop that is told to the engine as our own lag.
     static let lagMinNanoseconds: UInt64 = 50_000_000
