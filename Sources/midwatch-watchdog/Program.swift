@@ -41,7 +41,7 @@ struct Program {
             print(Flags.help)
             return .ok
         case .version:
-            print("midwatch-watchdog \(Flags.version)")
+            print("midwatch-watchdog \(Build.version)")
             return .ok
         case .checkConfiguration: return Self.check(flags)
         case .once: return Self.once(flags)

@@ -4,6 +4,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import MidwatchConfiguration
+import MidwatchModel
 import ServiceLifecycle
 import UnixSignals
 

@@ -411,8 +411,3 @@ extension EndpointView {
             } ?? 0)
     }
 }
-
-/// What this build calls itself.
-enum Build {
-    static let version = "0.1.0"
-}
