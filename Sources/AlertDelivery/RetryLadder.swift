@@ -18,7 +18,7 @@ package enum AttemptVerdict: Sendable, Equatable {
 
 /// When an alert that was not delivered is tried again, and when it is given up.
 ///
-/// Full jitter (delivery.md §7): before attempt k + 1 the wait is random in
+/// Full jitter: before attempt k + 1 the wait is random in
 /// 0 ... min(cap, base · 2^(k-1)), so that alerts held up together do not return together.
 package struct RetryLadder: Sendable {
     package static let baseNanoseconds: UInt64 = 500_000_000

@@ -129,7 +129,7 @@ struct Program {
         return .ok
     }
 
-    /// Priority 50: above what it watches (DESIGN: ingest 20, rules 30), below the kernel's own.
+    /// Priority 50: above what it watches (the engine has 30), below the kernel's own.
     private static let realtimePriority: Int32 = 50
 
     private static func goRealtime() {
