@@ -39,7 +39,7 @@ extension AlarmEngine {
             if !isRaised {
                 self.stopDelay(alarm)
             } else if self.alarms[alarm].pending == .none {
-                let delay = self.rule(of: alarm).offDelayNanoseconds
+                let delay = self.offDelay(of: alarm)
                 if delay == 0 {
                     self.clear(alarm, at: time, cause: cause)
                 } else {
@@ -51,6 +51,24 @@ extension AlarmEngine {
             self.stopDelay(alarm)
             if wasOverLimit { self.raise(alarm, at: time, cause: .lostWhileBeyondLimit) }
             self.beginHold(alarm, at: time)
+        }
+    }
+
+    /// How long the condition of a raised alarm must be over before the alarm returns.
+    ///
+    /// Silence that a lost source explained, and nobody was told of, is over with the first reading:
+    /// nothing would keep the alarm back any more while a delay ran.
+    private func offDelay(of alarm: Int) -> UInt64 {
+        let rule = self.rule(of: alarm)
+        guard rule.offDelayNanoseconds > 0 else { return 0 }
+        switch rule.kind {
+        case .stale, .unverifiable:
+            let isTold = self.knownDetail(of: alarm).map { self.details[$0].isAnnunciated }
+            return isTold == true ? rule.offDelayNanoseconds : 0
+        case .lowLow, .low, .high, .highHigh, .rateOfChange, .flatLine, .deviation, .vote,
+            .discrepancy, .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window,
+            .drift, .expression:
+            return rule.offDelayNanoseconds
         }
     }
 
@@ -159,7 +177,7 @@ extension AlarmEngine {
         if self.stalePriority(of: index) < blinded {
             self.speakForBlinded(alarm, of: index)
             self.settle(alarm, .met, at: time, cause: .notVerifiable)
-        } else if !self.alarms[alarm].isRaised {
+        } else if !self.alarms[alarm].isRaised || self.alarms[alarm].pending == .offDelay {
             self.stopDelay(alarm)
         }
     }
@@ -242,23 +260,38 @@ extension AlarmEngine {
     // MARK: - Values
 
     /// Keeps the value that begins a condition: when the alarm is raised it may be lost already.
+    ///
+    /// Of a rule that measures, what it measured.
     private mutating func noteTrigger(_ alarm: Int) {
         let index = Int(self.alarms[alarm].sensor)
         let detail = self.detail(of: alarm)
-        self.details[detail].triggerBits = self.sensors[index].valueBits
-        self.details[detail].worst = self.value(of: index)
+        if let (measured, _) = self.measured(of: alarm) {
+            self.details[detail].triggerBits = measured.bitPattern
+            self.details[detail].worst = measured
+        } else {
+            self.details[detail].triggerBits = self.sensors[index].valueBits
+            self.details[detail].worst = self.value(of: index)
+        }
     }
 
     private mutating func noteWorst(_ alarm: Int) {
         guard let detail = self.knownDetail(of: alarm) else { return }
+        let worst = self.details[detail].worst
         let value = self.value(of: Int(self.alarms[alarm].sensor))
         switch self.rule(of: alarm).kind {
-        case .high, .highHigh: self.details[detail].worst = max(self.details[detail].worst, value)
-        case .low, .lowLow: self.details[detail].worst = min(self.details[detail].worst, value)
-        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
-            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
-            .expression:
-            break
+        case .high, .highHigh: self.details[detail].worst = max(worst, value)
+        case .low, .lowLow: self.details[detail].worst = min(worst, value)
+        case .rateOfChange, .deviation, .discrepancy, .clockSkew, .clockDrift, .sequence, .window,
+            .drift:
+            guard let (measured, side) = self.measured(of: alarm) else { return }
+            let isWorse =
+                switch side {
+                case .above: measured > worst
+                case .below: measured < worst
+                case .away: abs(measured) > abs(worst)
+                }
+            if isWorse { self.details[detail].worst = measured }
+        case .stale, .unverifiable, .flatLine, .vote, .offNormal, .badQuality, .expression: break
         }
     }
 

@@ -54,7 +54,7 @@ extension AlarmEngine {
         self.followRules(of: Int(index.rawValue), at: self.established)
         if path.hasPrefix(RuleBook.sourcePathPrefix) {
             let name = String(path.dropFirst(RuleBook.sourcePathPrefix.count))
-            if let place = self.sourceNames.firstIndex(of: name) { self.stand(index, for: place) }
+            if let place = self.sourcePlaces[name] { self.stand(index, for: place) }
         }
         guard sensor.supervision != .event else { return }
         self.wheel.arm(timer, due: sensor.deadline)
@@ -76,10 +76,10 @@ extension AlarmEngine {
         else { return }
         // Index 0 is Midwatch itself and is never registered.
         while self.sourceNames.count < Int(index.rawValue) { self.sourceNames.append("") }
-        self.sourceNames.append(name)
+        self.addSourceName(name)
         let place = Int(index.rawValue)
         self.makeSource(place)
-        if behind.rawValue < index.rawValue { self.sources[place].behind = behind }
+        if behind.rawValue < index.rawValue { self.put(newSource: place, behind: behind) }
         self.linkSource(place)
         if let sensor = self.index(ofPath: RuleBook.sourcePathPrefix + name) {
             self.stand(SensorIndex(rawValue: UInt32(sensor)), for: place)

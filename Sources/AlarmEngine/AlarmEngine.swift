@@ -40,6 +40,8 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var sources: FlatTable<SourceState>
     var names: PathTable
     package internal(set) var sourceNames: [String] = []
+    /// Where each name stands among them.
+    var sourcePlaces: [String: Int] = [:]
     /// Nonce of the last canary reading.
     package internal(set) var canaryNonce: UInt64 = 0
 
@@ -57,6 +59,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
     /// Of each sensor the source that its declaration puts it behind, `own` for none; empty if no
     /// declaration does.
     var pins: FlatTable<SourceIndex>
+    /// Sensors that are to be put behind a source which is not registered yet, by its name.
+    var pinsWaiting: [String: [UInt32]] = [:]
+    /// Sensors by their sources; made again of the tables.
+    var members = SourceMembers()
     /// Details that no alarm uses.
     var freeDetails: [UInt32] = []
     /// The rules bound to the sensors they fit.

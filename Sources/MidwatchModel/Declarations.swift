@@ -83,6 +83,9 @@ package struct SensorDeclaration: Equatable, Sendable {
     /// More than 0.
     package var deadlineNanoseconds: UInt64
     package var stalePriority = AlarmPriority.medium
+    /// How long the sensor must speak, and be believed, before its stale alarm and "cannot verify"
+    /// return: a link that comes and goes then is one alarm.
+    package var silenceOffDelayNanoseconds: UInt64 = 0
     /// Of the stale alarm and of "cannot verify".
     package var silenceHandling = AlarmHandling()
     /// The same; what it does not say the sensor's words say.

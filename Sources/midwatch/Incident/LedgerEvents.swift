@@ -84,7 +84,7 @@ struct LedgerEvents {
     }
 
     /// A number at or before the first line that was written at `instant` or later.
-    private static func firstLine(
+    static func firstLine(
         at instant: WallInstant, end: UInt64, _ folder: String
     ) throws(LedgerError) -> UInt64 {
         var low: UInt64 = 1

@@ -11,7 +11,7 @@ import Synchronization
 /// Made anew when a sensor or other rules come; a page then costs what it shows, not what there is.
 final class SensorNames: Sendable {
     struct Content: Sendable {
-        var paths: [String] = []
+        var paths = NameTable.Names()
         /// Numbers of sensors in the order of their paths, without the canary.
         var order: [UInt32] = []
         /// Place of a sensor in `order`; the canary has none.
@@ -53,7 +53,7 @@ final class SensorNames: Sendable {
         return made
     }
 
-    private static func make(_ paths: [String], _ book: RuleBook) -> Content {
+    private static func make(_ paths: NameTable.Names, _ book: RuleBook) -> Content {
         var content = Content(paths: paths, book: book)
         content.order = paths.indices.filter { !Revisions.isCanary(paths[$0]) }.map { UInt32($0) }
             .sorted { paths[Int($0)] < paths[Int($1)] }

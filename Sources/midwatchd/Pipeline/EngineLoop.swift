@@ -294,13 +294,9 @@ final class EngineLoop: Sendable {
         turn.lastPublish = now
         if turn.namesChanged {
             turn.namesChanged = false
-            if engine.sensorCount != self.live.sensors.count
-                || engine.sourceNames.count != self.live.sourceNames.count
-            {
-                self.live.publishNames(engine)
-                for index in self.live.sensors.count..<engine.sensorCount {
-                    turn.dirty.insert(UInt32(index))
-                }
+            self.live.publishNames(engine)
+            for index in self.live.sensors.count..<engine.sensorCount {
+                turn.dirty.insert(UInt32(index))
             }
         }
         for index in turn.dirty.indexes where Int(index) < engine.sensorCount {
