@@ -251,14 +251,12 @@ final class EngineLoop: Sendable {
             }
             if decision.kind == .areaModeChanged {
                 self.live.publishAreas(engine, change: decision)
+                self.publishAlarms(engine, &turn)
             }
             if decision.kind == .configurationApplied {
                 self.live.publishRules(engine.ruleBook)
                 self.live.publishAreas(engine)
-                for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
-                for alarm in 0..<engine.alarmCount {
-                    self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
-                }
+                self.publishAlarms(engine, &turn)
             }
             self.gate.queue(
                 decision, body: engine.ledgerBody(of: decision),
@@ -281,6 +279,14 @@ final class EngineLoop: Sendable {
     }
 
     // MARK: - Live tables
+
+    /// Shows every alarm anew: other limits hold, and alarms that moved left rows that show nothing.
+    private func publishAlarms(_ engine: borrowing AlarmEngine, _ turn: inout Turn) {
+        for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
+        for alarm in 0..<engine.alarmCount {
+            self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
+        }
+    }
 
     private func publishAll(_ engine: borrowing AlarmEngine, _ turn: inout Turn) {
         for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
