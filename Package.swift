@@ -88,7 +88,7 @@ var targets: [Target] = [
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
         "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
-        [crypto, http, nioCore, nioHTTP, nioTLS, log]),
+        [crypto, http, nioCore, nioHTTP, nioPosix, nioTLS, log]),
     target(
         "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),

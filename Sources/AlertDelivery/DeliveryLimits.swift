@@ -26,6 +26,10 @@ package enum DeliveryLimits {
     package static let storeQueueCountMax = 16_384
     /// Writes in one transaction of the store.
     package static let storeBatchCountMax = 512
+    /// How long the first write waits for others: a crash repeats what left in that time.
+    package static let storeGatherNanoseconds: UInt64 = 50_000_000
+    /// How long it is shown, and so is an alarm, that the outbox was set aside.
+    package static let asideShownNanoseconds: UInt64 = 300_000_000_000
     /// Pause of the store's thread after a failure.
     package static let storeRetryNanoseconds: UInt64 = 1_000_000_000
     /// How long a start waits for what the store knows before it goes on without it.

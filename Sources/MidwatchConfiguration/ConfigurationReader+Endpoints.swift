@@ -32,6 +32,7 @@ extension ConfigurationReader {
         endpoint.ratePerSecond = section.integer(
             "ratePerSecond", in: 1...1_000, default: ConfigurationDefaults.alertsPerSecond)
         self.certificates(section, into: &endpoint)
+        endpoint.via = self.interface(section)
         endpoint.allowed = self.allowed(section)
         self.credentials(section, into: &endpoint)
         self.formatKeys(section, into: &endpoint)
@@ -132,6 +133,22 @@ extension ConfigurationReader {
         where section.has(name) && endpoint.url.hasPrefix("http://") {
             section.report(.invalid, name, "an http address has no certificates; use https")
         }
+    }
+
+    /// `via: wwan0`: whether the machine has it now does not matter, a modem comes and goes.
+    private func interface(_ section: ConfigurationSection) -> String? {
+        guard let name = section.text("via") else { return nil }
+        let isName =
+            (1..<Int(IFNAMSIZ)).contains(name.utf8.count)
+            && name.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":")
+            }
+        if !isName {
+            section.report(
+                .invalid, "via",
+                "expected the name of a network interface, such as wwan0, got \(quoted(name))")
+        }
+        return name
     }
 
     private func allowed(_ section: ConfigurationSection) -> [String] {

@@ -282,7 +282,7 @@ import midwatch_watchdog
                 ? String(line.dropFirst(2)) : String(line)
         }.filter { !$0.contains("$CREDENTIALS_DIRECTORY") }.joined(separator: "\n")
         let whole = try ConfigurationParser.parse(all, file: path)
-        #expect(whole.routes.count == 3)
+        #expect(whole.routes.count == 4)
         #expect(whole.hardware?.device == "/dev/watchdog0")
     }
 }

@@ -100,6 +100,11 @@ package enum AlertFormat: Sendable {
             request.contentType = template.contentType
             request.body = template.text(of: NativeAlert(input, native: native))
         }
+        if let parent = AttemptTrace.parent(
+            of: input.item.alert, endpoint: input.endpoint, number: input.number)
+        {
+            request.headers.append((name: "traceparent", value: parent))
+        }
         return request.authorized(by: input.credentials)
     }
 
