@@ -77,7 +77,7 @@ extension DaemonOptions {
         let alarm = try self.perform(about: alarmID) { client throws(ClientError) in
             try client.alarm(alarmID)
         }
-        CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
+        CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm, times: .local)))
         return alarm
     }
 }

@@ -69,7 +69,8 @@ struct AlarmsCommand: ParsableCommand {
                         ? "no alarms" : "no alarm fits; without the filter there may be some")
             }
             CommandOutput.write(
-                AlarmTable.text(alarms, time: status.time, columns: CommandOutput.columns))
+                AlarmTable.text(
+                    alarms, time: status.time, times: .local, columns: CommandOutput.columns))
         }
     }
 
@@ -178,7 +179,7 @@ struct AlarmsCommand: ParsableCommand {
                     })
             }
             for alarm in alarms {
-                CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
+                CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm, times: .local)))
             }
             if alarms.isEmpty { CommandOutput.complain("midwatch: nothing to acknowledge") }
             for alarm in alarms where alarm.activation.isEmpty {
