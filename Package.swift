@@ -105,7 +105,7 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "AlarmEngine", "Journal", "MidwatchConfiguration",
             "CLinux",
         ]),
-    target("FleetSimulation", ["MidwatchModel", "TelemetryWire", "CLinux"]),
+    target("FleetSimulation", ["MidwatchModel", "CLinux"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),

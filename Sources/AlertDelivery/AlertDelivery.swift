@@ -11,7 +11,7 @@ package enum DeliveryCounter: Int, CaseIterable, Sendable {
 
 /// Sends alerts to endpoints: at least once, with a stable id, in order per alarm.
 ///
-/// The outbox is a projection of the ledger with a cursor (DESIGN.md §3). An alert that is offered
+/// The outbox is a projection of the ledger with a cursor. An alert that is offered
 /// goes to its endpoints' queues in memory and leaves at once; that it was taken in, and what
 /// became of it, is written beside that by the store's own thread. A crash in between loses
 /// nothing: the program offers the ledger's records after the cursor again, and what the store
@@ -107,7 +107,7 @@ package actor AlertDelivery {
         self.progress = progress
         self.logger = logger
         self.report = outcomes
-        var seeds = SeededGenerator(seed: configuration.seed)
+        var seeds = SplitMix64(seed: configuration.seed)
         self.machines = configuration.endpoints.map { endpoint in
             EndpointQueueMachine(
                 concurrency: endpoint.concurrency, queueCountMax: configuration.queueCountMax,

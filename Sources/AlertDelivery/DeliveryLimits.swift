@@ -50,11 +50,11 @@ package enum DeliveryLimits {
     package static let responseKeptBytesMax = 1_024
     /// Reading the body of an answer, after its head has decided the attempt.
     package static let responseBodyNanosecondsMax: UInt64 = 1_000_000_000
-    /// Establishing a connection (delivery.md §1: 2 to 3 s).
+    /// Establishing a connection.
     package static let connectNanosecondsMax: UInt64 = 3_000_000_000
-    /// The whole of a first attempt; also from when on a call counts as slow (delivery.md §1, §7).
+    /// The whole of a first attempt; also from when on a call counts as slow.
     package static let firstAttemptNanosecondsMax: UInt64 = 10_000_000_000
-    /// The whole of a later attempt: a slow receiver is given its chance (delivery.md §1).
+    /// The whole of a later attempt: a slow receiver is given its chance.
     package static let laterAttemptNanosecondsMax: UInt64 = 20_000_000_000
     /// The dispatcher's loop turns at least this often.
     package static let beatNanoseconds: UInt64 = 500_000_000

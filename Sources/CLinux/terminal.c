@@ -18,9 +18,10 @@ static const int fatal_signals[] = {SIGTERM, SIGHUP, SIGINT,  SIGQUIT, SIGSEGV,
 enum { fatal_count = sizeof fatal_signals / sizeof fatal_signals[0] };
 
 static struct sigaction previous_actions[fatal_count];
-static struct sigaction previous_winch, previous_cont;
+static struct sigaction previous_winch, previous_cont, previous_stop;
 static struct termios saved_mode, raw_mode;
 static int terminal_input = -1, terminal_output = -1;
+static char crash_stack[64 * 1024];
 static volatile sig_atomic_t is_taken;
 static atomic_int size_changed;
 
@@ -63,6 +64,18 @@ static void on_fatal(int number) {
     raise(number);
 }
 
+static void on_stop(int number) {
+    (void)number;
+    int saved_errno = errno;
+    if (is_taken) {
+        write_all(terminal_output, leave_text, sizeof leave_text - 1);
+        tcsetattr(terminal_input, TCSANOW, &saved_mode);
+    }
+    // Here it stands still; with SIGCONT `on_cont` takes the terminal again.
+    raise(SIGSTOP);
+    errno = saved_errno;
+}
+
 static void on_winch(int number) {
     (void)number;
     atomic_store_explicit(&size_changed, 1, memory_order_relaxed);
@@ -92,6 +105,12 @@ int clinux_terminal_begin(int input, int output) {
     memset(&action, 0, sizeof action);
     sigemptyset(&action.sa_mask);
     action.sa_handler = on_fatal;
+    // A stack that overflowed has no room for the handler of its own crash.
+    action.sa_flags = SA_ONSTACK;
+    stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
+    stack_t present;
+    if (sigaltstack(NULL, &present) == 0 && (present.ss_flags & SS_DISABLE))
+        sigaltstack(&stack, NULL);
     for (int i = 0; i < fatal_count; i++)
         sigaction(fatal_signals[i], &action, &previous_actions[i]);
     action.sa_handler = on_winch;
@@ -99,6 +118,8 @@ int clinux_terminal_begin(int input, int output) {
     sigaction(SIGWINCH, &action, &previous_winch);
     action.sa_handler = on_cont;
     sigaction(SIGCONT, &action, &previous_cont);
+    action.sa_handler = on_stop;
+    sigaction(SIGTSTP, &action, &previous_stop);
 
     is_taken = 1;
     if (tcsetattr(input, TCSANOW, &raw_mode) != 0) {

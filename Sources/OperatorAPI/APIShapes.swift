@@ -41,7 +41,8 @@ enum APIShapes {
         p999Nanoseconds integer, maxNanoseconds integer
         Stage: name string, beatAgeNanoseconds integer, backlog integer
         Watchdog: alive boolean, ageNanoseconds integer?
-        Endpoint: name string, breaker string, queue integer, oldestAgeSeconds number
+        Endpoint: name string, breaker string, condition string, queue integer, \
+        oldestAgeSeconds number
         Archive: store string, state string, breaker string, archivedThrough string
         Disk: bytesFree integer, ageNanoseconds integer?, timeToFullSeconds integer?
         Sensor: path string, index integer, title string, unit string, value number?, \

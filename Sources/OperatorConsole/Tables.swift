@@ -109,7 +109,9 @@ package enum SensorTable {
 /// Alarms as a table for people.
 package enum AlarmTable {
     /// The table; `time` is the daemon's wall clock, from which ages are counted.
-    package static func text(_ alarms: [AlarmView], time: WallInstant, columns: Int?) -> String {
+    package static func text(
+        _ alarms: [AlarmView], time: WallInstant, times: TimeText = .utc, columns: Int?
+    ) -> String {
         var table = TextTable(
             titles: ["PRIORITY", "STATE", "SINCE", "ALARM", "ACTIVATION", "MESSAGE"], flexible: 5,
             rightAligned: [2], paths: [3], spare: [4])
@@ -122,16 +124,16 @@ package enum AlarmTable {
             let state = Words.state(alarm.state) + (suppression.isEmpty ? "" : ", \(suppression)")
             table.add([
                 Words.priority(alarm.priority), state, age ?? "", alarm.alarmID, alarm.activation,
-                Dashboard.summary(alarm),
+                AlarmSummary.text(alarm, times: times),
             ])
         }
         return table.text(columns: columns)
     }
 
     /// What an alarm is about, in one line.
-    package static func oneLine(_ alarm: AlarmView) -> String {
+    package static func oneLine(_ alarm: AlarmView, times: TimeText = .utc) -> String {
         "\(Words.priority(alarm.priority)) \(Words.state(alarm.state)) \(alarm.alarmID) "
-            + "\(alarm.activation): \(Dashboard.summary(alarm))"
+            + "\(alarm.activation): \(AlarmSummary.text(alarm, times: times))"
     }
 }
 
@@ -209,7 +211,7 @@ package enum StatusText {
         for endpoint in status.endpoints {
             add(
                 "endpoint",
-                "\(endpoint.name): breaker \(endpoint.breaker), \(endpoint.queue) waiting")
+                "\(endpoint.name): \(Words.delivery(endpoint)), \(endpoint.queue) waiting")
         }
         let full = status.disk.timeToFullSeconds.map {
             ", full in \(Words.duration(nanoseconds: $0 &* 1_000_000_000))"

@@ -164,6 +164,26 @@ package enum Words {
         }
     }
 
+    /// Whether alerts to an endpoint arrive, in a few words.
+    package static func delivery(_ endpoint: EndpointView) -> String {
+        switch endpoint.condition {
+        case EndpointView.usable:
+            endpoint.breaker == "closed" ? "in order" : "breaker \(self.breaker(endpoint.breaker))"
+        case "paused": "PAUSED: it refused our credentials"
+        case "disabled": "DISABLED: it answered that it is gone"
+        case "unusable": "NOT USABLE: a secret is missing"
+        default: endpoint.condition.uppercased()
+        }
+    }
+
+    /// A breaker that is not closed, in capitals where nothing goes through.
+    package static func breaker(_ word: String) -> String {
+        switch word {
+        case "halfOpen": "half open"
+        default: word
+        }
+    }
+
     package static func state(_ state: AlarmState) -> String {
         switch state {
         case .normal: "normal"

@@ -159,8 +159,15 @@ package struct EndpointView: OperatorView {
     package var name: String
     /// State of its circuit breaker: closed, open, halfOpen.
     package var breaker: String
+    /// Whether anything is sent there at all: `usable`; `paused`, it refused our credentials;
+    /// `disabled`, it said that it is gone; `unusable`, a secret is missing.
+    package var condition = EndpointView.usable
     package var queue: UInt64
     package var oldestAgeSeconds: Double
+
+    package static let usable = "usable"
+    /// An alert that waits for longer is not on its way any more.
+    package static let waitSecondsMax = 60.0
 
     package init(name: String, breaker: String, queue: UInt64, oldestAgeSeconds: Double) {
         self.name = name
@@ -169,10 +176,20 @@ package struct EndpointView: OperatorView {
         self.oldestAgeSeconds = oldestAgeSeconds
     }
 
+    /// Whether it takes alerts as far as is known; a closed breaker alone does not say so.
+    package var isInOrder: Bool { self.condition == Self.usable && self.breaker == "closed" }
+
+    /// Whether alerts to it do not arrive now.
+    package var isLost: Bool {
+        self.condition != Self.usable || self.breaker == "open"
+            || (self.queue > 0 && self.oldestAgeSeconds > Self.waitSecondsMax)
+    }
+
     package func encode(to json: inout JSONWriter) {
         json.object { json in
             json.field("name", self.name)
             json.field("breaker", self.breaker)
+            json.field("condition", self.condition)
             json.field("queue", self.queue)
             json.field("oldestAgeSeconds", self.oldestAgeSeconds)
         }
@@ -184,6 +201,7 @@ package struct EndpointView: OperatorView {
             name: try reader.text("name"), breaker: try reader.text("breaker"),
             queue: try reader.integer("queue"),
             oldestAgeSeconds: try reader.number("oldestAgeSeconds"))
+        self.condition = try reader.textIfPresent("condition") ?? Self.usable
     }
 }
 

@@ -259,7 +259,7 @@ import Testing
         for name in ["a", "b"] {
             var alert = try Self.alert("raised")
             alert.alarmID = String(repeating: "x", count: 400) + "/\(name):high"
-            let facts = AlertFacts(try Self.input(alert), native: Array("{}".utf8))
+            let facts = NativeAlert(try Self.input(alert), native: Array("{}".utf8))
             let key = facts.deduplicationKey(charactersMax: 255)
             #expect(key.utf16.count == 255)
             #expect(key == facts.deduplicationKey(charactersMax: 255))
@@ -295,7 +295,7 @@ import Testing
     }
 
     @Test func `an acknowledgement that ends an alarm tells of its end`() {
-        typealias Phase = AlertFacts.Phase
+        typealias Phase = NativeAlert.Phase
         for (type, state, phase) in [
             ("alarm.raised", "unacknowledged", Phase.raised),
             ("alarm.acknowledged", "acknowledged", .acknowledged),
@@ -305,7 +305,7 @@ import Testing
             ("alarm.digest", nil, .notice), ("alarm.repeated", "acknowledged", .raised),
             ("monitor.note", nil, .notice),
         ] as [(String, String?, Phase)] {
-            #expect(AlertFacts.phase(of: type, state: state) == phase, "\(type) \(state ?? "-")")
+            #expect(NativeAlert.phase(of: type, state: state) == phase, "\(type) \(state ?? "-")")
         }
     }
 

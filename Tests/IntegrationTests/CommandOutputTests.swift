@@ -205,5 +205,36 @@ extension IntegrationTests {
             _ = sink
             #expect(try await site.stop() == 0)
         }
+
+        @Test func `no restart ends the stream of top, and meanwhile it says nothing old`()
+            async throws
+        {
+            let (site, sink, _) = try await self.busySite()
+            let log = site.folder.file("objects")
+            let errors = site.folder.file("errors")
+            let top = try ChildProcess(
+                [
+                    "/bin/sh", "-c", "exec \"$0\" \"$@\" 2> '\(errors)'",
+                    try Places.program("midwatch"), "top", "--json", "--socket",
+                    site.client.socketPath,
+                ], log: log)
+            func epochs() -> [Int64] {
+                top.logText.split(separator: "\n").compactMap { line in
+                    (try? JSONValue(parsing: String(line)))?.value(atPath: "status.epoch")?.integer
+                }
+            }
+            #expect(try await waits(10) { epochs().count > 1 })
+            let before = epochs().last ?? 0
+            try await site.kill()
+            #expect(try await waits(10) { File.text(errors).contains("going on when it answers") })
+            let count = epochs().count
+            try await site.start()
+            #expect(try await waits(30) { (epochs().last ?? 0) > before })
+            #expect(Set(epochs().prefix(count)) == [before])
+            #expect(File.text(errors).split(separator: "\n").count == 1, "told once")
+            top.send(SIGTERM)
+            _ = sink
+            #expect(try await site.stop() == 0)
+        }
     }
 }

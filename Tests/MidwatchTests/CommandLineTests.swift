@@ -34,6 +34,15 @@ import Testing
         _ = try MidwatchCommand.parseAsRoot(words)
     }
 
+    @Test(arguments: [
+        ["top", "--json", "--view", "alarms"], ["top", "--json", "--glyphs", "ascii"],
+        ["top", "--size", "80x24"], ["top", "--once", "--json", "--size", "80x24"],
+    ])
+    func `options of top that would do nothing are refused`(words: [String]) {
+        #expect(throws: (any Error).self) { try MidwatchCommand.parseAsRoot(words) }
+        #expect(throws: Never.self) { try MidwatchCommand.parseAsRoot(["top", "--json", "--utc"]) }
+    }
+
     @Test func `a sentence's times are shown by the clock of this place`() {
         let instant = WallInstant(nanoseconds: 1_795_230_245_250_000_000)
         let long = instant.rfc3339

@@ -19,6 +19,7 @@ final class FakeBackend: OperatorBackend {
         var level = HealthLevel.healthy
         var pagesFetched = 0
         var isDiskHanging = false
+        var revision = ""
         var refusedReads = 0
         var reloads: [ReloadRequest] = []
     }
@@ -86,9 +87,14 @@ final class FakeBackend: OperatorBackend {
     }
 
     func status() async -> StatusView {
-        StatusView(
+        var view = StatusView(
             node: "edge-1", version: "0.1.0", health: .degraded,
             startedAt: WallInstant(nanoseconds: 0), time: WallInstant(nanoseconds: 1_000_000))
+        self.state.withLock { state in
+            view.sensors.fresh = UInt64(state.sensors.count)
+            view.configurationRevision = state.revision
+        }
+        return view
     }
 
     func sensors(matching query: SensorQuery) async -> [SensorView] {

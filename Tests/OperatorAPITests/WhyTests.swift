@@ -79,6 +79,64 @@ import Testing
         }
     }
 
+    @Test func `behind a filter the most urgent alarms are asked for as well`() async throws {
+        try await withServer { server in
+            let (narrow, whole) = try await onOwnThread {
+                Result {
+                    var round = DashboardRound(client: server.client)
+                    var need = DashboardNeed()
+                    need.alarmFilter = "nothing/fits"
+                    let narrow = try round.ask(need)
+                    need.alarmFilter = ""
+                    return (narrow, try round.ask(need))
+                }
+            }.get()
+            #expect(narrow.alarms == [])
+            #expect(narrow.urgent?.map(\.alarmID) == ["plant/area/0001:stale"])
+            #expect(whole.alarms?.count == 1 && whole.urgent == nil)
+        }
+    }
+
+    @Test func `the list of sensors is read once, and again when it may be another`() async throws {
+        try await withServer(FakeBackend(sensors: 1_500)) { server in
+            let backend = server.backend
+            try await onOwnThread {
+                Result {
+                    var round = DashboardRound(client: server.client)
+                    /// The directory that a change leads to, and the pages that were read for it.
+                    func ask(
+                        _ change: (inout FakeBackend.State) -> Void = { _ in }
+                    ) throws -> (found: SensorDirectory?, pages: Int) {
+                        let before = backend.state.withLock { state in
+                            change(&state)
+                            return state.pagesFetched
+                        }
+                        var need = DashboardNeed()
+                        need.wantsDirectory = true
+                        var found: SensorDirectory?
+                        repeat { found = try round.ask(need).directory } while round.hasMore
+                        return (found, backend.state.withLock { $0.pagesFetched } - before)
+                    }
+                    let first = try ask()
+                    #expect(first.found?.entries.count == 1_500 && first.pages == 2)
+                    let again = try ask()
+                    #expect(again.found == nil && again.pages == 0, "nothing is read in vain")
+                    let same = try ask { $0.revision = "b" }
+                    #expect(same.pages == 2, "other rules may have other titles")
+                    #expect(same.found == nil, "the same names are not given out again")
+                    let titled = try ask { state in
+                        state.revision = "c"
+                        state.sensors[7].title = "fan 7"
+                    }
+                    #expect(titled.found?.entries[7].title == "fan 7")
+                    #expect(titled.found?.version == 2)
+                    let fewer = try ask { $0.sensors.removeLast() }
+                    #expect(fewer.found?.entries.count == 1_499)
+                }
+            }.get()
+        }
+    }
+
     @Test(arguments: [
         ("", "400"), ("?sensor=a&alarm=a:high", "400"), ("?alarm=high", "400"),
         ("?alarm=:high", "400"), ("?alarm=a:", "400"), ("?sensor=", "400"),

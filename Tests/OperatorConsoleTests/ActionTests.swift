@@ -124,6 +124,15 @@ import Testing
             ])
     }
 
+    @Test func `what was done says until when, by the clock on the wall`() {
+        let done = OperatorAction.Done(
+            "a:high shelved", until: WallInstant(nanoseconds: Plant.wall), note: ", not recorded")
+        #expect(done.text() == "a:high shelved until 2026-11-21 03:04:05Z, not recorded")
+        let times = TimeText { _ in "2026-11-21 05:04:05+02:00" }
+        #expect(done.text(times).contains("until 2026-11-21 05:04:05+02:00"))
+        #expect(OperatorAction.Done("x").text() == "x")
+    }
+
     @Test func `the limit set of an area is switched by names or their beginnings`() throws {
         let model = Plant.model { answer in
             answer.areas = [

@@ -45,6 +45,41 @@ import Testing
         }
     }
 
+    @Test func `figures weigh each value with the time it held`() throws {
+        // A minute of the archive at 10 on average, then four seconds at 40: not half and half.
+        let minute = Chart.Point(
+            at: 1_000_000_000, lowest: 2, highest: 30, mean: 10, holdNanoseconds: 60_000_000_000)
+        let seen = (0..<4).map { second in
+            Chart.Point(at: 61_000_000_000 + second * 1_000_000_000, lowest: 40, highest: 40)
+        }
+        let figures = try #require(
+            ChartFigures([minute] + seen, range: 1_000_000_000...65_000_000_000))
+        #expect(figures.lowest == 2 && figures.highest == 40)
+        #expect(abs(figures.mean - (60 * 10 + 4 * 40) / 64.0) < 1e-9)
+        let mean = figures.mean
+        let variance = (60 * (10 - mean) * (10 - mean) + 4 * (40 - mean) * (40 - mean)) / 64
+        #expect(abs(figures.deviation - variance.squareRoot()) < 1e-9)
+        #expect(figures.gapCount == 0 && abs(figures.coverage - 1) < 1e-9)
+    }
+
+    @Test func `figures count gaps and say how much of the time they rest on`() throws {
+        let values: [Double?] = [5, 5, nil, 7, nil, 9]
+        let figures = try #require(
+            ChartFigures(Self.points(values), range: 0...10_000_000_000))
+        #expect(figures.gapCount == 2)
+        // The last value holds for three seconds, then nothing is known.
+        #expect(abs(figures.coverage - 0.6) < 1e-9)
+        #expect(ChartFigures(Self.points([nil, nil]), range: 0...1) == nil)
+        let silent = try #require(
+            ChartFigures(
+                [
+                    .init(at: 0, lowest: 1, highest: 1),
+                    .init(at: 20_000_000_000, lowest: 3, highest: 3),
+                ], range: 0...23_000_000_000))
+        #expect(silent.gapCount == 1)
+        #expect(silent.mean == 2)
+    }
+
     @Test func `silence at the end is a gap too`() {
         let chart = Chart(
             Self.points([1, 2, 1, 2]), limits: [], marks: [],

@@ -108,6 +108,11 @@ import Testing
         #expect(state.notice?.text == "cannot act: the daemon does not answer")
         #expect(self.press("3a", &state) == [])
         #expect(state.notice?.text.hasPrefix("a (acknowledge the alarm, with a comment)") == true)
+        #expect(self.press("\u{1B}[C", &state) == [], "a sensor cannot be opened like a level")
+        #expect(self.press("t+", &state) == [])
+        #expect(state.notice?.text == "a sensor has no level below it; Enter looks at it")
+        #expect(self.press("-t", &state) == [])
+        #expect(state.notice?.text == "no level is above this sensor here")
         let quiet = Plant.model { $0.alarms = [] }
         #expect(self.press("2a", &state, quiet) == [])
         #expect(state.notice?.text == "there is no alarm")
@@ -121,6 +126,13 @@ import Testing
         blind.fail("gone")
         #expect(self.press("\r", &state, blind) == [])
         #expect(state.notice?.text == "nothing was done: the daemon does not answer")
+    }
+
+    @Test func `a filter has no more bytes than the daemon takes`() {
+        var state = DashboardState()
+        _ = self.press("2/" + String(repeating: "日", count: 100), &state)
+        #expect(state.filter == String(repeating: "日", count: 85))
+        #expect(state.filter.utf8.count <= DashboardState.filterBytesMax)
     }
 
     @Test func `a filter acts while it is typed, is kept by Enter and dropped by Escape`() {

@@ -16,23 +16,11 @@ import Testing
         #expect(series.points.last?.value == 1_998)
         series.addGap(at: 3_000)
         series.addGap(at: 3_001)
-        #expect(series.values.suffix(2) == [1_998, nil])
+        #expect(series.values(last: 2) == [1_998, nil])
         series.add(7, readingsCount: 999, at: 3_002)
-        #expect(series.values.suffix(3) == [1_998, nil, 7])
-    }
-
-    @Test func `statistics leave gaps out`() {
-        var series = SensorSeries()
-        #expect(series.statistics == nil)
-        for (index, value) in [2.0, 4, 4, 4, 5, 5, 7, 9].enumerated() {
-            series.add(value, readingsCount: UInt64(index), at: UInt64(index * 10))
-            if index == 3 { series.addGap(at: UInt64(index * 10 + 5)) }
-        }
-        let figures = series.statistics
-        #expect(figures?.count == 8 && figures?.gapCount == 1)
-        #expect(abs((figures?.mean ?? 0) - 5) < 1e-9)
-        #expect(abs((figures?.deviation ?? 0) - 2) < 1e-9)
-        #expect(figures?.lowest == 2 && figures?.highest == 9)
+        #expect(series.values(last: 3) == [1_998, nil, 7])
+        #expect(series.values(last: 10_000).count == SensorSeries.pointsMax)
+        #expect(SensorSeries.bytesMax < 10_000)
     }
 
     @Test func `a stale sensor and a blind dashboard leave a gap, not a line`() {
@@ -40,7 +28,7 @@ import Testing
         #expect(model.series["tunnel/west/fan-03/vibration"] == nil)
         #expect(model.series["tunnel/west/co"]?.points.count == 8)
         model.fail("gone")
-        #expect(model.series["tunnel/west/co"]?.values.last == .some(nil))
+        #expect(model.series["tunnel/west/co"]?.values(last: 1) == [nil])
     }
 
     @Test func `what the model keeps is bounded`() {
@@ -57,6 +45,28 @@ import Testing
         #expect(model.series.count <= DashboardModel.sensorsMax)
         #expect(model.events.count == DashboardModel.eventsMax)
         #expect(model.events.last?.n == 3_999)
+    }
+
+    @Test func `of many sensors those asked for last keep their history`() {
+        var model = DashboardModel(startedAt: 0)
+        let perRound = 50
+        for round in 1...20 {
+            let at = UInt64(round) * Plant.second
+            var answer = DashboardAnswer(askedAt: at, status: Plant.status)
+            answer.sensors = (0..<perRound).map { number in
+                // The first stands on the screen all the time, the others scroll by.
+                let name = number == 0 ? "stays" : "s/\(round)/\(number)"
+                var sensor = Plant.sensor(name, .fresh, value: 1, unit: "", age: 0)
+                sensor.readingsCount = UInt64(round)
+                return sensor
+            }
+            model.receive(answer, now: at)
+            #expect(model.sensors.count <= DashboardModel.sensorsMax + perRound)
+        }
+        #expect(model.series["stays"]?.points.count == 20)
+        #expect(model.series["s/20/1"] != nil && model.series["s/19/1"] != nil)
+        #expect(model.sensors["s/1/1"] == nil && model.series["s/1/1"] == nil)
+        #expect(model.series.count == model.sensors.count)
     }
 
     @Test func `an event that comes twice is kept once`() {
@@ -115,6 +125,13 @@ import Testing
         again.receive(answer, now: answer.askedAt)
         rung = [bell.rings(again, now: answer.askedAt)]
         #expect(rung == [true], "delivery is down still")
+        let narrowed = Plant.model { answer in
+            answer.urgent = answer.alarms
+            answer.urgent?[0].activation = "4:90001.0"
+            answer.alarms = []
+        }
+        rung = [bell.rings(narrowed, now: now), bell.rings(narrowed, now: now)]
+        #expect(rung == [true, false], "a filter narrows the screen, not the ear")
         var blind = Plant.model
         blind.fail("gone")
         rung = [bell.rings(blind, now: now), bell.rings(blind, now: now)]

@@ -84,6 +84,81 @@ private struct PseudoTerminal {
         }
     }
 
+    @Test func `a stop gives the terminal back, and going on takes it again`() async {
+        await #expect(processExitsWith: .exitCode(0)) {
+            let terminal = PseudoTerminal()
+            var unblocked = sigset_t()
+            for number in [SIGTSTP, SIGCONT] { _ = unsafe sigaddset(&unblocked, number) }
+            _ = unsafe pthread_sigmask(SIG_UNBLOCK, &unblocked, nil)
+            do {
+                let session = try TerminalSession()
+                // Once this process stands still: its mode is looked at, then it goes on.
+                let watch = """
+                    p=$PPID; n=0
+                    until grep -q '^State:.T' /proc/$p/status; do
+                      n=$((n+1)); [ $n -lt 20000 ] || break
+                    done
+                    stty -a < /proc/$p/fd/0 | grep -q ' icanon' && : > "$0"
+                    kill -CONT $p
+                    """
+                let mark = "/tmp/midwatch-stop-\(getpid())"
+                var pid: pid_t = 0
+                let words = ["sh", "-c", watch, mark]
+                var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+                guard unsafe posix_spawn(&pid, "/bin/sh", nil, nil, &arguments, nil) == 0
+                else { _exit(10) }
+                raise(SIGTSTP)
+                // The handler of SIGCONT may run on another thread a moment later.
+                for _ in 0..<1_000 where !session.takeChange() { _ = poll(nil, 0, 5) }
+                var status: Int32 = 0
+                _ = unsafe waitpid(pid, &status, 0)
+                let wasGivenBack = unsafe unlink(mark) == 0
+                guard wasGivenBack else { _exit(11) }
+                guard PseudoTerminal.isRaw else { _exit(12) }
+            } catch {
+                _exit(13)
+            }
+            let output = terminal.output(through: "\u{1B}[2J")
+            let taken = output.ranges(of: "\u{1B}[?1049h").count
+            let given = output.ranges(of: "\u{1B}[?1049l").count
+            _exit(taken == 2 && given == 1 ? 0 : 14)
+        }
+    }
+
+    @Test func `a stack that overflows has room left to give the terminal back`() async {
+        await #expect(processExitsWith: .exitCode(0)) {
+            let terminal = PseudoTerminal()
+            var unblocked = sigset_t()
+            _ = unsafe sigaddset(&unblocked, SIGSEGV)
+            _ = unsafe pthread_sigmask(SIG_UNBLOCK, &unblocked, nil)
+            var action = sigaction()
+            action.__sigaction_handler = .init(sa_handler: { _ in
+                _exit(PseudoTerminal.isRaw ? 20 : 0)
+            })
+            action.sa_flags = SA_ONSTACK
+            _ = unsafe sigaction(SIGSEGV, &action, nil)
+            do {
+                let session = try TerminalSession()
+                guard PseudoTerminal.isRaw else { _exit(10) }
+                let sum = Self.descend(1)
+                _ = session.takeChange()
+                _exit(sum == 0 ? 11 : 12)
+            } catch {
+                _exit(13)
+            }
+            _exit(terminal.main > 0 ? 14 : 15)
+        }
+    }
+
+    /// Goes down until the stack ends.
+    @inline(never)
+    private static func descend(_ depth: Int) -> Int {
+        guard depth > 0 else { return 0 }
+        let frame = InlineArray<512, Int>(repeating: depth)
+        let sum = Self.descend(depth &+ 1)
+        return sum &+ frame[sum & 511]
+    }
+
     @Test(arguments: [SIGTERM, SIGHUP, SIGINT, SIGABRT, SIGSEGV, SIGTRAP])
     func `a signal gives the terminal back before it takes its course`(number: Int32) async {
         await #expect(processExitsWith: .exitCode(0)) { [number] in

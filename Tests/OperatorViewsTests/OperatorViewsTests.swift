@@ -188,6 +188,7 @@ import Testing
         status.endpoints = [
             EndpointView(name: "desk", breaker: "open", queue: 3, oldestAgeSeconds: 12.5)
         ]
+        status.endpoints[0].condition = "paused"
         status.archive.store = "postgresql"
         status.disk.timeToFullSeconds = 86_400
         #expect(try self.roundTrip(status) == status)

@@ -249,7 +249,7 @@ import midwatch_watchdog
         }
         #expect(run(["--help"]).0 == 0)
         #expect(run(["--help"]).1.contains("EXAMPLES"))
-        #expect(run(["--version"]) == (0, "midwatch-watchdog \(Flags.version)\n"))
+        #expect(run(["--version"]) == (0, "midwatch-watchdog \(Build.version)\n"))
         #expect(run(["--verbose"]).0 == 64)
         #expect(run(["--config"]).0 == 64)
         #expect(run(["--once", "--help"]).0 == 64)

@@ -8,7 +8,8 @@
 
 /// Takes the terminal at `input` and `output`: raw mode, alternate screen, cursor hidden, no
 /// wrapping, bracketed paste. From here on SIGTERM, SIGHUP, SIGINT, SIGQUIT and the signals of a
-/// crash give it back before they take their course. Returns 0 or an errno value. One terminal at
+/// crash give it back before they take their course, an overflow of the calling thread's stack
+/// included; SIGTSTP gives it back until SIGCONT. Returns 0 or an errno value. One terminal at
 /// a time; not for use by several threads.
 int clinux_terminal_begin(int input, int output);
 

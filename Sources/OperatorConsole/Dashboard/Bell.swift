@@ -39,7 +39,7 @@ package struct Bell: Sendable, Equatable {
     }
 
     private mutating func hearsAlarms(_ model: DashboardModel) -> Bool {
-        let urgent = model.alarms.filter {
+        let urgent = model.urgent.filter {
             $0.state == .unacknowledged && $0.suppression.isEmpty && $0.priority >= .high
         }.map { "\($0.alarmID) \($0.activation)" }
         let isNew = urgent.contains { !self.activations.contains($0) }

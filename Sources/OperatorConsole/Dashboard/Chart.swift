@@ -10,16 +10,19 @@ package struct Chart: Sendable {
         package var at: UInt64
         package var lowest: Double?
         package var highest: Double?
+        /// Of what lies between them; nil: their middle.
+        package var mean: Double?
         /// For so long the value counts if nothing follows; behind it is a gap.
         package var holdNanoseconds: UInt64
 
         package init(
-            at: UInt64, lowest: Double?, highest: Double?,
+            at: UInt64, lowest: Double?, highest: Double?, mean: Double? = nil,
             holdNanoseconds: UInt64 = Chart.holdNanosecondsMin
         ) {
             self.at = at
             self.lowest = lowest
             self.highest = highest
+            self.mean = mean
             self.holdNanoseconds = holdNanoseconds
         }
     }

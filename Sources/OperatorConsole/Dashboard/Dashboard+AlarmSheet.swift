@@ -26,9 +26,9 @@ extension Dashboard {
         lines += self.timeline(id, detail)
         if let explained = detail?.explanation?.alarms.first(where: { $0.alarmID == id }) {
             lines += [StyledText(""), StyledText(" why", Style(bold: true))]
-            lines += self.paragraphs(ExplanationText.lines(explained).dropFirst())
+            lines += self.explained(ExplanationText.lines(explained, time: self.times.dateAndTime))
         }
-        body.items = lines.map(Item.text)
+        body.items = ItemList(lines.map(Item.text))
         return body
     }
 
@@ -41,11 +41,11 @@ extension Dashboard {
             self.style(alarm))
         if self.isBlind { first.add(" when last seen", Style(.stale)) }
         if let since = self.since(alarm.raisedAt), let raisedAt = alarm.raisedAt {
-            first.add("  raised \(since) ago, \(Words.dateAndTime(raisedAt))")
+            first.add("  raised \(since) ago, \(self.times.dateAndTime(raisedAt))")
         }
         var lines = [first]
         if !alarm.title.isEmpty { lines += self.fields("title", alarm.title) }
-        lines += self.fields("what", Self.summary(alarm), Style(bold: true))
+        lines += self.fields("what", self.summary(alarm), Style(bold: true))
         if let heldSince = alarm.heldSince, let since = self.since(heldSince) {
             lines += self.fields(
                 "held", "the condition cannot be verified for \(since)", Style(.stale))
@@ -117,9 +117,15 @@ extension Dashboard {
     /// The time of today, the date and time of another day.
     func timeText(_ instant: WallInstant) -> String {
         let isToday = self.model.wall(now: self.now).map {
-            Words.dateAndTime($0).prefix(10) == Words.dateAndTime(instant).prefix(10)
+            self.times.date($0) == self.times.date(instant)
         }
-        return isToday == true ? Words.timeOfDay(instant) : Words.dateAndTime(instant)
+        return isToday == true
+            ? self.times.timeOfDay(instant) : self.times.dateAndTime(instant)
+    }
+
+    /// The engine's answer without its headline, which the sheet has already.
+    func explained(_ lines: [String]) -> [StyledText] {
+        self.paragraphs(lines.dropFirst().map { self.times.sentence($0) })
     }
 
     /// Texts below each other, indented, nothing cut.

@@ -16,7 +16,11 @@ extension Dashboard {
             title += ", the \(Self.alarmsMax) most urgent"
         }
         body.head = [self.heading(title)]
-        body.empty = self.filterNote(.alarms).isEmpty ? "no alarm" : "no alarm fits the filter"
+        // The counts say whether there are any; the list may be that of another place still.
+        let isAsking = self.model.alarms.isEmpty && Self.activeCount(status) > 0
+        body.empty =
+            !self.filterNote(.alarms).isEmpty
+            ? "no alarm fits the filter" : isAsking ? "asking for them" : "no alarm"
         if self.isBlind { body.empty += " when last seen" }
         let filter = TextFilter(self.state.filters[.alarms] ?? "")
         let alarms = self.model.alarms.filter { alarm in
@@ -34,14 +38,14 @@ extension Dashboard {
         if self.columns >= 60, self.size.rows >= 24,
             case .alarm(let alarm) = self.itemUnderCursor(body.items)
         {
-            let what = self.fields("what", Self.summary(alarm))
+            let what = self.fields("what", self.summary(alarm))
             let facts = (what + self.guidance(alarm)).prefix(self.size.rows >= 30 ? 12 : 7)
             body.foot = [self.heading(alarm.alarmID)] + facts
         }
         return body
     }
 
-    func itemUnderCursor(_ items: [Item]) -> Item? {
+    func itemUnderCursor(_ items: ItemList) -> Item? {
         self.state.selectedIndex(items).map { items[$0] }
     }
 
@@ -61,12 +65,12 @@ extension Dashboard {
         var text = "\(cursor)\(self.glyphs.priority(alarm.priority)) "
         text += self.padded(Words.priority(alarm.priority), 9)
         text += self.padded(state, isWide ? 15 : 9)
-        if isWide { text += self.padded(alarm.raisedAt.map(Words.timeOfDay) ?? "", 9) }
+        if isWide { text += self.padded(alarm.raisedAt.map(self.times.timeOfDay) ?? "", 9) }
         text += self.padded(self.since(alarm.raisedAt) ?? "", 7)
         let left = self.columns - TerminalText.width(text)
         text +=
             self.paddedPath(alarm.alarmID, min(max(12, left / 2), Self.idColumnsMax)) + " "
-            + Self.summary(alarm)
+            + self.summary(alarm)
         return StyledText(text, self.style(alarm))
     }
 
@@ -83,27 +87,7 @@ extension Dashboard {
             nanoseconds: UInt64(clamping: wall.nanoseconds - instant.nanoseconds))
     }
 
-    /// What happened in one line; a held state says so before all else.
-    static func summary(_ alarm: AlarmView) -> String {
-        var text = ""
-        if let heldSince = alarm.heldSince {
-            text = "held, not verified since \(Words.timeOfDay(heldSince)); "
-        }
-        if !alarm.message.isEmpty { return text + alarm.message }
-        if let silence = Self.silence[alarm.kind] {
-            guard alarm.currentValue != nil else { return text + silence }
-            text += silence + ", last "
-        }
-        text += Words.value(alarm.currentValue)
-        if !alarm.unit.isEmpty { text += " " + alarm.unit }
-        if let setpoint = alarm.setpoint { text += ", limit \(Words.value(setpoint))" }
-        return text
-    }
-
-    /// What alarms about no value say for themselves.
-    private static let silence = [
-        "stale": "silent past its deadline", "unverifiable": "cannot be verified",
-    ]
+    func summary(_ alarm: AlarmView) -> String { AlarmSummary.text(alarm, times: self.times) }
 
     /// What to do about an alarm, most urgent first.
     func guidance(_ alarm: AlarmView) -> [StyledText] {
@@ -137,7 +121,7 @@ extension Dashboard {
             guard let mark else { continue }
             var text = "by \(mark.by) \(self.since(mark.at) ?? "?") ago: \(mark.comment)"
             if label == "shelved", let until = alarm.shelvedUntil {
-                text += ", until \(Words.dateAndTime(until))"
+                text += ", until \(self.times.dateAndTime(until))"
             }
             lines.append((label, text))
         }

@@ -5,9 +5,6 @@ internal import OperatorViews
 
 /// Alerts that do not get out, as the endpoints say.
 struct DeliveryTrouble: Sendable, Equatable {
-    /// An alert that waits for this long is not on its way any more.
-    static let waitSecondsMax = 60.0
-
     /// Endpoints whose alerts do not arrive.
     var endpoints: [EndpointView]
     /// Whether no endpoint is left that takes alerts.
@@ -15,10 +12,7 @@ struct DeliveryTrouble: Sendable, Equatable {
 
     /// nil while alerts get out.
     init?(_ status: StatusView) {
-        self.endpoints = status.endpoints.filter { endpoint in
-            endpoint.breaker == "open"
-                || (endpoint.queue > 0 && endpoint.oldestAgeSeconds > Self.waitSecondsMax)
-        }
+        self.endpoints = status.endpoints.filter(\.isLost)
         guard !self.endpoints.isEmpty else { return nil }
         self.isTotal = self.endpoints.count == status.endpoints.count
     }
@@ -68,7 +62,7 @@ extension Dashboard {
             let cause = self.model.failure ?? "no answer"
             var since = ""
             if let wall = self.model.wall(now: self.model.heardAt) {
-                since = " since \(Words.timeOfDay(wall))Z"
+                since = " since \(self.times.timeAndZone(wall))"
             }
             let text =
                 " \(self.glyphs.health(.failed)) BLIND for \(Words.duration(nanoseconds: blind))"
@@ -120,7 +114,7 @@ extension Dashboard {
             let waiting =
                 endpoint.queue > 0
                 ? ", \(endpoint.queue) waiting for \(Words.duration(nanoseconds: age))" : ""
-            return "\(endpoint.name) (breaker \(endpoint.breaker)\(waiting))"
+            return "\(endpoint.name) (\(Words.delivery(endpoint))\(waiting))"
         }
         let what =
             trouble.isTotal

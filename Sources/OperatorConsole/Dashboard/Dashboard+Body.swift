@@ -187,10 +187,18 @@ extension Dashboard {
             need.windows = [Self.window(of: path)]
             need.sensorPath = path
             need.historySeconds = self.state.historySeconds
+            // In a flood the alarms of one place need not be among the most urgent of all.
+            need.alarmFilter = path
+            need.alarmLimit = Self.alarmsMax
         case .alarm(let id):
             need.wantsEvents = true
             need.windows = [Self.window(of: String(AlarmName(id).path))]
             need.alarmID = id
+            let path = AlarmName(id).path
+            let place = path[
+                ..<(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)]
+            need.alarmFilter = String(place.isEmpty ? path : place)
+            need.alarmLimit = Self.alarmsMax
         case nil: if self.state.view == .sensors { need.windows = self.visibleWindows }
         }
         return need

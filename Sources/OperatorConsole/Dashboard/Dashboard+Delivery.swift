@@ -13,7 +13,7 @@ extension Dashboard {
         var title = "DELIVERY  \(status.queues.deliveryBacklog) alerts wait"
         if self.isBlind { title += ", last seen" }
         body.head = [self.heading(title), self.endpointTitles]
-        body.items = status.endpoints.map(Item.endpoint)
+        body.items += status.endpoints.map(Item.endpoint)
         if status.endpoints.isEmpty {
             body.items.append(
                 .text(
@@ -52,9 +52,12 @@ extension Dashboard {
             Style(.muted))
     }
 
-    /// The breaker of an endpoint, what is not in order in capitals.
+    /// Condition or breaker of an endpoint, what is not in order in capitals.
     static func breaker(_ endpoint: EndpointView) -> String {
-        switch endpoint.breaker {
+        guard endpoint.condition == EndpointView.usable else {
+            return endpoint.condition.uppercased()
+        }
+        return switch endpoint.breaker {
         case "closed": "closed"
         case "halfOpen": "HALF OPEN"
         default: endpoint.breaker.uppercased()
@@ -62,7 +65,7 @@ extension Dashboard {
     }
 
     func endpointLine(_ endpoint: EndpointView, _ cursor: String) -> StyledText {
-        let isGood = endpoint.breaker == "closed"
+        let isGood = endpoint.isInOrder
         let oldest = UInt64(max(0, endpoint.oldestAgeSeconds)) &* 1_000_000_000 &+ self.lag
         func figure(_ name: String) -> String {
             let sum = self.model.metrics?.sum(
@@ -191,6 +194,10 @@ extension Dashboard {
                 + (letter.lastAnswer.isEmpty ? [] : self.fields("answer", letter.lastAnswer))
         case .route(let route):
             lines = [self.heading("route \(route.name)")] + self.fields("tells", route.text)
+        case .endpoint(let endpoint) where !endpoint.isInOrder:
+            lines =
+                [self.heading(endpoint.name)] + self.fields("state", Words.delivery(endpoint))
+                + self.fields("do", Self.remedy(endpoint))
         case .silence(let silence):
             lines =
                 [self.heading(silence.id)]
@@ -202,4 +209,14 @@ extension Dashboard {
     }
 
     private static let deliveryFootRowsMax = 6
+
+    /// What brings an endpoint back.
+    private static func remedy(_ endpoint: EndpointView) -> String {
+        switch endpoint.condition {
+        case "paused": "put the right token or secret in place; e tries it at once"
+        case "disabled": "correct its url, or have the receiver come back; then e uses it again"
+        case "unusable": "put the file of its secret in place; it is tried again by itself"
+        default: "look at the receiver and the way to it; e tries it at once"
+        }
+    }
 }

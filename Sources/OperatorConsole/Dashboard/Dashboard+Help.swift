@@ -126,7 +126,7 @@ extension Dashboard {
         case (.test, .endpoint), (.test, .route), (.resend, .deadLetter),
             (.discard, .deadLetter), (.discard, .silence):
             true
-        case (.enable, .endpoint(let endpoint)): endpoint.breaker != "closed"
+        case (.enable, .endpoint(let endpoint)): !endpoint.isInOrder
         default: false
         }
     }

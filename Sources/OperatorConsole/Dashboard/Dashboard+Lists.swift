@@ -12,11 +12,14 @@ extension Dashboard {
         body.head = [self.heading("EVENTS  the ledger, newest first" + self.filterNote(.events))]
         body.empty = self.model.events.isEmpty ? "reading the ledger" : "no event fits the filter"
         let wanted = (self.state.filters[.events] ?? "").lowercased()
-        body.items = self.model.events.reversed().filter { event in
-            guard !wanted.isEmpty else { return true }
-            let line = EventLine(event)
-            return "\(line.what) \(line.subject) \(line.detail)".lowercased().contains(wanted)
-        }.map(Item.event)
+        body.items = ItemList(
+            newestFirst: wanted.isEmpty
+                ? self.model.events
+                : self.model.events.filter { event in
+                    let line = EventLine(event)
+                    return "\(line.what) \(line.subject) \(line.detail)".lowercased()
+                        .contains(wanted)
+                })
         if self.size.rows >= 20, case .event(let event) = self.itemUnderCursor(body.items) {
             body.foot = self.whole(event)
         }
@@ -26,7 +29,7 @@ extension Dashboard {
     /// All that an event says, over as many rows as it takes: its own row may cut it.
     private func whole(_ event: EventView) -> [StyledText] {
         let words = EventLine(event)
-        let time = Words.dateAndTime(event.written)
+        let time = self.times.dateAndTime(event.written)
         let heading = self.heading("record \(event.n), \(time), \(words.what)")
         let texts = [words.subject, words.detail].filter { !$0.isEmpty }
         return Array(([heading] + self.paragraphs(texts)).prefix(Self.wholeRowsMax))
@@ -37,7 +40,7 @@ extension Dashboard {
     func eventLine(_ event: EventView, _ cursor: String) -> StyledText {
         let words = EventLine(event)
         let isWide = self.columns >= 100
-        var line = StyledText("\(cursor)\(Words.timeOfDay(event.written)) ", Style(.muted))
+        var line = StyledText("\(cursor)\(self.times.timeOfDay(event.written)) ", Style(.muted))
         if isWide { line.add(self.padded("\(event.n)", 9), Style(.muted)) }
         line.add(self.padded(words.what, 15) + " ", Style(words.tone, bold: true))
         let room = max(10, (self.columns - line.width) * 5 / 9)
@@ -65,7 +68,7 @@ extension Dashboard {
             lines.append(StyledText("   nothing was refused", Style(.good)))
         }
         for reject in self.model.rejects {
-            var line = StyledText(" \(Words.timeOfDay(reject.time)) ", Style(.muted))
+            var line = StyledText(" \(self.times.timeOfDay(reject.time)) ", Style(.muted))
             let source = reject.source.isEmpty ? reject.listener : reject.source
             line.add(self.paddedPath(source, 20) + " ")
             line.add(reject.cause + " ", Style(.high, bold: true))
@@ -74,7 +77,7 @@ extension Dashboard {
             line.add(reject.excerpt, Style(.muted))
             lines.append(line)
         }
-        body.items = lines.map(Item.text)
+        body.items = ItemList(lines.map(Item.text))
         return body
     }
 

@@ -25,17 +25,15 @@ extension Dashboard {
         let most = room < 2 * Self.itemRowsMin ? room - Self.sensorRowsMin - 1 : room / 2
         let shown = min(self.model.alarms.count, max(3, most))
         body.items.append(.heading(self.alarmHeading(status)))
-        if self.model.alarms.isEmpty {
+        // The list is cut where many stand, and is that of one place behind a sheet: the counts
+        // are those of all.
+        let active = Self.activeCount(status)
+        if self.model.alarms.isEmpty, active == 0 {
             let text = self.isBlind ? "   none when last seen" : "   none"
             body.items.append(.text(StyledText(text, Style(self.isBlind ? .stale : .good))))
         }
         body.items += self.model.alarms.prefix(shown).map(Item.alarm)
-        // The list is cut where many stand: the counts are not.
-        let counts = status.alarms
-        let active =
-            counts.unacknowledged + counts.latchedUnacknowledged + counts.returnedUnacknowledged
-            + counts.acknowledged + counts.latchedAcknowledged
-        let count = max(self.model.alarms.count, Int(clamping: active))
+        let count = max(self.model.alarms.count, active)
         if shown < count {
             body.items.append(
                 .text(
@@ -45,6 +43,15 @@ extension Dashboard {
         body.items.append(.heading(self.sensorHeading(status, "WORST SENSORS")))
         body.items += self.model.worst.map(Item.sensor)
         return body
+    }
+
+    /// Alarms that are not normal, by the counts.
+    static func activeCount(_ status: StatusView) -> Int {
+        let counts = status.alarms
+        return Int(
+            clamping: counts.unacknowledged + counts.latchedUnacknowledged
+                + counts.returnedUnacknowledged + counts.acknowledged
+                + counts.latchedAcknowledged)
     }
 
     func alarmHeading(_ status: StatusView) -> String {
@@ -258,12 +265,12 @@ extension Dashboard {
         }
         // What is not in order comes first.
         let endpoints =
-            status.endpoints.filter { $0.breaker != "closed" }
-            + status.endpoints.filter { $0.breaker == "closed" }
+            status.endpoints.filter { !$0.isInOrder } + status.endpoints.filter(\.isInOrder)
         facts += endpoints.map { endpoint in
-            let isGood = endpoint.breaker == "closed"
+            let isGood = endpoint.isInOrder
             let text =
-                (isGood ? "in order" : "breaker \(Self.breaker(endpoint))")
+                (endpoint.condition == EndpointView.usable && !isGood
+                    ? "breaker \(Self.breaker(endpoint))" : Words.delivery(endpoint))
                 + (endpoint.queue > 0 ? ", \(endpoint.queue) waiting" : "")
             return self.fact(
                 endpoint.name, text, Style(isGood ? .plain : .critical, bold: !isGood))

@@ -39,7 +39,7 @@ extension Dashboard {
             range: begin...max(end, begin + 1))
         return [title]
             + chart.lines(columns: self.columns - 1, rows: rows, glyphs: self.glyphs)
-            + [self.axis(span), self.figures(points)]
+            + [self.axis(span)] + self.figures(points, begin...max(end, begin + 1), sensor.unit)
     }
 
     /// The archive's minutes up to the first reading seen here, then those readings.
@@ -59,7 +59,7 @@ extension Dashboard {
             }
             return Chart.Point(
                 at: UInt64(minute.at.nanoseconds), lowest: minute.lowest, highest: minute.highest,
-                holdNanoseconds: Self.minuteNanoseconds + deadline)
+                mean: minute.mean, holdNanoseconds: Self.minuteNanoseconds + deadline)
         }
         return minutes + seen
     }
@@ -85,28 +85,25 @@ extension Dashboard {
     }
 
     /// Figures over what the chart shows.
-    private func figures(_ points: [Chart.Point]) -> StyledText {
-        var lowest = Double.infinity
-        var highest = -Double.infinity
-        var gaps = 0
-        var before: Chart.Point?
-        for point in points {
-            if let low = point.lowest, let high = point.highest {
-                lowest = min(lowest, low)
-                highest = max(highest, high)
-                if let before,
-                    before.lowest == nil
-                        || point.at - min(point.at, before.at) > before.holdNanoseconds
-                {
-                    gaps += 1
-                }
-            }
-            before = point
-        }
-        var text = "lowest \(Words.value(lowest)), highest \(Words.value(highest))"
+    private func figures(
+        _ points: [Chart.Point], _ range: ClosedRange<UInt64>, _ unit: String
+    ) -> [StyledText] {
+        guard let figures = ChartFigures(points, range: range) else { return [] }
+        var text = "lowest \(Words.value(figures.lowest)), mean \(Words.value(figures.mean))"
+        text += ", highest \(Words.value(figures.highest))"
+        text += unit.isEmpty ? "" : " \(unit)"
+        text += ", deviation \(Words.value(figures.deviation, digits: 3))"
+        let gaps = figures.gapCount
         text += gaps == 0 ? ", no gap" : gaps == 1 ? ", 1 gap" : ", \(gaps) gaps"
-        return self.field("in this time", text)
+        // What was not seen is not in the figures: a mean over a tenth of the time must say so.
+        if figures.coverage < Self.coverageWhole {
+            text += ", values for \(Words.decimals(figures.coverage * 100, 0))% of the time"
+        }
+        return self.fields("in this time", text)
     }
+
+    /// From this share on a time counts as seen whole.
+    private static let coverageWhole = 0.98
 
     /// When alarms of the sensor were raised, by what is known of the ledger and of the list.
     private func marks(_ path: String, _ detail: SensorDetail?) -> [Chart.Mark] {

@@ -29,10 +29,11 @@ extension Dashboard {
         // The engine's own answer; while nothing is heard it would be an old one.
         if let explanation = detail?.explanation, !self.isBlind {
             lines.append(StyledText(""))
-            lines += self.paragraphs(ExplanationText.lines(explanation).dropFirst())
+            lines += self.explained(
+                ExplanationText.lines(explanation, time: self.times.dateAndTime))
         }
         lines += self.sensorEvents(detail)
-        body.items = lines.map(Item.text)
+        body.items = ItemList(lines.map(Item.text))
         return body
     }
 
@@ -138,7 +139,7 @@ extension Dashboard {
         }
         if let heldSince = sensor.heldSince {
             reasons.append(
-                "its alarm state is held since \(Words.timeOfDay(heldSince))Z: the condition "
+                "its alarm state is held since \(self.times.timeAndZone(heldSince)): the condition "
                     + "cannot be verified")
         }
         if sensor.quality != .good {

@@ -35,18 +35,13 @@ extension Dashboard {
         var body = Body()
         var title = self.sensorHeading(status, "SENSORS") + self.filterNote(.sensors)
         if self.model.directory.isCut { title += ", the first \(tree.paths.count)" }
+        if self.isAlarmListCut { title += ", levels know the \(Self.alarmsMax) most urgent alarms" }
         body.head = [self.heading(title), self.columnTitles]
         body.empty =
             !self.filterNote(.sensors).isEmpty
             ? "no sensor fits the filter; Esc drops it"
             : self.model.directory.version == 0 ? "reading the list of sensors" : "no sensor yet"
-        body.items = tree.rows.map { row in
-            switch row {
-            case .group(let prefix, let label, let depth, let count, let isOpen):
-                .group(prefix: prefix, label: label, depth: depth, count: count, isOpen: isOpen)
-            case .leaf(let index, let depth): .leaf(path: tree.paths[index], depth: depth)
-            }
-        }
+        body.items = ItemList(tree)
         return body
     }
 
@@ -77,14 +72,25 @@ extension Dashboard {
             "\(cursor)\(mark) \(indent)\(self.glyphs.level(isOpen: isOpen)) \(label)",
             Style(worst.map { Self.tone($0.priority) } ?? .plain, bold: true))
         line.add("  \(count)", Style(.muted))
-        guard !below.isEmpty else { return line }
+        // Beyond the list nothing is known of a level: it must not look quiet.
+        let isCut = self.isAlarmListCut
+        guard !below.isEmpty else {
+            if isCut {
+                line.add("  none of the most urgent alarms, others not known", Style(.stale))
+            }
+            return line
+        }
         let stale = below.count { $0.kind == "stale" }
-        var text = "  \(below.count) " + (below.count == 1 ? "alarm" : "alarms")
+        var text = isCut ? "  \(below.count) or more " : "  \(below.count) "
+        text += below.count == 1 && !isCut ? "alarm" : "alarms"
         if stale > 0 { text += ", \(stale) silent" }
         if let worst { text += ", worst \(Words.priority(worst.priority))" }
         line.add(text, Style(worst.map { Self.tone($0.priority) } ?? .plain))
         return line
     }
+
+    /// Whether there are more alarms than the dashboard asks for.
+    private var isAlarmListCut: Bool { self.model.alarms.count >= Self.alarmsMax }
 
     /// A sensor with its value, its age against its deadline, and what the value is worth.
     func sensorLine(
@@ -107,7 +113,9 @@ extension Dashboard {
         line.add(self.padded(self.freshnessText(sensor), columns.freshness), style)
         line.add(self.padded(self.qualityText(sensor, columns.quality), columns.quality), style)
         if columns.spark > 0, isLive, let series = self.model.series[sensor.path] {
-            line.add(self.glyphs.sparkline(series.values, columns: columns.spark - 1), style)
+            line.add(
+                self.glyphs.sparkline(
+                    series.values(last: columns.spark - 1), columns: columns.spark - 1), style)
         }
         return line
     }

@@ -11,7 +11,7 @@ package struct Dashboard: Sendable {
     /// What a view or sheet shows.
     struct Body {
         var head: [StyledText] = []
-        var items: [Item] = []
+        var items = ItemList()
         var foot: [StyledText] = []
         /// Said in place of items where there are none.
         var empty = "none"
@@ -20,18 +20,20 @@ package struct Dashboard: Sendable {
     let model: DashboardModel
     let state: DashboardState
     let glyphs: Glyphs
+    let times: TimeText
     let now: UInt64
     let size: ScreenSize
     /// The body of the place where keys are pressed now: made once, read by all that is drawn.
     private(set) var body = Body()
 
     init(
-        model: DashboardModel, state: DashboardState, glyphs: GlyphSet, now: UInt64,
-        size: ScreenSize
+        model: DashboardModel, state: DashboardState, glyphs: GlyphSet, times: TimeText = .utc,
+        now: UInt64, size: ScreenSize
     ) {
         self.model = model
         self.state = state
         self.glyphs = Glyphs(glyphs)
+        self.times = times
         self.now = now
         self.size = size
         self.body = self.madeBody
@@ -39,10 +41,12 @@ package struct Dashboard: Sendable {
 
     /// One frame; `now` is in nanoseconds of the same clock as the model's.
     package static func draw(
-        _ model: DashboardModel, _ state: DashboardState, glyphs: GlyphSet, now: UInt64,
-        size: ScreenSize
+        _ model: DashboardModel, _ state: DashboardState, glyphs: GlyphSet,
+        times: TimeText = .utc, now: UInt64, size: ScreenSize
     ) -> Screen {
-        Dashboard(model: model, state: state, glyphs: glyphs, now: now, size: size).screen()
+        Dashboard(
+            model: model, state: state, glyphs: glyphs, times: times, now: now, size: size
+        ).screen()
     }
 
     private func screen() -> Screen {
@@ -116,11 +120,13 @@ package struct Dashboard: Sendable {
             left += "  \(status.node)"
             if !status.site.isEmpty { left += " \(self.glyphs.separator) \(status.site)" }
         }
+        // Who comes to the screen after somebody else must know that it keeps quiet.
+        if self.state.isMuted { left = " BELL OFF " + left }
         if let time = self.model.wall(now: self.now) {
             switch self.columns {
             case ..<32: break
-            case ..<60: right = Words.timeOfDay(time) + "Z "
-            default: right = Words.dateAndTime(time) + " "
+            case ..<60: right = self.times.timeAndZone(time) + " "
+            default: right = self.times.dateAndTime(time) + " "
             }
         }
         let room = self.columns - TerminalText.width(right) - 1

@@ -7,6 +7,7 @@ internal import OperatorViews
 package struct DashboardLoop {
     private let poller: DashboardPoller
     private let glyphs: GlyphSet
+    private let times: TimeText
     private var model: DashboardModel
     private var state: DashboardState
     private var keys = KeyParser()
@@ -16,11 +17,12 @@ package struct DashboardLoop {
     private var size = ScreenSize(columns: 80, rows: 24)
 
     package init(
-        poller: DashboardPoller, glyphs: GlyphSet, colors: ColorLevel,
+        poller: DashboardPoller, glyphs: GlyphSet, colors: ColorLevel, times: TimeText,
         state: DashboardState = DashboardState()
     ) {
         self.poller = poller
         self.glyphs = glyphs
+        self.times = times
         self.state = state
         self.model = DashboardModel(startedAt: clinux_boottime_ns())
         self.renderer = ScreenRenderer(colors: colors)
@@ -59,7 +61,7 @@ package struct DashboardLoop {
         self.state.sync(self.model)
         self.poller.want(Dashboard.need(self.model, self.state, now: now, size: size))
         let screen = Dashboard.draw(
-            self.model, self.state, glyphs: self.glyphs, now: now, size: size)
+            self.model, self.state, glyphs: self.glyphs, times: self.times, now: now, size: size)
         var bytes = self.renderer.render(screen)
         if self.bell.rings(self.model, now: now), !self.state.isMuted { bytes.append(0x07) }
         self.pacer.drawn(bytes: bytes.count, now: now)
@@ -91,7 +93,7 @@ package struct DashboardLoop {
         case .seen(let seen): self.model.receive(seen, now: now)
         case .failed(let reason): self.model.fail(reason)
         case .done(let done):
-            self.state.show(done.text, isFailure: false, now: now)
+            self.state.show(done.text(self.times), isFailure: false, now: now)
             if let test = done.testID { self.state.follow(test: test) }
         case .refused(let text): self.state.show(text, isFailure: true, now: now)
         }

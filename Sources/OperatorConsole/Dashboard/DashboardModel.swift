@@ -9,6 +9,8 @@ package struct DashboardAnswer: Sendable, Equatable {
     package var askedAt: UInt64
     package var status: StatusView
     package var alarms: [AlarmView]?
+    /// The most urgent alarms, asked for beside `alarms` where a filter narrows these.
+    package var urgent: [AlarmView]?
     /// Sensors that need attention most, worst first.
     package var worst: [SensorView]?
     /// Sensors of the windows of the need.
@@ -52,8 +54,12 @@ package struct DashboardModel: Sendable, Equatable {
         package var isRestart: Bool
     }
 
-    /// Sensors whose last state and history are kept; those no longer asked for go first.
-    package static let sensorsMax = 2_048
+    /// Sensors whose last state and history are kept: more than a screen shows.
+    ///
+    /// Their histories have `SensorSeries.bytesMax` each, 5 MB in all.
+    package static let sensorsMax = 512
+    /// Of more sensors so many stay, those asked for last.
+    package static let sensorsKept = 384
     package static let eventsMax = 2_000
     /// Without an answer for this long the screen is blind, also if a request is still under way.
     package static let blindAfterNanoseconds: UInt64 = 3_000_000_000
@@ -62,6 +68,8 @@ package struct DashboardModel: Sendable, Equatable {
     /// When the newest status was asked for.
     package private(set) var statusAt: UInt64 = 0
     package private(set) var alarms: [AlarmView] = []
+    /// The most urgent alarms of the whole plant, whatever the screen is narrowed to.
+    package private(set) var urgent: [AlarmView] = []
     package private(set) var worst: [SensorView] = []
     package private(set) var sensors: [String: LiveSensor] = [:]
     package private(set) var series: [String: SensorSeries] = [:]
@@ -112,7 +120,10 @@ package struct DashboardModel: Sendable, Equatable {
         self.heardAt = max(self.heardAt, answer.askedAt)
         self.failure = nil
         self.trouble = answer.trouble
-        if let alarms = answer.alarms { self.alarms = alarms }
+        if let alarms = answer.alarms {
+            self.alarms = alarms
+            self.urgent = answer.urgent ?? alarms
+        }
         if let directory = answer.directory { self.directory = directory }
         if let rejects = answer.rejects { self.rejects = rejects }
         if let commands = answer.commands { self.commands = commands }
@@ -144,8 +155,14 @@ package struct DashboardModel: Sendable, Equatable {
             }
         }
         guard self.sensors.count > Self.sensorsMax else { return }
-        self.sensors = self.sensors.filter { $0.value.at == at }
-        self.series = self.series.filter { self.sensors[$0.key] != nil }
+        let ages = self.sensors.values.map(\.at).sorted(by: >)
+        // Those of this answer stay, however many they are: they are on the screen.
+        let oldest = min(at, ages[min(Self.sensorsKept, ages.count) - 1])
+        let gone = self.sensors.filter { $0.value.at < oldest }.keys
+        for path in gone {
+            self.sensors[path] = nil
+            self.series[path] = nil
+        }
     }
 
     private mutating func take(_ events: [EventView]) {
@@ -159,7 +176,12 @@ package struct DashboardModel: Sendable, Equatable {
     /// The daemon did not answer.
     package mutating func fail(_ reason: String) {
         self.failure = reason
-        for path in self.series.keys { self.series[path]?.addGap(at: self.heardAt + 1) }
+        // In place: every second of a blindness comes by here.
+        var index = self.series.startIndex
+        while index != self.series.endIndex {
+            self.series.values[index].addGap(at: self.heardAt + 1)
+            self.series.formIndex(after: &index)
+        }
     }
 
     // MARK: Asking

@@ -2,6 +2,7 @@
 
 internal import CLinux
 internal import JSONText
+internal import MidwatchModel
 internal import OperatorViews
 
 /// One round of questions after another: what the screen needs, and what was learned before.
@@ -10,12 +11,14 @@ internal import OperatorViews
 package struct DashboardRound {
     /// Sensors of one page of the directory.
     private static let directoryPageMax = 1_000
-    /// A directory is read anew after this long, or when the number of sensors changed.
-    private static let directoryNanosecondsMax: UInt64 = 60_000_000_000
+    /// A directory is read anew after this long, for the sensors that no count tells of.
+    private static let directoryNanosecondsMax: UInt64 = 300_000_000_000
     /// Ledger records behind the newest that are read at first.
     private static let eventsBack: UInt64 = 500
     private static let eventsPageMax = 500
     private static let rejectsMax = 50
+    /// Alarms that the bell listens to while a filter narrows the list.
+    private static let urgentMax = 50
 
     let client: OperatorClient
     var details = DetailRounds()
@@ -25,10 +28,18 @@ package struct DashboardRound {
     private var entries: [SensorDirectory.Entry] = []
     private var after: String?
     private var isReading = false
-    private var directoryFilter = ""
+    private var directoryKey = DirectoryKey()
     private var directoryAt: UInt64?
-    private var directoryCount: UInt64 = 0
-    private var version = 0
+    /// The one that was given out last.
+    private var directory = SensorDirectory(entries: [])
+
+    /// What a directory was read of: with another one it is read anew.
+    private struct DirectoryKey: Equatable {
+        var filter = ""
+        var sensorCount: UInt64 = 0
+        var revision = ""
+        var epoch: UInt32 = 0
+    }
 
     package init(client: OperatorClient) { self.client = client }
 
@@ -51,6 +62,12 @@ package struct DashboardRound {
         var alarms = AlarmQuery(limit: need.alarmLimit)
         alarms.filter = need.alarmFilter
         answer.alarms = try self.client.alarms(alarms).items
+        if !need.alarmFilter.isEmpty {
+            // What nobody may miss is heard also by who looks at something else.
+            var urgent = AlarmQuery(limit: Self.urgentMax)
+            urgent.priorities = [.high, .critical]
+            answer.urgent = try self.client.alarms(urgent).items
+        }
         if need.worstLimit > 0 {
             var query = SensorQuery(limit: need.worstLimit)
             query.order = .worst
@@ -63,8 +80,12 @@ package struct DashboardRound {
             answer.sensors += try self.client.sensors(query).items
         }
         if need.wantsDirectory {
+            let status = answer.status
             answer.directory = try self.directory(
-                need.directoryFilter, count: answer.status.sensors.total, now: askedAt)
+                DirectoryKey(
+                    filter: need.directoryFilter, sensorCount: status.sensors.total,
+                    revision: status.configurationRevision, epoch: status.epoch),
+                now: askedAt)
         }
         // What reads files or is new may be refused while all else is well: that is said, and
         // blinds nothing.
@@ -99,23 +120,23 @@ package struct DashboardRound {
         try self.askDetails(need, &answer)
     }
 
-    /// Reads one page; a directory when it is complete.
+    /// Reads one page; a directory when it is complete and not the one of before.
     private mutating func directory(
-        _ filter: String, count: UInt64, now: UInt64
+        _ key: DirectoryKey, now: UInt64
     ) throws(ClientError) -> SensorDirectory? {
-        if !self.isReading || filter != self.directoryFilter {
+        if !self.isReading || key.filter != self.directoryKey.filter {
             let isOld =
                 self.directoryAt.map { now > $0 &+ Self.directoryNanosecondsMax } ?? true
-            guard isOld || count != self.directoryCount || filter != self.directoryFilter else {
-                return nil
-            }
+            guard isOld || key != self.directoryKey else { return nil }
             self.entries = []
+            self.entries.reserveCapacity(
+                min(SensorDirectory.entriesMax, Int(clamping: key.sensorCount)) + 1)
             self.after = nil
             self.isReading = true
-            self.directoryFilter = filter
+            self.directoryKey = key
         }
         var query = SensorQuery(limit: Self.directoryPageMax)
-        query.filter = filter
+        query.filter = key.filter
         query.after = self.after
         let page = try self.client.sensors(query)
         self.entries += page.items.map { SensorDirectory.Entry(path: $0.path, title: $0.title) }
@@ -124,13 +145,14 @@ package struct DashboardRound {
         guard page.next == nil || isFull else { return nil }
         self.isReading = false
         self.directoryAt = now
-        self.directoryCount = count
-        self.version += 1
-        let directory = SensorDirectory(
-            entries: self.entries, isCut: page.next != nil || !filter.isEmpty, filter: filter,
-            version: self.version)
+        let found = SensorDirectory(
+            entries: self.entries, isCut: page.next != nil || !key.filter.isEmpty,
+            filter: key.filter, version: self.directory.version + 1)
         self.entries = []
-        return directory
+        // The same again would have the tree made anew, for nothing.
+        guard !found.names(sameAs: self.directory) else { return nil }
+        self.directory = found
+        return found
     }
 
     private mutating func events() throws(ClientError) -> [EventView] {

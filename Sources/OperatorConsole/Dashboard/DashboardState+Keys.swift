@@ -120,7 +120,13 @@ extension DashboardState {
             if wasOpen != isOpen { return self.toggle(prefix) }
             self.move(isOpen ? .down : .up, page)
         case .leaf(let path, let depth):
-            guard !isOpen, depth > 0 else { return }
+            guard !isOpen, depth > 0 else {
+                let reason =
+                    isOpen
+                    ? "a sensor has no level below it; Enter looks at it"
+                    : "no level is above this sensor here"
+                return self.show(reason, isFailure: true, now: now)
+            }
             // From a sensor the key goes to its level.
             let groups = page.body.items.compactMap { item -> String? in
                 guard case .group(let prefix, _, _, _, _) = item, path.hasPrefix(prefix) else {
@@ -131,7 +137,7 @@ extension DashboardState {
             if let nearest = groups.max(by: { $0.count < $1.count }) {
                 self.selected[.sensors] = "g" + nearest
             }
-        default: break
+        default: self.show("there is no level to open or close", isFailure: true, now: now)
         }
     }
 
@@ -182,8 +188,9 @@ extension DashboardState {
             self.mode = .browse
         case .up, .down, .pageUp, .pageDown: self.mode = .browse
         default:
-            self.filters[self.place] = Prompt.edited(
-                self.filter, key, max: Self.filterCharactersMax)
+            let text = Prompt.edited(self.filter, key, max: Self.filterCharactersMax)
+            // The daemon takes no longer one, and no answer would look like a blindness.
+            if text.utf8.count <= Self.filterBytesMax { self.filters[self.place] = text }
         }
         return nil
     }

@@ -40,6 +40,7 @@ package struct DashboardState: Sendable, Equatable {
 
     package static let noticeNanoseconds: UInt64 = 6_000_000_000
     package static let filterCharactersMax = 100
+    package static let filterBytesMax = 255
     /// Sheets over each other.
     package static let sheetsMax = 8
 
@@ -117,10 +118,8 @@ package struct DashboardState: Sendable, Equatable {
     // MARK: Selection
 
     /// Place of the selected item among `items`; the first that can be selected if it is gone.
-    package func selectedIndex(_ items: [Item]) -> Int? {
-        if let key = self.selected[self.place],
-            let index = items.firstIndex(where: { $0.key == key })
-        {
+    package func selectedIndex(_ items: ItemList) -> Int? {
+        if let key = self.selected[self.place], let index = items.index(ofKey: key) {
             return index
         }
         return items.firstIndex { $0.key != nil }

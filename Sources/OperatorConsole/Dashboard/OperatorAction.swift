@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import MidwatchModel
 package import OperatorViews
 
 /// An alarm as it was on the screen: its activation is named, so that one that is raised anew
@@ -68,14 +69,24 @@ package enum OperatorAction: Sendable, Equatable {
     case test(AlertTestTarget)
     case delivery(DeliveryVerb, alert: String, endpoint: String)
 
-    /// What was done, in words, and the test that can be followed from now on.
+    /// What was done, in words, until when, and the test that can be followed from now on.
     package struct Done: Sendable, Equatable {
-        package var text: String
+        private var what: String
+        private var until: WallInstant?
+        private var note: String
         package var testID: String?
 
-        package init(_ text: String, testID: String? = nil) {
-            self.text = text
+        package init(
+            _ what: String, until: WallInstant? = nil, note: String = "", testID: String? = nil
+        ) {
+            self.what = what
+            self.until = until
+            self.note = note
             self.testID = testID
+        }
+
+        package func text(_ times: TimeText = .utc) -> String {
+            self.what + (self.until.map { " until \(times.dateAndTime($0))" } ?? "") + self.note
         }
     }
 
@@ -106,10 +117,9 @@ package enum OperatorAction: Sendable, Equatable {
             let view = try client.act(
                 action, on: target.alarmID, activation: target.activation, comment: comment,
                 seconds: seconds)
-            let until = view.shelvedUntil.map { " until \(Words.dateAndTime($0))" } ?? ""
             return Done(
-                "\(target.alarmID) \(action.done)\(until)"
-                    + (view.recorded ? "" : Self.unrecorded))
+                "\(target.alarmID) \(action.done)", until: view.shelvedUntil,
+                note: view.recorded ? "" : Self.unrecorded)
         case .setMode(let area, let mode, let comment):
             let view = try client.setMode(area: area, mode: mode, comment: comment)
             return Done(

@@ -32,4 +32,10 @@ package struct SensorDirectory: Sendable, Equatable {
         self.filter = filter
         self.version = version
     }
+
+    /// Whether a directory names the same sensors as another one that was read.
+    package func names(sameAs other: SensorDirectory) -> Bool {
+        other.version > 0 && self.isCut == other.isCut && self.filter == other.filter
+            && self.entries == other.entries
+    }
 }

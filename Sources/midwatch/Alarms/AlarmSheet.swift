@@ -9,7 +9,7 @@ internal import StateFolder
 enum AlarmSheet {
     /// The lines; `time` is the daemon's wall clock, from which ages are counted.
     static func text(_ alarm: AlarmView, time: WallInstant) -> String {
-        var lines: [String] = [AlarmTable.oneLine(alarm)]
+        var lines: [String] = [AlarmTable.oneLine(alarm, times: .local)]
         func add(_ name: String, _ text: String) {
             guard !text.isEmpty else { return }
             lines.append(TerminalText.padded(name, to: 14) + text)

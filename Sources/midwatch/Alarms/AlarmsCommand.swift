@@ -69,7 +69,8 @@ struct AlarmsCommand: ParsableCommand {
                         ? "no alarms" : "no alarm fits; without the filter there may be some")
             }
             CommandOutput.write(
-                AlarmTable.text(alarms, time: status.time, columns: CommandOutput.columns))
+                AlarmTable.text(
+                    alarms, time: status.time, times: .local, columns: CommandOutput.columns))
         }
     }
 
@@ -85,7 +86,7 @@ struct AlarmsCommand: ParsableCommand {
 
         @OptionGroup var daemon: DaemonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {
@@ -178,7 +179,7 @@ struct AlarmsCommand: ParsableCommand {
                     })
             }
             for alarm in alarms {
-                CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm)))
+                CommandOutput.complain(TerminalText.clean(AlarmTable.oneLine(alarm, times: .local)))
             }
             if alarms.isEmpty { CommandOutput.complain("midwatch: nothing to acknowledge") }
             for alarm in alarms where alarm.activation.isEmpty {

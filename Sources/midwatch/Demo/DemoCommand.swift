@@ -131,7 +131,7 @@ struct DemoCommand: ParsableCommand {
             let terminal = try TerminalSession()
             var loop = DashboardLoop(
                 poller: poller, glyphs: GlyphSet.detect(CommandOutput.environment),
-                colors: ColorLevel.detect(CommandOutput.environment))
+                colors: ColorLevel.detect(CommandOutput.environment), times: .local)
             loop.run(terminal)
         } catch {
             throw DemoFailure("\(error)")

@@ -93,12 +93,28 @@ struct MachineChecks {
 
     private func swap() -> DoctorFinding {
         let lines = (Self.text("/proc/swaps") ?? "").split(separator: "\n").dropFirst()
-        return lines.isEmpty
-            ? .ok("swap", "none")
+        guard !lines.isEmpty else { return .ok("swap", "none") }
+        let isLocked = Self.mayLockMemory(
+            status: Self.text("/proc/self/status") ?? "",
+            limits: Self.text("/proc/self/limits") ?? "")
+        return isLocked
+            ? .ok("swap", "\(lines.count) in use; this user may lock its memory, the daemon does")
             : .warning(
                 "swap", "\(lines.count) in use: a page that is away delays an alarm",
                 remedy: "swapoff -a, or let the shipped unit lock the daemon's memory "
                     + "(CAP_IPC_LOCK)")
+    }
+
+    /// Whether a process may lock all it has: by CAP_IPC_LOCK (capability 14), or without a limit.
+    static func mayLockMemory(status: String, limits: String) -> Bool {
+        let capabilities = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }?
+            .split(whereSeparator: \.isWhitespace).last
+        if let set = capabilities.flatMap({ UInt64($0, radix: 16) }), set & (1 << 14) != 0 {
+            return true
+        }
+        let limit = limits.split(separator: "\n").first { $0.hasPrefix("Max locked memory") }?
+            .dropFirst("Max locked memory".count).split(separator: " ").first
+        return limit == "unlimited"
     }
 
     // MARK: - Reading

@@ -63,15 +63,14 @@ struct EventsCommand: ParsableCommand {
                     return true
                 }
             } catch {
-                let reason = TerminalText.clean(error.description)
                 if (isFirst && seen == self.after) || !error.isUnreachable {
-                    CommandOutput.complain("midwatch: \(reason)")
-                    throw error.isUnreachable ? ExitCode.unreachable : ExitCode.failure
+                    throw DaemonOptions.failure(error)
                 }
                 // Once for each time that it is away.
                 if !isTold {
                     CommandOutput.complain(
-                        "midwatch: \(reason); going on behind record \(seen ?? 0) when it answers")
+                        "midwatch: \(TerminalText.clean(error.description)); going on behind record \(seen ?? 0) when it answers"
+                    )
                     isTold = true
                 }
             }

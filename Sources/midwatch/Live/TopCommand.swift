@@ -11,7 +11,9 @@ struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top", abstract: "The dashboard: what is wrong, how bad, since when.",
         discussion: """
-            Without a terminal at both ends it needs --once or --json. ? shows the keys.
+            Without a terminal at both ends it needs --once or --json. ? shows the keys. Times \
+            are of this machine's time zone, or UTC with --utc. --json goes on by itself when the \
+            daemon was away, and prints nothing meanwhile.
 
             EXAMPLES:
               midwatch top
@@ -40,6 +42,9 @@ struct TopCommand: ParsableCommand {
 
     func validate() throws {
         if !self.once, self.size != nil { throw ValidationError("--size goes with --once") }
+        if self.daemon.json, self.view != nil || self.glyphs != nil || self.size != nil {
+            throw ValidationError("--view, --glyphs and --size do not go with --json")
+        }
     }
 
     func run() throws {
@@ -55,17 +60,35 @@ struct TopCommand: ParsableCommand {
 
     /// Sensors in a JSON object: the worst of them.
     private static let sensorsMax = 250
+    /// Alarms in a JSON object: the most urgent.
+    private static let alarmsMax = 500
 
+    /// One object a second.
+    ///
+    /// While the daemon is away there is none: an old one would look live.
     private func printObjects() throws {
         var need = DashboardNeed()
         need.worstLimit = Self.sensorsMax
-        need.alarmLimit = 500
+        need.alarmLimit = Self.alarmsMax
+        var round = DashboardRound(client: self.daemon.client)
+        var isFirst = true
+        var isTold = false
         while true {
-            let answer = try self.daemon.perform { client throws(ClientError) in
-                var round = DashboardRound(client: client)
-                return try round.ask(need)
+            do throws(ClientError) {
+                CommandOutput.line(try round.ask(need).jsonText)
+                (isFirst, isTold) = (false, false)
+            } catch {
+                guard !isFirst, !self.once, error.isUnreachable else {
+                    throw DaemonOptions.failure(error)
+                }
+                round.forget()
+                if !isTold {
+                    CommandOutput.complain(
+                        "midwatch: \(TerminalText.clean(error.description)); going on when it "
+                            + "answers")
+                    isTold = true
+                }
             }
-            CommandOutput.line(answer.jsonText)
             if self.once { return }
             sleep(1)
         }
@@ -90,11 +113,16 @@ struct TopCommand: ParsableCommand {
             }
         }
         let screen = Dashboard.draw(
-            model, state, glyphs: glyphs, now: clinux_boottime_ns(), size: size)
+            model, state, glyphs: glyphs, times: .local, now: clinux_boottime_ns(), size: size)
         CommandOutput.write(screen.text)
     }
 
     private func runDashboard(_ glyphs: GlyphSet) throws {
+        guard CommandOutput.environment("TERM") != "dumb" else {
+            CommandOutput.complain(
+                "midwatch top: TERM is dumb, a terminal that cannot place a cursor; use --once")
+            throw ExitCode.wrongUsage
+        }
         guard let poller = DashboardPoller(client: self.daemon.client) else {
             CommandOutput.complain("midwatch: no descriptors or threads left")
             throw ExitCode.failure
@@ -104,7 +132,7 @@ struct TopCommand: ParsableCommand {
             let terminal = try TerminalSession()
             var loop = DashboardLoop(
                 poller: poller, glyphs: glyphs,
-                colors: ColorLevel.detect(CommandOutput.environment),
+                colors: ColorLevel.detect(CommandOutput.environment), times: .local,
                 state: DashboardState(view: self.view?.place ?? .overview))
             loop.run(terminal)
         } catch {

@@ -37,13 +37,19 @@ struct DaemonOptions: ParsableArguments {
         do throws(ClientError) {
             return try body(self.client)
         } catch {
-            var text = "midwatch: \(error.description)"
             if case .problem(let problem) = error, problem.kind == .notFound, let subject {
-                text = "midwatch: \(Suggestion.text(subject, client: self.client))"
+                let text = "midwatch: \(Suggestion.text(subject, client: self.client))"
+                CommandOutput.complain(TerminalText.clean(text))
+                throw ExitCode.failure
             }
-            CommandOutput.complain(TerminalText.clean(text))
-            throw error.isUnreachable ? ExitCode.unreachable : ExitCode.failure
+            throw Self.failure(error)
         }
+    }
+
+    /// Tells on standard error why the daemon gave no answer; the exit code that goes with it.
+    static func failure(_ error: ClientError) -> ExitCode {
+        CommandOutput.complain(TerminalText.clean("midwatch: \(error.description)"))
+        return error.isUnreachable ? .unreachable : .failure
     }
 
     func printJSON(_ view: some OperatorView) { CommandOutput.line(view.jsonText) }

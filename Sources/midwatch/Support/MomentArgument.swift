@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import CLinux
 internal import Glibc
 internal import MidwatchModel
+internal import OperatorConsole
 internal import StateFolder
 
 /// A moment on the command line.
@@ -30,6 +31,12 @@ struct MomentArgument {
     }
 
     static var now: WallInstant { WallInstant(nanoseconds: clinux_realtime_ns()) }
+}
+
+extension TimeText {
+    /// By this process's time zone, which `--utc` makes UTC.
+    static let local = TimeText(
+        { LocalTime.text($0) }, rewrite: { LocalTime.replacingTimes(in: $0) })
 }
 
 /// Whether times are read and shown by UTC.

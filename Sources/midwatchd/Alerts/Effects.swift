@@ -37,9 +37,9 @@ extension AlertDelivery: AlertTaker {}
 ///
 /// An alert goes to delivery at once. When delivery has no room it waits here, in order; when there
 /// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
-/// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
+/// from there. The cursor of delivery passes a record only when its alert was taken.
 /// What the ledger will never have, because it hung for too long, waits here as the newest alert of
-/// each alarm: as many as there are alarms (RULES 3).
+/// each alarm: as many as there are alarms.
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384

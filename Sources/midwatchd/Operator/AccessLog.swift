@@ -6,7 +6,7 @@ import Logging
 import MidwatchModel
 import Synchronization
 
-/// Who came, read, failed to log in, and what was tried to deliver (RULES 13).
+/// Who came, read, failed to log in, and what was tried to deliver.
 ///
 /// The log has the ledger's format, a chain of its own, and a bound: the oldest files go. Accesses
 /// are counted per address and written once a minute; attempts are written one by one. Its head
@@ -164,7 +164,7 @@ final class AccessLog: Sendable {
         json.object { json in
             json.field("kind", "accessLogAnchored")
             json.field("record", head.n)
-            json.field("hash", HexText.encode(head.hash))
+            json.field("hash", HexDigits.text(head.hash))
             json.field("lost", self.lostCount)
         }
         self.ledger.withLock { $0 }?.note(json.bytes)

@@ -10,11 +10,18 @@ import Synchronization
 /// Since the start of the daemon; `midwatch alarms kpi` reads the ledger and knows the time before.
 final class AlarmLoad: Sendable {
     private let statistics = Mutex(AlarmStatistics())
+    /// Annunciations by the number of their priority, re-alarms aside.
+    private let annunciated = Mutex([UInt64](repeating: 0, count: AlarmPriority.allCases.count))
 
     /// Takes a decision that leaves.
     ///
     /// Any thread; decisions come in their order.
     func note(_ decision: Decision) {
+        if decision.kind == .alarmRaised, decision.cause != .reAlarm,
+            let place = AlarmPriority.allCases.firstIndex(of: decision.priority)
+        {
+            self.annunciated.withLock { $0[place] += 1 }
+        }
         switch decision.kind {
         case .alarmRaised, .alarmReturned, .alarmAcknowledged:
             self.statistics.withLock { $0.note(decision) }
@@ -46,7 +53,13 @@ extension AlarmLoad {
 
     func metrics(at now: MonotonicInstant) -> [MetricSample] {
         let figures = self.figures(at: now)
-        return [
+        let annunciated = self.annunciated.withLock { $0 }
+        return zip(AlarmPriority.allCases, annunciated).map { priority, count in
+            MetricSample(
+                "midwatch_alarms_annunciated_total",
+                help: "Alarms that people were told of, re-alarms aside, by priority.",
+                kind: .counter, labels: [("priority", priority.word)], value: Double(count))
+        } + [
             MetricSample(
                 "midwatch_alarms_raised_recently", help: "Alarms annunciated in ten minutes.",
                 kind: .gauge, value: Double(figures.inTenMinutes)),
@@ -67,5 +80,17 @@ extension AlarmLoad {
                 help: "Alarms that came, went by themselves within 10 s, and stayed away.",
                 kind: .counter, value: Double(figures.fleetingCount)),
         ]
+    }
+
+    /// Whether an alarm in view has been raised for so long that it is standing (ISA-18.2).
+    static func isStanding(
+        _ state: AlarmState, _ suppression: AlarmSuppression, raisedAt: WallInstant,
+        now: WallInstant
+    ) -> Bool {
+        let isRaised = state == .unacknowledged || state == .acknowledged
+        // 0: the moment is not known.
+        guard isRaised, suppression.isEmpty, raisedAt.nanoseconds > 0 else { return false }
+        let age = now.nanoseconds &- raisedAt.nanoseconds
+        return age > Int64(AlarmStatistics.Limits().standingNanoseconds)
     }
 }

@@ -185,10 +185,25 @@ extension StatusReporter {
         page.gauge(
             "alarms_suppressed", "Alarms that are kept from being annunciated.",
             Double(status.alarms.suppressed))
+        page.gauge(
+            "alarms_standing", "Alarms in view that have been raised for longer than a day.",
+            Double(self.standingCount()))
         for stage in status.stages {
             page.gauge(
                 "stage_beat_age_seconds", "Since the loop of a stage turned.",
                 Double(stage.beatAgeNanoseconds) / 1e9, [("stage", stage.name)])
+        }
+    }
+
+    /// Alarms that have been raised for longer than a day: they wait for a plan, not for a hand.
+    private func standingCount() -> Int {
+        let now = EngineClock.wall()
+        return self.parts.active.indexes().count { index in
+            guard let alarm = self.parts.live.alarms.read(index), !alarm.isRetired else {
+                return false
+            }
+            return AlarmLoad.isStanding(
+                alarm.state, alarm.suppression, raisedAt: alarm.raisedAt, now: now)
         }
     }
 }

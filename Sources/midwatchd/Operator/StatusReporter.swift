@@ -394,8 +394,9 @@ final class StatusReporter: Sendable {
             Double(self.parts.historian.counters[.lagMilliseconds]) / 1_000
         view.queues.deliveryBacklog = UInt64(
             delivery.endpoints.reduce(delivery.inboxCount) { $0 + $1.queuedCount })
+        let unusable = Set(self.parts.keys.unusable.map(\.name))
         view.endpoints = delivery.endpoints.map { endpoint in
-            EndpointView(endpoint, now: now)
+            EndpointView(endpoint, hasSecrets: !unusable.contains(endpoint.endpoint), now: now)
         }
         view.archive.store = self.parts.storeName
         view.archive.state = self.parts.historian.state.word
@@ -406,17 +407,13 @@ final class StatusReporter: Sendable {
 
 extension EndpointView {
     /// What delivery says of an endpoint, as screens know it.
-    init(_ status: EndpointStatus, now: MonotonicInstant) {
+    init(_ status: EndpointStatus, hasSecrets: Bool, now: MonotonicInstant) {
         self.init(
             name: status.endpoint, breaker: status.breaker.word,
             queue: UInt64(status.queuedCount),
             oldestAgeSeconds: status.oldestTakenAt.map {
                 Double(now.nanosecondsSince($0)) / 1e9
             } ?? 0)
+        self.condition = hasSecrets ? status.condition.word : "unusable"
     }
-}
-
-/// What this build calls itself.
-enum Build {
-    static let version = "0.1.0"
 }
