@@ -108,9 +108,10 @@ extension AlertRouter {
 
     /// Looks again at the alarms for which something may have changed that keeps alerts back.
     ///
-    /// At most `lookMax` of them in one call, the most urgent first: the rest follows at the next.
+    /// At most `lookMax` of them in one call, and none beyond `actionMax` actions, the most urgent
+    /// first: the rest follows at the next.
     mutating func rescan(
-        now: MonotonicInstant, wall: WallInstant, lookMax: Int,
+        now: MonotonicInstant, wall: WallInstant, lookMax: Int, actionMax: Int,
         into actions: inout [RoutingAction]
     ) {
         let holding = self.holding(at: wall).map(\.id)
@@ -124,7 +125,7 @@ extension AlertRouter {
                 self.cases[alarmID].map { (alarmID, $0.subject.priority) }
             })
         for _ in 0..<max(0, lookMax) {
-            guard let alarmID = self.looks.next() else { return }
+            guard actions.count < actionMax, let alarmID = self.looks.next() else { return }
             self.look(at: alarmID, now: now, wall: wall, into: &actions)
         }
     }

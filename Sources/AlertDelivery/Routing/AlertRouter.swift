@@ -332,9 +332,10 @@ package struct AlertRouter: Sendable {
     ) -> [RoutingAction] {
         var actions: [RoutingAction] = []
         self.endSilences(at: wall, into: &actions)
-        let lookMax = min(
-            RoutingLimits.lookMax(self.silences.count + self.policy.maintenance.count), actionMax)
-        self.rescan(now: now, wall: wall, lookMax: lookMax, into: &actions)
+        self.rescan(
+            now: now, wall: wall,
+            lookMax: RoutingLimits.lookMax(self.silences.count + self.policy.maintenance.count),
+            actionMax: actionMax, into: &actions)
         while actions.count < actionMax, let due = self.nextDue(), due.at <= now {
             self.dues.pop()
             self.cases[due.alarmID]?.due = nil

@@ -48,6 +48,9 @@ final class Effects: Sendable {
     /// Room without which time brings nothing: the half of it holds more than the digests of one
     /// endpoint and the steps of one alarm, which are not divided.
     private static let tickRoomMin = 4 * RoutingLimits.groupCountMax
+    /// Alerts that time brings in one second: making one takes some tenths of a millisecond of a
+    /// thread that has more to do.
+    private static let tickCountMax = 1_024
     /// Delivery is told this often which alarms stand: longer than any message is on its way.
     private static let compareSeconds = 60
     /// Ledger records that are looked through for alerts when delivery has no cursor.
@@ -205,7 +208,9 @@ final class Effects: Sendable {
         }
         // Without room nothing is made: what is due stays due, and is made once there is some.
         if isStarted, room >= Self.tickRoomMin {
-            self.routing?.tick(actionMax: room / 2) { alert in self.offerNow(alert) }
+            self.routing?.tick(actionMax: min(room / 2, Self.tickCountMax)) { alert in
+                self.offerNow(alert)
+            }
         }
         if self.delivery.hasBoards, self.isCompareDue() { self.compareStanding() }
     }

@@ -110,12 +110,15 @@ extension RoutingDesk {
             folder, owedFrom: owedFrom, through: newest, picture: picture, gap: gap)
         let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
         let wanted = scratch.withRouter { $0.resume(now: now, wall: wall) }
-        return self.state.withLock { state in
-            var alerts: [Alert] = []
-            let actions = state.router.emitAgain(wanted, now: now)
-            self.perform(actions, in: &state, made: nil, wall: wall) { alerts.append($0) }
-            return alerts
+        var alerts: [Alert] = []
+        for start in stride(from: 0, to: wanted.count, by: Self.heldCountMax) {
+            let slice = wanted[start..<min(start + Self.heldCountMax, wanted.count)]
+            self.state.withLock { state in
+                let actions = state.router.emitAgain(slice, now: now)
+                self.perform(actions, in: &state, made: nil, wall: wall) { alerts.append($0) }
+            }
         }
+        return alerts
     }
 }
 

@@ -15,6 +15,8 @@ import Synchronization
 final class RoutingDesk: Sendable {
     /// Digest members named in one ledger record: well below what a record holds.
     private static let membersPerRecordMax = 1_500
+    /// Alerts that are made under one hold of the lock: what happens meanwhile waits for it.
+    static let heldCountMax = 16
     /// Drills whose attempts can be asked for.
     private static let drillKeptMax = 64
 
@@ -165,9 +167,18 @@ final class RoutingDesk: Sendable {
         let verified = self.verified(sources)
         self.state.withLock { state in
             for (alarmID, isVerified) in verified { state.router.verified(alarmID, isVerified) }
-            let actions = state.router.tick(now: now, wall: wall, actionMax: actionMax)
-            if !actions.isEmpty { state.isChanged = true }
-            self.perform(actions, in: &state, made: nil, wall: wall, offer)
+        }
+        var left = actionMax
+        while left > 0 {
+            let wanted = min(left, Self.heldCountMax)
+            let count = self.state.withLock { state in
+                let actions = state.router.tick(now: now, wall: wall, actionMax: wanted)
+                if !actions.isEmpty { state.isChanged = true }
+                self.perform(actions, in: &state, made: nil, wall: wall, offer)
+                return actions.count
+            }
+            guard count >= wanted else { return }
+            left -= count
         }
     }
 
