@@ -88,7 +88,7 @@ var targets: [Target] = [
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
         "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
-        [crypto, http, nioCore, nioHTTP, nioTLS, log]),
+        [crypto, http, nioCore, nioHTTP, nioPosix, nioTLS, log]),
     target(
         "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
@@ -105,7 +105,7 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "AlarmEngine", "Journal", "MidwatchConfiguration",
             "CLinux",
         ]),
-    target("FleetSimulation", ["MidwatchModel", "TelemetryWire", "CLinux"]),
+    target("FleetSimulation", ["MidwatchModel", "CLinux"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),

@@ -2,6 +2,7 @@
 
 internal import Crypto
 internal import CryptoExtras
+internal import MidwatchModel
 
 /// What a password file keeps of a password.
 ///
@@ -84,7 +85,7 @@ package struct PasswordHash: Equatable, Sendable {
         }
         guard rest.count == 2, let saltText = rest.first, let hashText = rest.last,
             let salt = Base64Text.decode(saltText), let hash = Base64Text.decode(hashText),
-            hash.count == Self.hashBytes
+            !salt.isEmpty, hash.count == Self.hashBytes
         else { throw .malformed }
         self.init(form: form, salt: salt, hash: hash)
     }

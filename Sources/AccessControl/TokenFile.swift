@@ -74,7 +74,7 @@ package struct TokenFile: Equatable, Sendable, CustomStringConvertible {
         guard words[2] == "never" || expiry != nil else {
             return issues.add("the expiry is not seconds since 1970 or never", line: number)
         }
-        guard let digest = Self.bytes(words[3]), digest.count == SHA256.byteCount else {
+        guard let digest = HexDigits.bytes(words[3].utf8), digest.count == SHA256.byteCount else {
             return issues.add("the hash is not 64 hexadecimal digits", line: number)
         }
         guard !self.entries.contains(where: { $0.name == words[0] }) else {
@@ -113,7 +113,7 @@ package struct TokenFile: Equatable, Sendable, CustomStringConvertible {
         guard Self.isName(name[...]) else { throw .badName }
         guard !self.entries.contains(where: { $0.name == name }) else { throw .nameTaken }
         guard self.entries.count < AccessLimits.tokenCountMax else { throw .tooMany }
-        let text = Self.prefix + Self.hex(random)
+        let text = Self.prefix + HexDigits.text(random)
         let digest = Array(SHA256.hash(data: Array(text.utf8)))
         self.lines.append(.token(name))
         self.entries.append(Entry(name: name, role: role, expiry: expiry, digest: digest))
@@ -137,7 +137,7 @@ package struct TokenFile: Equatable, Sendable, CustomStringConvertible {
             case .token(let name):
                 guard let entry = self.entries.first(where: { $0.name == name }) else { continue }
                 text += "\(name) \(entry.role.word) \(entry.expiry.map { "\($0)" } ?? "never") "
-                text += Self.hex(entry.digest)
+                text += HexDigits.text(entry.digest)
             }
             text += "\n"
         }
@@ -158,28 +158,5 @@ package struct TokenFile: Equatable, Sendable, CustomStringConvertible {
                 default: false
                 }
             }
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-
-    private static func bytes(_ hex: Substring) -> [UInt8]? {
-        let digits = hex.utf8.map { byte -> UInt8? in
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-            default: nil
-            }
-        }
-        guard digits.count % 2 == 0 else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = digits[index], let low = digits[index + 1] else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
     }
 }

@@ -9,7 +9,7 @@ extension AlarmEngine {
     /// |--------|----------------------------|-------------------------------------------------|
     /// | met    | off-delay stops            | on-delay runs, or raised at once                |
     /// | notMet | off-delay runs, or cleared | on-delay stops                                  |
-    /// | unknown| held; off-delay stops      | a running on-delay raises at once (RULES 23)    |
+    /// | unknown| held; off-delay stops      | a running on-delay raises at once               |
     mutating func settle(
         _ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant, cause: Decision.Cause
     ) {
@@ -39,7 +39,7 @@ extension AlarmEngine {
             if !isRaised {
                 self.stopDelay(alarm)
             } else if self.alarms[alarm].pending == .none {
-                let delay = self.rule(of: alarm).offDelayNanoseconds
+                let delay = self.offDelay(of: alarm)
                 if delay == 0 {
                     self.clear(alarm, at: time, cause: cause)
                 } else {
@@ -54,8 +54,26 @@ extension AlarmEngine {
         }
     }
 
+    /// How long the condition of a raised alarm must be over before the alarm returns.
+    ///
+    /// Silence that a lost source explained, and nobody was told of, is over with the first reading:
+    /// nothing would keep the alarm back any more while a delay ran.
+    private func offDelay(of alarm: Int) -> UInt64 {
+        let rule = self.rule(of: alarm)
+        guard rule.offDelayNanoseconds > 0 else { return 0 }
+        switch rule.kind {
+        case .stale, .unverifiable:
+            let isTold = self.knownDetail(of: alarm).map { self.details[$0].isAnnunciated }
+            return isTold == true ? rule.offDelayNanoseconds : 0
+        case .lowLow, .low, .high, .highHigh, .rateOfChange, .flatLine, .deviation, .vote,
+            .discrepancy, .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window,
+            .drift, .expression:
+            return rule.offDelayNanoseconds
+        }
+    }
+
     /// What the condition of an alarm rests on is not verified for now: a raised alarm is held, a
-    /// delay that would clear it stops, and one that would raise it goes on (RULES 20).
+    /// delay that would clear it stops, and one that would raise it goes on.
     mutating func doubt(_ alarm: Int, _ result: ConditionResult, at time: MonotonicInstant) {
         self.alarms[alarm].result = result
         self.sensors[Int(self.alarms[alarm].sensor)].quiet = .none
@@ -120,7 +138,7 @@ extension AlarmEngine {
         let wasExtended = due > deadline && !self.sensors[index].trustsSource && loss == nil
         if loss == nil, self.lagUntil > due, !self.sensors[index].hasLagGrace {
             // The monitor is still late after the whole extension: it cannot tell silence of the
-            // sensor from its own (RULES 21). The sensor is not verified, and looked at again.
+            // sensor from its own. The sensor is not verified, and looked at again.
             self.sensors[index].freshness = .unverified
             self.sensors[index].hasLagGrace = true
             self.counters.unverifiedByLag &+= 1
@@ -151,7 +169,7 @@ extension AlarmEngine {
     }
 
     /// "Cannot verify" on a silent sensor: the stale alarm says it, unless it is less urgent than
-    /// what is blinded (RULES 23).
+    /// what is blinded.
     ///
     /// One that was raised stays until a good reading.
     mutating func settleBlind(_ alarm: Int, of index: Int, at time: MonotonicInstant) {
@@ -159,13 +177,13 @@ extension AlarmEngine {
         if self.stalePriority(of: index) < blinded {
             self.speakForBlinded(alarm, of: index)
             self.settle(alarm, .met, at: time, cause: .notVerifiable)
-        } else if !self.alarms[alarm].isRaised {
+        } else if !self.alarms[alarm].isRaised || self.alarms[alarm].pending == .offDelay {
             self.stopDelay(alarm)
         }
     }
 
     /// Gives "cannot verify" the priority of the most urgent alarm that is blinded with the sensor,
-    /// those of rules included, also of rules that look at it from elsewhere (RULES 23).
+    /// those of rules included, also of rules that look at it from elsewhere.
     mutating func speakForBlinded(_ alarm: Int, of index: Int) {
         let blinded = self.blindedPriority(of: index)
         guard self.priority(of: alarm) != max(blinded, self.rule(of: alarm).priority) else {
@@ -242,29 +260,44 @@ extension AlarmEngine {
     // MARK: - Values
 
     /// Keeps the value that begins a condition: when the alarm is raised it may be lost already.
+    ///
+    /// Of a rule that measures, what it measured.
     private mutating func noteTrigger(_ alarm: Int) {
         let index = Int(self.alarms[alarm].sensor)
         let detail = self.detail(of: alarm)
-        self.details[detail].triggerBits = self.sensors[index].valueBits
-        self.details[detail].worst = self.value(of: index)
+        if let (measured, _) = self.measured(of: alarm) {
+            self.details[detail].triggerBits = measured.bitPattern
+            self.details[detail].worst = measured
+        } else {
+            self.details[detail].triggerBits = self.sensors[index].valueBits
+            self.details[detail].worst = self.value(of: index)
+        }
     }
 
     private mutating func noteWorst(_ alarm: Int) {
         guard let detail = self.knownDetail(of: alarm) else { return }
+        let worst = self.details[detail].worst
         let value = self.value(of: Int(self.alarms[alarm].sensor))
         switch self.rule(of: alarm).kind {
-        case .high, .highHigh: self.details[detail].worst = max(self.details[detail].worst, value)
-        case .low, .lowLow: self.details[detail].worst = min(self.details[detail].worst, value)
-        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
-            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
-            .expression:
-            break
+        case .high, .highHigh: self.details[detail].worst = max(worst, value)
+        case .low, .lowLow: self.details[detail].worst = min(worst, value)
+        case .rateOfChange, .deviation, .discrepancy, .clockSkew, .clockDrift, .sequence, .window,
+            .drift:
+            guard let (measured, side) = self.measured(of: alarm) else { return }
+            let isWorse =
+                switch side {
+                case .above: measured > worst
+                case .below: measured < worst
+                case .away: abs(measured) > abs(worst)
+                }
+            if isWorse { self.details[detail].worst = measured }
+        case .stale, .unverifiable, .flatLine, .vote, .offNormal, .badQuality, .expression: break
         }
     }
 
     // MARK: - Delays
 
-    /// Off-delays of a sensor never complete on what is not verified (RULES 23).
+    /// Off-delays of a sensor never complete on what is not verified.
     mutating func stopOffDelays(_ index: Int) {
         for alarm in self.alarmRange(of: index) where self.alarms[alarm].pending == .offDelay {
             self.stopDelay(alarm)

@@ -105,15 +105,17 @@ extension AlarmEngine {
         self.established = MonotonicInstant(nanoseconds: words[18])
         try self.restoreTables(words, bytes, &offset)
         self.sourceNames = []
+        self.sourcePlaces = [:]
         guard self.names.restore(count: Int(words[13]), from: bytes, at: &offset) else {
             throw .truncated
         }
         for _ in 0..<Int(words[17]) {
             guard let name = Self.text(bytes, &offset) else { throw .truncated }
-            self.sourceNames.append(name)
+            self.addSourceName(name)
         }
         try self.restoreRules(bytes, &offset)
         guard offset == bytes.count, self.isConsistent() else { throw .inconsistent }
+        self.gatherMembers()
         self.rebuildTimers()
         return Position(epoch: UInt32(truncatingIfNeeded: words[5]), n: words[6])
     }

@@ -54,7 +54,7 @@ extension AlarmEngine {
         self.followRules(of: Int(index.rawValue), at: self.established)
         if path.hasPrefix(RuleBook.sourcePathPrefix) {
             let name = String(path.dropFirst(RuleBook.sourcePathPrefix.count))
-            if let place = self.sourceNames.firstIndex(of: name) { self.stand(index, for: place) }
+            if let place = self.sourcePlaces[name] { self.stand(index, for: place) }
         }
         guard sensor.supervision != .event else { return }
         self.wheel.arm(timer, due: sensor.deadline)
@@ -76,10 +76,10 @@ extension AlarmEngine {
         else { return }
         // Index 0 is Midwatch itself and is never registered.
         while self.sourceNames.count < Int(index.rawValue) { self.sourceNames.append("") }
-        self.sourceNames.append(name)
+        self.addSourceName(name)
         let place = Int(index.rawValue)
         self.makeSource(place)
-        if behind.rawValue < index.rawValue { self.sources[place].behind = behind }
+        if behind.rawValue < index.rawValue { self.put(newSource: place, behind: behind) }
         self.linkSource(place)
         if let sensor = self.index(ofPath: RuleBook.sourcePathPrefix + name) {
             self.stand(SensorIndex(rawValue: UInt32(sensor)), for: place)
@@ -94,7 +94,7 @@ extension AlarmEngine {
 
     // MARK: - Runs and clocks
 
-    /// A run begins: what was fresh is not verified any more, what is stale stays stale (RULES 20).
+    /// A run begins: what was fresh is not verified any more, what is stale stays stale.
     mutating func applyStart(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
         // Engine time stood still while nothing ran: the anchor of the last run is worth nothing.
@@ -148,7 +148,7 @@ extension AlarmEngine {
         self.anchorWall = slot.sourceTime
     }
 
-    /// Midwatch itself was late: deadlines are extended within bounds (RULES 21).
+    /// Midwatch itself was late: deadlines are extended within bounds.
     mutating func applyLag(_ slot: Slot) {
         self.moveTime(to: slot.arrival)
         let lag = UInt64(clamping: slot.signedValue)
@@ -170,33 +170,5 @@ extension AlarmEngine {
             isGap ? Int64(clamping: slot.aux) &- slot.signedValue : slot.signedValue
         decision.source = slot.source
         self.decide(decision)
-    }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-package enum HexDigits {
-    package static func text(_ bytes: some Sequence<UInt8>) -> String {
-        var text = ""
-        for byte in bytes {
-            let digits = String(byte, radix: 16)
-            text += digits.count == 1 ? "0" + digits : digits
-        }
-        return text
-    }
-
-    /// The bytes of `text`; nil if it is not an even number of hexadecimal digits.
-    package static func bytes(_ text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for character in text {
-            guard let digit = character.hexDigitValue, character.isASCII else { return nil }
-            if let first = high {
-                bytes.append(first << 4 | UInt8(digit))
-                high = nil
-            } else {
-                high = UInt8(digit)
-            }
-        }
-        return high == nil ? bytes : nil
     }
 }

@@ -202,6 +202,7 @@ extension AlarmEngine {
                     switch rule {
                     case .alarm(let path, _), .ruleAlarm(let path, _), .mode(let path, _):
                         add(self.index(ofPath: path))
+                    case .areaMode: break
                     case .firstOut(let group):
                         for row in self.links.byGroup[group] ?? [] {
                             add(Int(self.alarms[Int(row)].sensor))

@@ -24,7 +24,7 @@ extension AlarmEngine {
         if let number = self.knownDetail(of: alarm), self.details[number].activationCount > 0 {
             self.explainPast(alarm, self.details[number], in: &explained)
         }
-        explained.answer = self.answer(alarm, explained, at: now)
+        explained.answer = self.answer(alarm, bound: bound, explained, at: now)
         return explained
     }
 
@@ -70,10 +70,13 @@ extension AlarmEngine {
             let trigger = Self.value(of: detail.triggerBits, sensor.valueKind)
             explained.triggerValue = trigger.isFinite ? trigger : nil
             explained.worstValue = detail.worst.isFinite ? detail.worst : nil
-        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
-            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
-            .expression:
-            break
+        case .rateOfChange, .deviation, .discrepancy, .clockSkew, .clockDrift, .sequence, .window,
+            .drift:
+            // What it measured, as `measured` says what it measures now.
+            let trigger = Double(bitPattern: detail.triggerBits)
+            explained.triggerValue = trigger.isFinite ? trigger : nil
+            explained.worstValue = detail.worst.isFinite ? detail.worst : nil
+        case .stale, .unverifiable, .flatLine, .vote, .offNormal, .badQuality, .expression: break
         }
     }
 
@@ -88,7 +91,7 @@ extension AlarmEngine {
     // MARK: - Answer
 
     private func answer(
-        _ alarm: Int, _ explained: ExplainedAlarm, at now: MonotonicInstant
+        _ alarm: Int, bound: Int?, _ explained: ExplainedAlarm, at now: MonotonicInstant
     ) -> String {
         let row = self.alarms[alarm]
         let detail = self.knownDetail(of: alarm).map { self.details[$0] }
@@ -99,7 +102,11 @@ extension AlarmEngine {
             let since = detail.map { Self.moment($0.raisedWall) } ?? "?"
             sentences.append("Raised since \(since): \(because).")
             if let trigger = explained.triggerValue {
-                sentences.append("\(Self.number(trigger)) raised it.")
+                sentences.append(
+                    bound == nil
+                        ? "\(Self.number(trigger)) raised it."
+                        : "It measured \(Self.number(trigger)) when that began, "
+                            + "\(Self.number(explained.worstValue ?? trigger)) at worst.")
             }
             if let detail, !row.machine.suppression.isEmpty {
                 let words = row.machine.suppression.words.joined(separator: ", ")

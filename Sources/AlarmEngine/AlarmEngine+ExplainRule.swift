@@ -203,6 +203,13 @@ extension AlarmEngine {
                 isKnown
                 ? "it is \(Self.number(self.value(of: index)))"
                 : "it is not known, and what is not known suppresses nothing"
+        case .areaMode(let area, let mode):
+            result.cause = area
+            result.isInForce = self.isArea(area, in: mode)
+            let now = self.modeName(ofArea: area)
+            result.reason =
+                "while the area \(area) is in mode \(mode): "
+                + (now.isEmpty ? "there is no such area" : "it is in mode \(now)")
         case .firstOut(let group):
             result.reason = "while another alarm of the group \(group) is raised first: "
             let first = (self.links.byGroup[group] ?? []).first {

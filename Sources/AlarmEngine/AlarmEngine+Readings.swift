@@ -92,7 +92,7 @@ extension AlarmEngine {
         case history
     }
 
-    /// What the reading's source time is worth; follows runs of regressed times (RULES 18).
+    /// What the reading's source time is worth; follows runs of regressed times.
     private mutating func judgeSourceTime(of slot: Slot, sensor index: Int) -> SourceTimeStatus {
         let newest = self.sensors[index].newestSourceTime
         let status = self.sourceTimes.status(
@@ -147,7 +147,7 @@ extension AlarmEngine {
         self.decide(decision)
     }
 
-    /// Whether the reading speaks about now (RULES 19).
+    /// Whether the reading speaks about now.
     private mutating func liveness(
         of slot: Slot, status: SourceTimeStatus, sensor index: Int
     ) -> Liveness {
@@ -219,7 +219,7 @@ extension AlarmEngine {
     }
 
     /// Takes what a sender promises about its next reading: a deadline of its own for a sensor that
-    /// is supervised by exception (RULES 22).
+    /// is supervised by exception.
     ///
     /// - Returns: Whether the deadline may have come nearer.
     private mutating func takePromise(_ promised: PromisedInterval, of index: Int) -> Bool {

@@ -13,7 +13,7 @@ extension AlarmEngine {
         return self.pins[index]
     }
 
-    /// Whether a sign of life of its source counts for a sensor (RULES 22).
+    /// Whether a sign of life of its source counts for a sensor.
     func trusts(_ declaration: SensorDeclaration, _ source: SourceIndex) -> Bool {
         guard declaration.supervision == .exception else { return false }
         if declaration.trustsSource { return true }
@@ -28,13 +28,21 @@ extension AlarmEngine {
         let name = self.sourceNames[place]
         if let behind = self.declaredBehind(place) { self.put(place, behind: behind) }
         for other in tree.sources where other.behind == name {
-            guard let below = self.sourceNames.firstIndex(of: other.name), below != place else {
-                continue
-            }
+            guard let below = self.sourcePlaces[other.name], below != place else { continue }
             self.put(below, behind: SourceIndex(rawValue: UInt32(place)))
         }
-        guard self.rules.sourcesNamed.contains(name) else { return }
-        self.placeSensors()
+        let source = SourceIndex(rawValue: UInt32(place))
+        for sensor in self.pinsWaiting.removeValue(forKey: name) ?? [] {
+            self.pin(Int(sensor), to: source)
+        }
+    }
+
+    /// Takes in the name of the source that is registered next.
+    mutating func addSourceName(_ name: String) {
+        if !name.isEmpty, self.sourcePlaces[name] == nil {
+            self.sourcePlaces[name] = self.sourceNames.count
+        }
+        self.sourceNames.append(name)
     }
 
     /// The tree of another revision: what it does not have any more is judged alone again.
@@ -69,7 +77,7 @@ extension AlarmEngine {
     private func declaredBehind(_ place: Int) -> SourceIndex? {
         let name = self.sourceNames[place]
         guard !name.isEmpty, let behind = self.rules.sourceTree.behind(name),
-            let above = self.sourceNames.firstIndex(of: behind), above != place
+            let above = self.sourcePlaces[behind], above != place
         else { return nil }
         return SourceIndex(rawValue: UInt32(above))
     }
@@ -77,24 +85,77 @@ extension AlarmEngine {
     /// Puts a source, and all sensors behind it, behind another.
     private mutating func put(_ place: Int, behind above: SourceIndex) {
         self.makeSource(place)
-        guard self.sources[place].behind != above else { return }
+        let before = self.sources[place].behind
+        guard before != above else { return }
+        let moved = self.membersBehind(place)
         self.sources[place].behind = above
+        if before == .own {
+            self.members.put(place, behind: Int(above.rawValue))
+        } else {
+            self.gatherSources()
+        }
+        // Mostly it comes before its sensors.
+        guard !moved.isEmpty else { return }
         for place in 0..<self.sources.count { self.sources[place].sensorCount = 0 }
         for index in 0..<self.sensors.count {
             self.countSensor(1, from: self.sensors[index].source)
-            // It may be behind a lost source now.
-            if self.lostCount > 0 { self.armSensor(index) }
         }
+        // They may be behind a lost source now.
+        if self.lostCount > 0 { for index in moved { self.armSensor(Int(index)) } }
+    }
+
+    /// Puts a source that was registered just now behind another; no sensor is behind it yet.
+    mutating func put(newSource place: Int, behind above: SourceIndex) {
+        self.sources[place].behind = above
+        self.members.put(place, behind: Int(above.rawValue))
+    }
+
+    /// Finds out anew which sources are behind which.
+    private mutating func gatherSources() {
+        self.members.forgetSources()
+        for place in 0..<self.sources.count {
+            self.members.put(place, behind: Int(self.sources[place].behind.rawValue))
+        }
+    }
+
+    /// Finds out anew which sensors are behind which source.
+    mutating func gatherMembers() {
+        self.members.removeAll()
+        self.gatherSources()
+        for index in 0..<self.sensors.count {
+            self.members.add(index, to: Int(self.sensors[index].source.rawValue))
+        }
+    }
+
+    /// The sensors behind a source, those of sources behind it included, ascending.
+    func sensorsBehind(_ place: Int) -> [UInt32] {
+        // To put a large part of all in order would take longer than to look at all.
+        let isFew = Int(self.sources[place].sensorCount) < self.sensors.count / 8
+        let found = isFew ? self.membersBehind(place) : self.sensorsFoundBehind(place)
+        assert(found == (isFew ? self.sensorsFoundBehind(place) : self.membersBehind(place)))
+        return found
+    }
+
+    private func membersBehind(_ place: Int) -> [UInt32] {
+        self.members.sensors(behind: place, depth: SystemLimits.sourceDepthMax)
+    }
+
+    private func sensorsFoundBehind(_ place: Int) -> [UInt32] {
+        (0..<UInt32(self.sensors.count)).filter { self.isBehind(Int($0), place) }
     }
 
     // MARK: - Sensors
 
     /// A sensor was registered that is behind a source before it speaks.
     mutating func pinSensor(_ index: Int, to name: String) {
-        guard !name.isEmpty, let place = self.sourceNames.firstIndex(of: name), place > 0 else {
-            return
+        guard !name.isEmpty else { return }
+        guard let place = self.sourcePlaces[name], place > 0 else {
+            return self.pinsWaiting[name, default: []].append(UInt32(index))
         }
-        let source = SourceIndex(rawValue: UInt32(place))
+        self.pin(index, to: SourceIndex(rawValue: UInt32(place)))
+    }
+
+    private mutating func pin(_ index: Int, to source: SourceIndex) {
         while self.pins.count <= index { self.pins.append(.own) }
         self.pins[index] = source
         if self.sensors[index].source != source { self.move(index, to: source) }
@@ -112,16 +173,15 @@ extension AlarmEngine {
     /// Finds out anew where declarations put the sensors.
     mutating func rebuildPins() {
         self.pins.removeAll()
+        self.pinsWaiting = [:]
         guard !self.rules.sourcesNamed.isEmpty else { return }
-        var places: [String: SourceIndex] = [:]
-        for name in self.rules.sourcesNamed {
-            guard let place = self.sourceNames.firstIndex(of: name), place > 0 else { continue }
-            places[name] = SourceIndex(rawValue: UInt32(place))
-        }
-        guard !places.isEmpty else { return }
         for index in 0..<self.sensors.count {
             let name = self.rules.declaration(for: self.names[index]).behind
-            self.pins.append(places[name] ?? .own)
+            let place = name.isEmpty ? 0 : self.sourcePlaces[name] ?? 0
+            self.pins.append(SourceIndex(rawValue: UInt32(place)))
+            if !name.isEmpty, place == 0 {
+                self.pinsWaiting[name, default: []].append(UInt32(index))
+            }
         }
     }
 

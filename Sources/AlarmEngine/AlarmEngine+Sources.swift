@@ -2,7 +2,7 @@
 
 internal import MidwatchModel
 
-// The source tree (RULES 24): a source that is lost explains the silence of what is behind it.
+// The source tree: a source that is lost explains the silence of what is behind it.
 //
 // A source is judged only if a sensor stands for it (`RuleBook.sourcePathPrefix`): without one there
 // is no alarm of its loss, so nothing may be suppressed because of it.
@@ -34,8 +34,10 @@ extension AlarmEngine {
     mutating func move(_ index: Int, to source: SourceIndex) {
         let didTrust = self.sensors[index].trustsSource
         self.countSensor(-1, from: self.sensors[index].source)
+        self.members.remove(index, from: Int(self.sensors[index].source.rawValue))
         self.sensors[index].source = source
         self.countSensor(1, from: source)
+        self.members.add(index, to: Int(source.rawValue))
         if self.rules.sourceTree.hasTrusted, self.sensors[index].supervision == .exception {
             self.sensors[index].trustsSource = self.trusts(
                 self.rules.declaration(for: self.names[index]), source)
@@ -91,7 +93,7 @@ extension AlarmEngine {
         }
     }
 
-    /// Proof of life of a sensor that reports by exception: its last value still holds (RULES 22).
+    /// Proof of life of a sensor that reports by exception: its last value still holds.
     ///
     /// It says nothing of a sensor that never gave a value, or gave one that cannot be used.
     mutating func takeEvidence(of index: Int, at time: MonotonicInstant) {
@@ -193,7 +195,8 @@ extension AlarmEngine {
         self.lostCount += 1
         self.counters.sourcesLost &+= 1
         var highest = AlarmPriority.low
-        for index in 0..<self.sensors.count where self.isBehind(index, place) {
+        for number in self.sensorsBehind(place) {
+            let index = Int(number)
             highest = max(highest, self.highestPriority(of: index))
             if self.sensors[index].freshness != .stale {
                 self.wheel.arm(self.sensorDetails[index].timer, due: time)
@@ -236,7 +239,7 @@ extension AlarmEngine {
         if let detail = self.knownDetail(of: alarm) { self.rearm(detail) }
     }
 
-    private func isBehind(_ index: Int, _ place: Int) -> Bool {
+    func isBehind(_ index: Int, _ place: Int) -> Bool {
         var source = Int(self.sensors[index].source.rawValue)
         for _ in 0..<SystemLimits.sourceDepthMax {
             guard source > 0, source < self.sources.count else { return false }
@@ -268,7 +271,8 @@ extension AlarmEngine {
             self.sources[place].isLost = false
             self.lostCount -= 1
         }
-        for index in 0..<self.sensors.count where self.isBehind(index, place) {
+        for number in self.sensorsBehind(place) {
+            let index = Int(number)
             let sensor = self.sensors[index]
             if self.lostSource(above: sensor.source) != nil { continue }
             let isCarried = sensor.supervision == .event || sensor.trustsSource

@@ -66,11 +66,11 @@ extension AlarmEngine {
         return earliest == .zero ? pending : min(earliest, pending)
     }
 
-    /// The deadline of a sensor, extended by the monitor's own lag within its bounds (RULES 21).
+    /// The deadline of a sensor, extended by the monitor's own lag within its bounds.
     func extendedDeadline(of sensor: SensorState) -> MonotonicInstant {
         var deadline = sensor.deadline
         if sensor.trustsSource, Int(sensor.source.rawValue) < self.sources.count {
-            // A live source speaks for the sensor (RULES 22).
+            // A live source speaks for the sensor.
             let heard = self.sources[Int(sensor.source.rawValue)].lastArrival
             deadline = max(deadline, heard.advanced(byNanoseconds: sensor.silenceNanoseconds))
         }

@@ -13,8 +13,8 @@ package import MidwatchModel
 ///    timer; only a tick record fires timers, in the order of their deadlines.
 /// 2. `advance(a)` then `advance(b)` equals `advance(b)`: a timer acts at its own deadline, not at
 ///    the tick's time, and timers that a timer arms act in the same tick if they are due.
-/// 3. A reading that is not live touches no freshness, no condition and no timer (RULES 19).
-/// 4. Unknown is never "not met": it holds the alarm state (RULES 23).
+/// 3. A reading that is not live touches no freshness, no condition and no timer.
+/// 4. Unknown is never "not met": it holds the alarm state.
 ///
 /// Owned by one thread. Memory grows when sensors are registered, never per reading.
 package struct AlarmEngine: ~Copyable, Sendable {
@@ -26,12 +26,12 @@ package struct AlarmEngine: ~Copyable, Sendable {
     /// The latest instant that records rest on: arrivals, and deadlines that passed.
     ///
     /// What is judged by engine time is judged by this: where the last tick stood depends on how
-    /// often somebody looked, and a tick that does nothing is not recorded (RULES 4).
+    /// often somebody looked, and a tick that does nothing is not recorded.
     var established = MonotonicInstant.zero
     var epoch: UInt32 = 0
     var anchorEngine = MonotonicInstant.zero
     var anchorWall: Int64 = 0
-    /// Until when a deadline may be extended because the monitor itself was late (RULES 21).
+    /// Until when a deadline may be extended because the monitor itself was late.
     var lagUntil = MonotonicInstant.zero
     var sensors: FlatTable<SensorState>
     var sensorDetails: FlatTable<SensorDetail>
@@ -40,7 +40,9 @@ package struct AlarmEngine: ~Copyable, Sendable {
     var sources: FlatTable<SourceState>
     var names: PathTable
     package internal(set) var sourceNames: [String] = []
-    /// Nonce of the last canary reading (RULES 27).
+    /// Where each name stands among them.
+    var sourcePlaces: [String: Int] = [:]
+    /// Nonce of the last canary reading.
     package internal(set) var canaryNonce: UInt64 = 0
 
     // Working memory.
@@ -57,6 +59,10 @@ package struct AlarmEngine: ~Copyable, Sendable {
     /// Of each sensor the source that its declaration puts it behind, `own` for none; empty if no
     /// declaration does.
     var pins: FlatTable<SourceIndex>
+    /// Sensors that are to be put behind a source which is not registered yet, by its name.
+    var pinsWaiting: [String: [UInt32]] = [:]
+    /// Sensors by their sources; made again of the tables.
+    var members = SourceMembers()
     /// Details that no alarm uses.
     var freeDetails: [UInt32] = []
     /// The rules bound to the sensors they fit.
@@ -266,7 +272,7 @@ package struct EngineCounters: Sendable, BitwiseCopyable, Equatable {
     package var evaluated: UInt64 = 0
     /// Readings of Midwatch's own sensors; `evaluated` does not count them.
     package var ownEvaluated: UInt64 = 0
-    /// Times a sensor turned unverified because Midwatch itself was late (RULES 21).
+    /// Times a sensor turned unverified because Midwatch itself was late.
     package var unverifiedByLag: UInt64 = 0
     package var redelivered: UInt64 = 0
     package var notLive: UInt64 = 0

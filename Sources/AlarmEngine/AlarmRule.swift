@@ -59,11 +59,13 @@ struct AlarmRule: BitwiseCopyable, Hashable {
         }
         let blinded = rules.map { $0.rule.priority }.max() ?? declaration.stalePriority
         let handling = declaration.silenceHandling
-        rules.append(
-            (AlarmRule(.stale, declaration.stalePriority, handling), handling.suppressions))
+        var stale = AlarmRule(.stale, declaration.stalePriority, handling)
+        stale.offDelayNanoseconds = declaration.silenceOffDelayNanoseconds
+        rules.append((stale, handling.suppressions))
         var unverifiable = AlarmRule(.unverifiable, blinded, handling)
         unverifiable.onDelayNanoseconds = min(
             declaration.unknownGraceNanoseconds, SystemLimits.unknownGraceMaxNanoseconds)
+        unverifiable.offDelayNanoseconds = declaration.silenceOffDelayNanoseconds
         rules.append((unverifiable, handling.suppressions))
         return rules
     }

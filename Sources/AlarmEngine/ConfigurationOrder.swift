@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import JSONText
+internal import MidwatchModel
 
 /// The payload of a configuration record: the revision's hash, and who ordered it, if a person did.
 package struct ConfigurationOrder: Sendable, Equatable {

@@ -72,7 +72,7 @@ package struct Decision: Sendable, BitwiseCopyable {
         case none = 0
         case valueBeyondLimit = 1
         case onDelayElapsed = 2
-        /// Over the limit, then lost: the on-delay is not waited for (RULES 23).
+        /// Over the limit, then lost: the on-delay is not waited for.
         case lostWhileBeyondLimit = 3
         case valueWithinLimit = 4
         case offDelayElapsed = 5

@@ -51,9 +51,9 @@ struct SensorState: BitwiseCopyable {
     var supervision = SupervisionMode.periodic
     var isDeclared = false
     var isRetired = false
-    /// The grace of a restart was given (RULES 20).
+    /// The grace of a restart was given.
     var hasRestartGrace = false
-    /// The time that our own lag gives beyond its extension was given (RULES 21).
+    /// The time that our own lag gives beyond its extension was given.
     var hasLagGrace = false
     /// A live source is evidence for the sensor.
     var trustsSource = false
@@ -85,7 +85,7 @@ struct SensorState: BitwiseCopyable {
 
     /// How long silence may last: the deadline, or what the sender promised if that is sooner.
     ///
-    /// A promise gets half of itself for the way, as much as a live reading may be late (RULES 19).
+    /// A promise gets half of itself for the way, as much as a live reading may be late.
     /// It never makes a deadline longer: what is expected of a sensor is for people to say.
     var silenceNanoseconds: UInt64 {
         guard self.promised.rawValue != 0 else { return self.deadlineNanoseconds }

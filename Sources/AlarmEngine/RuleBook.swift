@@ -150,6 +150,8 @@ package final class RuleBook: Sendable {
             // However it is declared: nobody sends its readings.
             declaration.supervision = .event
             declaration.isIndependent = true
+            // It returns when it is heard, and what is behind it is judged from then on.
+            declaration.silenceOffDelayNanoseconds = 0
         }
         return (declaration, number)
     }

@@ -7,13 +7,16 @@ internal import MidwatchModel
 /// Looked at when an alarm is raised or returns, or a mode changes; never per reading of an ordinary
 /// sensor. Not part of a checkpoint: it is made again of the rules.
 struct SuppressionLinks: Sendable {
-    /// Alarms (rows) that look at the alarms of a path, at the value of a path, or at a group.
+    /// Alarms (rows) that look at the alarms of a path, at the value of a path, at the mode of an
+    /// area, or at a group.
     private(set) var byAlarmPath: [String: [UInt32]] = [:]
     private(set) var byModePath: [String: [UInt32]] = [:]
+    private(set) var byArea: [String: [UInt32]] = [:]
     private(set) var byGroup: [String: [UInt32]] = [:]
 
     var isEmpty: Bool {
-        self.byAlarmPath.isEmpty && self.byModePath.isEmpty && self.byGroup.isEmpty
+        self.byAlarmPath.isEmpty && self.byModePath.isEmpty && self.byArea.isEmpty
+            && self.byGroup.isEmpty
     }
 
     mutating func add(_ rules: [SuppressionRule], of row: UInt32) {
@@ -22,6 +25,7 @@ struct SuppressionLinks: Sendable {
             case .alarm(let path, _), .ruleAlarm(let path, _):
                 self.byAlarmPath[path, default: []].append(row)
             case .mode(let path, _): self.byModePath[path, default: []].append(row)
+            case .areaMode(let area, _): self.byArea[area, default: []].append(row)
             case .firstOut(let group): self.byGroup[group, default: []].append(row)
             }
         }
@@ -83,6 +87,11 @@ extension AlarmEngine {
         }
     }
 
+    /// People put an area into another mode.
+    mutating func areaChanged(_ area: String, at time: MonotonicInstant) {
+        for row in self.links.byArea[area] ?? [] { self.suppressionChanged(Int(row), at: time) }
+    }
+
     /// Judges the suppression rules of a raised alarm again, and records what changed.
     mutating func suppressionChanged(_ alarm: Int, at time: MonotonicInstant) {
         guard self.alarms[alarm].isRaised else { return }
@@ -120,7 +129,8 @@ extension AlarmEngine {
     /// The alarm or the mode that suppresses an alarm now; nil if nothing does.
     ///
     /// Only what people see suppresses: an alarm that is raised, known to be met, and not itself
-    /// shelved, suppressed or out of service. For a mode the row of the mode's stale alarm.
+    /// shelved, suppressed or out of service. For a mode the row of the mode's stale alarm; for the
+    /// mode of an area no row, `noDetail`.
     private func suppressingRow(of alarm: Int) -> UInt32? {
         let list = self.ruleTable.suppressions[Int(self.rule(of: alarm).suppressions)]
         for rule in list {
@@ -143,6 +153,9 @@ extension AlarmEngine {
                     let row = self.alarm(.stale, of: index)
                 else { continue }
                 return UInt32(row)
+            case .areaMode(let area, let mode):
+                guard self.isArea(area, in: mode) else { continue }
+                return AlarmRow.noDetail
             case .firstOut(let group):
                 for row in self.links.byGroup[group] ?? []
                 where Int(row) != alarm && self.isInView(Int(row)) { return row }

@@ -23,7 +23,7 @@ package struct Alert: Sendable, Equatable {
     package var occurredAt: WallInstant
     /// Number of the ledger record it comes from; 0 if that is not written yet.
     package var ledgerN: UInt64
-    /// Whether input and decision were durable when the alert was offered (RULES.md 3).
+    /// Whether input and decision were durable when the alert was offered.
     package var isRecorded: Bool
     /// One JSON object, UTF-8, without a member `delivery`: that one is added per attempt.
     package var body: [UInt8]

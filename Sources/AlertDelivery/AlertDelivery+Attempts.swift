@@ -95,6 +95,7 @@ extension AlertDelivery {
             answer: report.answer)
         switch settlement.outcome {
         case .delivered:
+            self.note(settled: item.alert.id, at: index)
             self.write(.delivered(mark, self.standingChange(by: item, at: index)))
             self.figures[index].deliveredCount += 1
             self.note(told: item.order)
@@ -167,6 +168,7 @@ extension AlertDelivery {
     }
 
     private func bury(_ mark: DeliveryMark, at index: Int, reason: DeadLetterReason) {
+        self.note(settled: mark.item.alert.id, at: index)
         self.write(.dead(mark, reason))
         self.ended(unheard: mark.item, at: index)
         self.figures[index].deadLetterCount += 1
@@ -182,6 +184,7 @@ extension AlertDelivery {
 
     func supersede(_ item: QueuedAlert, at index: Int) {
         let endpoint = self.figures[index].endpoint
+        self.note(settled: item.alert.id, at: index)
         self.write(
             .superseded(DeliveryMark(item: item, endpoint: endpoint, at: self.clock.wall())))
         self.figures[index].supersededCount += 1

@@ -71,7 +71,7 @@ extension AlertDelivery {
                 item: item, number: 1, now: now, endpoint: endpoint.name,
                 address: endpoint.address, credentials: credentials)
             input.knownPriority = alarm.labelled
-            return AlertFacts(
+            return NativeAlert(
                 input, native: AlertEnvelope.body(of: item, number: 1, now: now))
         }
         let content = endpoint.format.posting(
@@ -110,8 +110,8 @@ extension AlertDelivery {
         self.publish(index)
     }
 
-    private func phase(of item: QueuedAlert) -> AlertFacts.Phase {
+    private func phase(of item: QueuedAlert) -> NativeAlert.Phase {
         let body = try? JSONValue(parsing: item.alert.body.span)
-        return AlertFacts.phase(of: item.alert.type, state: body?["to"]?.string)
+        return NativeAlert.phase(of: item.alert.type, state: body?["to"]?.string)
     }
 }

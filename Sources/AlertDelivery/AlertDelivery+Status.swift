@@ -38,10 +38,12 @@ extension AlertDelivery {
         let oldest = self.untoldByAge.smallest { self.untold[$0.subject] == $0.at }?.at
         let deleted = self.store.counters[.deadLettersDeleted]
         let deadLetterCount = self.deadLetterCount - min(deleted, self.deadLetterCount)
-        let (condition, untoldCount) = (self.outboxCondition, self.untold.count)
+        var condition = self.outboxCondition
+        if condition == .writing, let aside = self.aside { condition = .setAside(path: aside.path) }
+        let (shown, untoldCount) = (condition, self.untold.count)
         let (deadLetterPriority, lostCount) = (self.deadLetters.highest, self.lostCount)
         self.published.withLock { status in
-            status.outbox = condition
+            status.outbox = shown
             status.oldestUntoldCriticalTakenAt = oldest
             status.untoldCriticalCount = untoldCount
             status.deadLetterCount = deadLetterCount

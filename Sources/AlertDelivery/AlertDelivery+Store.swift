@@ -91,13 +91,20 @@ extension AlertDelivery {
     }
 
     func outboxChanged(_ condition: OutboxCondition) {
-        self.outboxCondition = condition
         switch condition {
-        case .writing: self.logger.info("outbox writes again")
+        case .writing:
+            self.logger.info("outbox writes again")
+            self.outboxCondition = .writing
         case .failing(let cause):
             self.logger.error("outbox fails", metadata: ["outbox.cause": "\(cause)"])
+            self.outboxCondition = condition
         case .setAside(let path):
             self.logger.error("outbox was unreadable", metadata: ["outbox.aside": "\(path)"])
+            let until = self.clock.monotonic().advanced(
+                byNanoseconds: DeliveryLimits.asideShownNanoseconds)
+            self.aside = (path, until)
+            // Without a file before it the start reads the ledger anyway.
+            if self.store.hasLostFile { self.beginRebuilding() }
         }
         self.report(.outbox(condition))
         self.afterwards()
@@ -114,15 +121,19 @@ extension AlertDelivery {
         self.machines[index].beginReading()
         let name = self.configuration.endpoints[index].name
         let limit = max(1, min(DeliveryLimits.refillCountMax, machine.queueCountMax / 4))
+        let generation = self.generation
         Task { [weak self, store] in
             let rows = try? await store.ask { file throws(SQLiteError) in
                 try file.pending(endpoint: name, from: from, limit: limit)
             }
-            await self?.refilled(index, rows: rows, limit: limit)
+            await self?.refilled(index, rows: rows, limit: limit, generation)
         }
     }
 
-    private func refilled(_ index: Int, rows: [StoredDelivery]?, limit: Int) {
+    private func refilled(
+        _ index: Int, rows: [StoredDelivery]?, limit: Int, _ generation: UInt64
+    ) {
+        guard generation == self.generation else { return }
         // The store failed: the timer asks again.
         guard let rows else { return self.machines[index].readingFailed() }
         let now = self.clock.monotonic()

@@ -11,7 +11,7 @@ package enum DeliveryCounter: Int, CaseIterable, Sendable {
 
 /// Sends alerts to endpoints: at least once, with a stable id, in order per alarm.
 ///
-/// The outbox is a projection of the ledger with a cursor (DESIGN.md §3). An alert that is offered
+/// The outbox is a projection of the ledger with a cursor. An alert that is offered
 /// goes to its endpoints' queues in memory and leaves at once; that it was taken in, and what
 /// became of it, is written beside that by the store's own thread. A crash in between loses
 /// nothing: the program offers the ledger's records after the cursor again, and what the store
@@ -27,6 +27,7 @@ package actor AlertDelivery {
     enum Inbound: Sendable {
         case alert(Alert, offeredAt: MonotonicInstant)
         case ledger(through: UInt64)
+        case rebuilt(through: UInt64)
     }
 
     struct CallKey: Hashable, Sendable {
@@ -53,7 +54,16 @@ package actor AlertDelivery {
     var boards: [StandingBoard?]
     /// Whether some endpoint is reminded of what stands.
     package nonisolated let hasBoards: Bool
-    var recent = RecentIDs(countMax: DeliveryLimits.recentIDCountMax)
+    var recent = RecentIDs<String>(countMax: DeliveryLimits.recentIDCountMax)
+    /// What endpoints have taken or refused for good in this run, or will not get.
+    var settled = RecentIDs<UInt64>(countMax: DeliveryLimits.recentIDCountMax)
+    /// Set while the ledger offers again what a damaged outbox held.
+    var rebuilding: Rebuilding?
+    nonisolated let wantsLedger = Atomic<Bool>(false)
+    /// Counts the files of the outbox: what was read of an older one is void.
+    var generation: UInt64 = 0
+    /// That the file was set aside is shown until then.
+    var aside: (path: String, until: MonotonicInstant)?
     var nextOrder: UInt64 = 1
     var calls: [CallKey: Task<Void, Never>] = [:]
     /// Marks that found no room in the store, in order.
@@ -97,7 +107,7 @@ package actor AlertDelivery {
         self.progress = progress
         self.logger = logger
         self.report = outcomes
-        var seeds = SeededGenerator(seed: configuration.seed)
+        var seeds = SplitMix64(seed: configuration.seed)
         self.machines = configuration.endpoints.map { endpoint in
             EndpointQueueMachine(
                 concurrency: endpoint.concurrency, queueCountMax: configuration.queueCountMax,
@@ -193,7 +203,7 @@ package actor AlertDelivery {
         self.hand(over: .ledger(through: n))
     }
 
-    private nonisolated func hand(over inbound: Inbound) -> OfferAnswer {
+    nonisolated func hand(over inbound: Inbound) -> OfferAnswer {
         let waiting = self.inboxCount.wrappingAdd(1, ordering: .relaxed).newValue
         // Written here too: a dispatcher that stands still must show a backlog. Before it can take
         // the alert, or this figure would stand after its own.
@@ -221,11 +231,12 @@ package actor AlertDelivery {
         self.progress.setBacklog(UInt64(clamping: left))
         switch inbound {
         case .ledger(let n): self.moveCursor(to: n)
+        case .rebuilt(let n): self.endRebuilding(through: n)
         case .alert(let alert, let offeredAt): self.take(alert, offeredAt: offeredAt)
         }
     }
 
-    private func moveCursor(to n: UInt64) {
+    func moveCursor(to n: UInt64) {
         guard n > 0, !self.isCursorHeld else { return }
         if !self.store.offer(.cursor(n)) { self.isCursorHeld = true }
     }
@@ -237,18 +248,23 @@ package actor AlertDelivery {
         }
         let now = self.clock.monotonic()
         let wall = self.clock.wall()
-        let targets = self.configuration.endpoints.indices.filter {
+        let wanted = self.configuration.endpoints.indices.filter {
             alert.priority >= self.configuration.endpoints[$0].priorityMin
                 && (alert.targets?.contains(self.configuration.endpoints[$0].name)
                     ?? self.configuration.endpoints[$0].accepts(alert))
+        }
+        let targets = wanted.filter { !self.isSettled(alert, at: $0) }
+        if targets.isEmpty, !wanted.isEmpty {
+            self.counters.add(.duplicate)
+            return self.moveCursor(to: alert.ledgerN)
         }
         guard !targets.isEmpty else {
             self.counters.add(.unrouted)
             self.report(.unrouted(alertID: alert.id, alarmID: alert.alarmID))
             return self.moveCursor(to: alert.ledgerN)
         }
-        let item = QueuedAlert(order: self.nextOrder, alert: alert, takenAt: offeredAt)
-        self.nextOrder += 1
+        let item = QueuedAlert(
+            order: self.takeOrder(of: alert), alert: alert, takenAt: offeredAt)
         if alert.priority == .critical { self.note(untold: item.order, takenAt: offeredAt) }
         let names = targets.map { self.configuration.endpoints[$0].name }
         let movesCursor = alert.ledgerN > 0 && !self.isCursorHeld
@@ -272,7 +288,7 @@ package actor AlertDelivery {
             return self.bury([item], at: index, reason: .endpointDisabled)
         }
         if self.machines[index].admits(item.alert) {
-            if !self.knowsStore {
+            if !self.knowsStore || self.rebuilding != nil {
                 self.machines[index].setFloor(item.alert.alarmKey, item.alert.sequence)
             }
             return self.machines[index].enqueue(item, now: now)
@@ -314,6 +330,7 @@ package actor AlertDelivery {
     /// What follows every event: beat, figures, timer.
     func afterwards() {
         let now = self.clock.monotonic()
+        if let aside = self.aside, now >= aside.until { self.aside = nil }
         if now.nanosecondsSince(self.lastBeat) >= DeliveryLimits.beatNanoseconds / 2 {
             self.progress.beat()
             // Two threads that offer at once may leave an old figure behind.

@@ -2,7 +2,7 @@
 
 package import MidwatchModel
 
-/// Keeps calls from an endpoint that fails (numbers: delivery.md §7).
+/// Keeps calls from an endpoint that fails.
 ///
 /// Transitions
 ///

@@ -103,6 +103,8 @@ package struct EndpointConfiguration: Sendable {
     package var authorityFile: String?
     /// PEM files of the certificate we show, with its chain, and of its key.
     package var clientCertificate: (chainFile: String, keyFile: String)?
+    /// Network interface that calls leave by; nil: as the routes of the machine say.
+    package var interface: String?
     /// Networks that may be connected to beside what `AddressPolicy` allows by itself.
     package var allowed: [AddressBlock] = []
 

@@ -26,6 +26,10 @@ package enum DeliveryLimits {
     package static let storeQueueCountMax = 16_384
     /// Writes in one transaction of the store.
     package static let storeBatchCountMax = 512
+    /// How long the first write waits for others: a crash repeats what left in that time.
+    package static let storeGatherNanoseconds: UInt64 = 50_000_000
+    /// How long it is shown, and so is an alarm, that the outbox was set aside.
+    package static let asideShownNanoseconds: UInt64 = 300_000_000_000
     /// Pause of the store's thread after a failure.
     package static let storeRetryNanoseconds: UInt64 = 1_000_000_000
     /// How long a start waits for what the store knows before it goes on without it.
@@ -46,11 +50,11 @@ package enum DeliveryLimits {
     package static let responseKeptBytesMax = 1_024
     /// Reading the body of an answer, after its head has decided the attempt.
     package static let responseBodyNanosecondsMax: UInt64 = 1_000_000_000
-    /// Establishing a connection (delivery.md §1: 2 to 3 s).
+    /// Establishing a connection.
     package static let connectNanosecondsMax: UInt64 = 3_000_000_000
-    /// The whole of a first attempt; also from when on a call counts as slow (delivery.md §1, §7).
+    /// The whole of a first attempt; also from when on a call counts as slow.
     package static let firstAttemptNanosecondsMax: UInt64 = 10_000_000_000
-    /// The whole of a later attempt: a slow receiver is given its chance (delivery.md §1).
+    /// The whole of a later attempt: a slow receiver is given its chance.
     package static let laterAttemptNanosecondsMax: UInt64 = 20_000_000_000
     /// The dispatcher's loop turns at least this often.
     package static let beatNanoseconds: UInt64 = 500_000_000

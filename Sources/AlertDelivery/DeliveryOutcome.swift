@@ -22,7 +22,7 @@ package struct AttemptReport: Sendable, Equatable {
 /// What delivery tells the program.
 ///
 /// `delivered`, `deadLettered` and `superseded` are outcomes and belong into the ledger;
-/// `attemptFailed` belongs into the access log only (RULES.md 13).
+/// `attemptFailed` belongs into the access log only.
 package enum DeliveryOutcome: Sendable, Equatable {
     case delivered(AttemptReport, supersededIDs: [String])
     /// Without `retryAt` it was the last; what became of the alert is told next.
@@ -82,7 +82,7 @@ package struct DeliveryStatus: Sendable, Equatable {
     package var endpoints: [EndpointStatus]
     package var outbox = OutboxCondition.writing
     /// When the oldest critical alert was taken that no endpoint has delivered, dead letters
-    /// included: the dead-man heartbeat rests on it (RULES.md 25).
+    /// included: the dead-man heartbeat rests on it.
     package var oldestUntoldCriticalTakenAt: MonotonicInstant?
     package var untoldCriticalCount = 0
     /// Alerts offered and not yet taken by the dispatcher.

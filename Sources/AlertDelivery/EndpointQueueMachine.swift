@@ -258,6 +258,27 @@ package struct EndpointQueueMachine: Sendable {
         self.floors[alarmKey] = max(self.floors[alarmKey] ?? 0, sequence)
     }
 
+    /// Everything in memory.
+    var items: [QueuedAlert] { self.lanes.values.flatMap(\.items) }
+
+    /// The store holds nothing any more: its file was damaged.
+    mutating func forgetStore() {
+        self.reading = nil
+        self.parkedFrom = nil
+        self.parkedAlarms.removeAll()
+        self.floors.removeAll()
+    }
+
+    /// Forgets which alarms have gone ahead, unless the store still holds older alerts.
+    mutating func forgetFloors() {
+        if self.parkedFrom == nil { self.floors.removeAll() }
+    }
+
+    /// Whether a newer alert of its alarm has gone ahead.
+    func isOvertaken(_ alert: Alert) -> Bool {
+        self.floors[alert.alarmKey].map { alert.sequence < $0 } ?? false
+    }
+
     package enum Return: Sendable, Equatable {
         case queued
         /// A newer alert of its alarm has gone ahead.

@@ -10,6 +10,8 @@ enum OutboxWrite: Sendable {
     /// An attempt failed; the next one comes at `nextAt`.
     case failed(DeliveryMark, nextAt: WallInstant)
     case delivered(DeliveryMark, StandingChange?)
+    /// An Alertmanager is reminded of the mark's alarm, in whose labels it has the priority.
+    case stands(DeliveryMark, AlarmPriority)
     /// An Alertmanager is not reminded of the mark's alarm any more.
     case ended(DeliveryMark)
     case dead(DeliveryMark, DeadLetterReason)
@@ -22,7 +24,7 @@ enum OutboxWrite: Sendable {
     var isExpendable: Bool {
         switch self {
         case .failed: true
-        case .accept, .delivered, .ended, .dead, .superseded, .cursor: false
+        case .accept, .delivered, .stands, .ended, .dead, .superseded, .cursor: false
         }
     }
 }
@@ -186,6 +188,7 @@ final class OutboxFile {
             case .ended: try self.dropStanding(mark)
             case nil: break
             }
+        case .stands(let mark, let priority): try self.keepStanding(mark, labelled: priority)
         case .ended(let mark): try self.dropStanding(mark)
         case .dead(let mark, let reason): try self.finish(mark, .dead, reason: reason)
         case .superseded(let mark): try self.finish(mark, .superseded, reason: nil)

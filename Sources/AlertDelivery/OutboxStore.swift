@@ -22,6 +22,15 @@ package enum OutboxCondition: Sendable, Equatable {
         case .setAside: "setAside"
         }
     }
+
+    /// What is wrong, for people; nil if nothing is.
+    package var fault: String? {
+        switch self {
+        case .writing: nil
+        case .failing: "outbox not written"
+        case .setAside(let path): "outbox was damaged and is made again, kept as \(path)"
+        }
+    }
 }
 
 /// Counters of the store; raw values index the block.
@@ -67,6 +76,7 @@ final class OutboxStore: Sendable {
     private let onCondition: @Sendable (OutboxCondition) -> Void
     private let bell = Doorbell()
     private let queue = Mutex(Queue())
+    private let lostFile = Atomic<Bool>(false)
 
     /// `onCondition` is called on the store's thread when the condition changes.
     init(
@@ -97,14 +107,19 @@ final class OutboxStore: Sendable {
     /// Reports of failed attempts get half of the queue, so that they never cost an alert its
     /// place or its mark.
     func offer(_ write: OutboxWrite) -> Bool {
-        let isAccepted = self.queue.withLock { queue in
+        let (isAccepted, isAwaited) = self.queue.withLock { queue in
             let limit = write.isExpendable ? self.queueCountMax / 2 : self.queueCountMax
-            guard queue.writeCount < limit, !queue.isStopping else { return false }
+            guard queue.writeCount < limit, !queue.isStopping else { return (false, false) }
             queue.writeCount += 1
             queue.entries.append(.write(write))
-            return true
+            // Between the first and a full batch the thread gathers, or is at work.
+            return (
+                true,
+                queue.entries.count == 1 || queue.writeCount == DeliveryLimits.storeBatchCountMax
+            )
         }
-        if isAccepted { self.bell.ring() } else { self.counters.add(.refused) }
+        if isAwaited { self.bell.ring() }
+        if !isAccepted { self.counters.add(.refused) }
         return isAccepted
     }
 
@@ -144,6 +159,9 @@ final class OutboxStore: Sendable {
         }
     }
 
+    /// Whether a file that was in use in this run was set aside.
+    var hasLostFile: Bool { self.lostFile.load(ordering: .acquiring) }
+
     /// Writes and questions that wait.
     var backlog: Int { self.queue.withLock { $0.entries.count } }
 
@@ -153,16 +171,19 @@ final class OutboxStore: Sendable {
         unsafe "OutboxStore".withCString { unsafe clinux_set_thread_name($0) }
         var file: OutboxFile?
         var isFailing = false
+        var damage = OutboxDamage()
         while true {
             let seen = self.bell.count
             let (entries, isStopping) = self.queue.withLock { queue in
                 (Array(queue.entries.prefix(DeliveryLimits.storeBatchCountMax)), queue.isStopping)
             }
             if entries.isEmpty, isStopping { break }
+            if file != nil, entries.count == 1, self.gather() { continue }
             if file == nil {
                 do throws(SQLiteError) {
-                    file = try self.open()
+                    file = try self.open(&damage)
                 } catch {
+                    damage.note(error)
                     self.failed(error, isFailing: &isFailing)
                 }
             }
@@ -183,33 +204,53 @@ final class OutboxStore: Sendable {
             }
             do throws(SQLiteError) {
                 try self.perform(entries, in: open)
+                damage.wrote()
                 if isFailing { self.onCondition(.writing) }
                 isFailing = false
             } catch {
+                // Closed before it is moved, and read anew: what memory holds of it may be damaged.
+                if damage.note(error) { file = nil }
                 self.failed(error, isFailing: &isFailing)
                 self.refuseQuestions(.failed(error.description))
                 if isStopping { break }
-                self.pause()
+                if !damage.isDue { self.pause() }
             }
         }
         file = nil
         self.end()
     }
 
-    /// Opens the file; one that is no database is kept under another name.
-    private func open() throws(SQLiteError) -> OutboxFile {
-        do throws(SQLiteError) {
-            return try OutboxFile(path: self.path)
-        } catch {
-            guard error.isCorruption else { throw error }
-            let aside = self.path + ".unreadable-\(self.wall().nanoseconds / 1_000_000_000)"
-            guard unsafe rename(self.path, aside) == 0 else { throw error }
-            unsafe unlink(self.path + "-wal")
-            unsafe unlink(self.path + "-shm")
-            let file = try OutboxFile(path: self.path)
-            self.onCondition(.setAside(path: aside))
-            return file
+    /// Opens the file; one that is damaged is kept under another name and a new one begun.
+    private func open(_ damage: inout OutboxDamage) throws(SQLiteError) -> OutboxFile {
+        if !damage.isDue {
+            do throws(SQLiteError) {
+                let file = try OutboxFile(path: self.path)
+                damage.wasOpened()
+                return file
+            } catch {
+                damage.note(error)
+                guard damage.isDue else { throw error }
+            }
         }
+        let aside = try self.setAside()
+        let file = try OutboxFile(path: self.path)
+        if damage.wasSetAside() { self.lostFile.store(true, ordering: .releasing) }
+        self.onCondition(.setAside(path: aside))
+        return file
+    }
+
+    /// Moves the file away with what belongs to it: its log first, which must not meet a new file.
+    private func setAside() throws(SQLiteError) -> String {
+        let aside = self.path + ".unreadable-\(self.wall().nanoseconds / 1_000_000)"
+        unsafe unlink(self.path + "-shm")
+        for suffix in ["-wal", ""] {
+            guard unsafe rename(self.path + suffix, aside + suffix) != 0, errno != ENOENT else {
+                continue
+            }
+            throw SQLiteError(
+                code: SQLiteError.ioError, message: "error \(errno)", action: "set aside")
+        }
+        return aside
     }
 
     /// Performs entries in order and takes each from the queue once it is done.
@@ -223,12 +264,15 @@ final class OutboxStore: Sendable {
                 writes.append(write)
             }
             if writes.isEmpty, case .question(let body, let refuse) = entries[index] {
+                var damage: SQLiteError?
                 do throws(SQLiteError) { try body(file) } catch {
                     self.counters.add(.failures)
+                    if error.isCorruption || error.isIO { damage = error }
                     refuse(.failed(error.description))
                 }
                 self.remove(writeCount: 0, questionCount: 1)
                 index += 1
+                if let damage { throw damage }
             } else {
                 try self.write(writes[...], in: file)
                 self.remove(writeCount: writes.count, questionCount: 0)
@@ -253,6 +297,26 @@ final class OutboxStore: Sendable {
                 return
             }
             for index in writes.indices { try self.write(writes[index...index], in: file) }
+        }
+    }
+
+    /// Lets writes come together for one commit; false if nothing more came.
+    ///
+    /// Every commit is a sync, which syncs of journal and ledger wait behind: alerts wait for those.
+    private func gather() -> Bool {
+        let until = clinux_boottime_ns() + DeliveryLimits.storeGatherNanoseconds
+        while true {
+            let seen = self.bell.count
+            let (count, isDue) = self.queue.withLock { queue in
+                (
+                    queue.entries.count,
+                    queue.isStopping || queue.questionCount > 0
+                        || queue.writeCount >= DeliveryLimits.storeBatchCountMax
+                )
+            }
+            let now = clinux_boottime_ns()
+            guard !isDue, now < until else { return count > 1 }
+            self.bell.wait(since: seen, atMostNanoseconds: until - now)
         }
     }
 
@@ -306,11 +370,6 @@ final class OutboxStore: Sendable {
         }
         for waiter in waiters { waiter.resume() }
     }
-}
-
-extension SQLiteError {
-    /// SQLITE_CORRUPT or SQLITE_NOTADB.
-    var isCorruption: Bool { self.code & 0xFF == 11 || self.code & 0xFF == 26 }
 }
 
 /// Start routine of the store's thread: takes over one reference to the store.

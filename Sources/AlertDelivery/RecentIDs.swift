@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The last ids that were taken in; the oldest are forgotten beyond the bound.
-struct RecentIDs: Sendable {
+struct RecentIDs<ID: Hashable & Sendable>: Sendable {
     private let countMax: Int
-    private var known: Set<String> = []
-    private var ring: [String] = []
+    private var known: Set<ID> = []
+    private var ring: [ID] = []
     private var oldestIndex = 0
 
     init(countMax: Int) {
@@ -13,7 +13,7 @@ struct RecentIDs: Sendable {
     }
 
     /// Whether `id` is new; from now on it is known.
-    mutating func insert(_ id: String) -> Bool {
+    mutating func insert(_ id: ID) -> Bool {
         guard self.known.insert(id).inserted else { return false }
         if self.ring.count < self.countMax {
             self.ring.append(id)
@@ -25,5 +25,5 @@ struct RecentIDs: Sendable {
         return true
     }
 
-    mutating func forget(_ id: String) { self.known.remove(id) }
+    func contains(_ id: ID) -> Bool { self.known.contains(id) }
 }

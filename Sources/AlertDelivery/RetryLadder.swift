@@ -18,7 +18,7 @@ package enum AttemptVerdict: Sendable, Equatable {
 
 /// When an alert that was not delivered is tried again, and when it is given up.
 ///
-/// Full jitter (delivery.md §7): before attempt k + 1 the wait is random in
+/// Full jitter: before attempt k + 1 the wait is random in
 /// 0 ... min(cap, base · 2^(k-1)), so that alerts held up together do not return together.
 package struct RetryLadder: Sendable {
     package static let baseNanoseconds: UInt64 = 500_000_000
@@ -29,9 +29,9 @@ package struct RetryLadder: Sendable {
     package static let urgentAgeNanosecondsMax: UInt64 = 24 * 3_600_000_000_000
     package static let ageNanosecondsMax: UInt64 = 4 * 3_600_000_000_000
 
-    private var generator: SeededGenerator
+    private var generator: SplitMix64
 
-    package init(seed: UInt64) { self.generator = SeededGenerator(seed: seed) }
+    package init(seed: UInt64) { self.generator = SplitMix64(seed: seed) }
 
     /// Nanoseconds to wait after the `failedCount`-th failed attempt in a row, 1 or more.
     package mutating func delay(afterFailed failedCount: UInt32, priority: AlarmPriority) -> UInt64

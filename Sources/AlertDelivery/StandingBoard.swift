@@ -34,6 +34,11 @@ package struct StandingBoard: Sendable {
 
     package var count: Int { self.alarms.count }
 
+    /// Everything that it reminds of, in the order of the alerts.
+    package var all: [Alarm] {
+        self.alarms.values.sorted { $0.alert.sequence < $1.alert.sequence }
+    }
+
     /// The priority under which the Alertmanager knows an alarm.
     package func priority(of alarmKey: UInt64) -> AlarmPriority? { self.alarms[alarmKey]?.labelled }
 

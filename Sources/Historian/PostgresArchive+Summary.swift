@@ -85,7 +85,8 @@ extension PostgresArchive {
                 \(refused.row.slot.sensor.rawValue), $1::bytea, $2, $3)
             """,
             [
-                "\\x" + Self.hex(refused.row.slot.recordBytes), Self.withoutZero(refused.code),
+                "\\x" + HexDigits.text(refused.row.slot.recordBytes),
+                Self.withoutZero(refused.code),
                 Self.withoutZero(refused.message),
             ])
     }
@@ -94,16 +95,6 @@ extension PostgresArchive {
         _ elements: [Element], _ text: (Element) -> String
     ) -> String {
         "{" + elements.map(text).joined(separator: ",") + "}"
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef")
-        var text = ""
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return text
     }
 }
 

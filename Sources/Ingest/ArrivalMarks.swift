@@ -5,7 +5,7 @@ internal import MidwatchModel
 /// When the bytes of a stream arrived that is not read at times.
 ///
 /// What waits in the kernel while nobody reads arrived before it is read: it is dated to the begin
-/// of the pause, never later (RULES 19). A stream that is paused again before it has caught up has
+/// of the pause, never later. A stream that is paused again before it has caught up has
 /// parts of several pauses, each with its own instant.
 ///
 /// Positions are counted from the first byte of the stream.

@@ -5,7 +5,7 @@ package import MidwatchModel
 package import ReadingRing
 internal import Synchronization
 
-/// The door of the watchdog's canary: a loopback socket of its own (RULES 27).
+/// The door of the watchdog's canary: a loopback socket of its own.
 ///
 /// A datagram of 8 bytes, a nonce in network byte order, becomes one reading of the reserved
 /// sensor with the nonce as int64 value. It enters in Midwatch's own admission class, so a full

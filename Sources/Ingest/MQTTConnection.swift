@@ -8,8 +8,8 @@ internal import TelemetryWire
 ///
 /// A connection is not read while a message of it finds no room in the ring, while too many of its
 /// acknowledgements wait (3.1.1), or while it does not take what is written to it. Its keep alive
-/// stands still then, and what was received in the meantime arrived when the pause began
-/// (RULES 19): the kernel says how many bytes that is.
+/// stands still then, and what was received in the meantime arrived when the pause began:
+/// the kernel says how many bytes that is.
 ///
 /// Confined to its event loop.
 final class MQTTConnection: ChannelInboundHandler {

@@ -39,13 +39,13 @@ package final class MQTTEndpoint: Sendable {
         package var unannouncedInflightCountMax = 256
         /// From accept to CONNECT.
         package var connectTimeoutNanoseconds: UInt64 = 10_000_000_000
-        /// A message with the retain flag is history and refreshes nothing (RULES 18).
+        /// A message with the retain flag is history and refreshes nothing.
         ///
         /// What a bridge repeats after a reconnect cannot be told from what a device sends now.
         /// Devices that set the flag on every message need this off; `RetainedWatch` finds them.
         package var takesRetainedAsHistorical = true
         /// Whether clients send each reading by several ways: of equal copies (sensor, source time,
-        /// value) one counts (RULES 17).
+        /// value) one counts.
         package var isDualHomed = false
         /// Longest keep alive in seconds, 0 for any; MQTT 5 clients that ask for more are told.
         ///

@@ -100,7 +100,6 @@ package final class RejectLog: Sendable {
     ///
     /// `\n`, `\r`, `\t`, `\\`, and `\xHH` for the rest.
     package static func escaped(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes {
             switch byte {
@@ -111,7 +110,7 @@ package final class RejectLog: Sendable {
             case 0x20..<0x7F: text.append(byte)
             default:
                 text += "\\x".utf8
-                text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                HexDigits.append(CollectionOfOne(byte), to: &text)
             }
         }
         return String(decoding: text, as: UTF8.self)

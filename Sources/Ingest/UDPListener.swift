@@ -30,7 +30,7 @@ package final class UDPListener: Sendable {
         /// How a line names its sensors.
         package var pathTemplate = SeriesPathTemplate.standard
         /// Whether senders send each reading by several ways: of equal copies (sensor, source time,
-        /// value) one counts (RULES 17).
+        /// value) one counts.
         package var isDualHomed = false
         /// What is asked of the kernel.
         ///

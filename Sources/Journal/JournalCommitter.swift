@@ -40,7 +40,7 @@ package struct CommitOutcome: Equatable, Sendable {
 /// One thread owns it. One call of `commit` is one transaction: blocks of at most
 /// `transactionBytesMax` bytes, written and synced once. It holds no lock while the disk works.
 ///
-/// Errors (RULES B 9): a write or a sync that fails ends the segment for ever, because a repeated
+/// Errors: a write or a sync that fails ends the segment for ever, because a repeated
 /// `fdatasync` reports success without having written. The same records, still in staging, go to a
 /// fresh segment at once; if that fails too the mode is `storageFailed` and every
 /// `retryNanoseconds` another segment is tried.

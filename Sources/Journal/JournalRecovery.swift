@@ -290,7 +290,7 @@ struct JournalRecovery {
     /// A journal without a readable header: new, or every run before failed to write, or the headers
     /// rotted.
     ///
-    /// Blocks say themselves whose they are, so those behind a bad header are used (RULES 9).
+    /// Blocks say themselves whose they are, so those behind a bad header are used.
     private mutating func scanWithoutHeader(
         _ reader: JournalReader, _ progress: (_ done: UInt64, _ total: UInt64) -> Void
     ) throws(JournalError) -> End {

@@ -66,7 +66,7 @@ package struct UnrecordedCount: Equatable, Sendable {
 /// out and keeps them here until they are durable, so a failed segment can be written again
 /// elsewhere. No lock is held while the disk works: a stuck sync does not stop `append`.
 ///
-/// What happens when it fills (RULES B 7)
+/// What happens when it fills
 /// 1. Readings without acknowledgement may use what the two below leave. Beyond it they are
 ///    skipped, counted per sensor, and their numbers are a gap; skipping ends when 1/8 of the room
 ///    is free again.

@@ -25,7 +25,7 @@ package enum AdmissionMode: UInt8, Sendable, Comparable, CaseIterable {
     package static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
-/// What of the journal is kept (RULES B 10).
+/// What of the journal is kept.
 package struct RetentionPolicy: Equatable, Sendable {
     /// Part of the disk the journal may use, in percent, and the most it may use in any case.
     package var diskPercentMax: UInt64 = 20

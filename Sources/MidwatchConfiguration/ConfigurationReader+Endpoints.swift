@@ -32,6 +32,7 @@ extension ConfigurationReader {
         endpoint.ratePerSecond = section.integer(
             "ratePerSecond", in: 1...1_000, default: ConfigurationDefaults.alertsPerSecond)
         self.certificates(section, into: &endpoint)
+        endpoint.via = self.interface(section)
         endpoint.allowed = self.allowed(section)
         self.credentials(section, into: &endpoint)
         self.formatKeys(section, into: &endpoint)
@@ -134,6 +135,22 @@ extension ConfigurationReader {
         }
     }
 
+    /// `via: wwan0`: whether the machine has it now does not matter, a modem comes and goes.
+    private func interface(_ section: ConfigurationSection) -> String? {
+        guard let name = section.text("via") else { return nil }
+        let isName =
+            (1..<Int(IFNAMSIZ)).contains(name.utf8.count)
+            && name.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":")
+            }
+        if !isName {
+            section.report(
+                .invalid, "via",
+                "expected the name of a network interface, such as wwan0, got \(quoted(name))")
+        }
+        return name
+    }
+
     private func allowed(_ section: ConfigurationSection) -> [String] {
         section.texts("allow").enumerated().compactMap { index, entry in
             if Self.isAddressBlock(entry.text) { return entry.text }
@@ -222,22 +239,9 @@ extension ConfigurationReader {
     static func complaint(aboutSecret text: String) -> String? {
         let expected = "expected {env: NAME}, {file: /path} or whsec_ and base64 of 24-64 bytes"
         guard text.hasPrefix("whsec_") else { return "\(expected); got something else" }
-        let encoded = text.utf8.dropFirst(6)
-        let digits = encoded.prefix { $0 != UInt8(ascii: "=") }
-        let padding = encoded.count - digits.count
-        let isBase64 =
-            encoded.count % 4 == 0 && padding <= 2
-            && encoded.suffix(padding).allSatisfy { $0 == UInt8(ascii: "=") }
-            && digits.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
-                    true
-                default: false
-                }
-            }
-        guard isBase64 else { return "\(expected); this is not base64" }
-        let count = digits.count * 6 / 8
+        guard let count = Base64Text.decode(text.dropFirst(6))?.count else {
+            return "\(expected); this is not base64"
+        }
         guard (24...64).contains(count) else { return "\(expected); this is \(count) bytes" }
         return nil
     }

@@ -171,12 +171,8 @@ extension ConfigurationReader {
             self.reportUnknown("mode", mode, known: found.modes, key: "mode", of: section)
             return nil
         }
-        guard let sensor = found.sensor else {
-            section.report(
-                .invalid, "area",
-                "\(quoted(area)) has no sensor whose value is its mode; give it one under areas")
-            return nil
-        }
+        // What a sensor says is known while it is fresh; what people said stays.
+        guard let sensor = found.sensor else { return .areaMode(area: area, mode: mode) }
         return .mode(path: sensor, value: Int64(number))
     }
 

@@ -12,6 +12,8 @@ extension ConfigurationReader {
         let section = parent.section("silence")
         let words = self.rationalization(section)
         declaration.silenceRationalization = words
+        declaration.silenceOffDelayNanoseconds =
+            section.duration("offDelay", in: ConfigurationLimits.delayRange) ?? 0
         declaration.silenceHandling = self.handling(section, base: handling)
         section.finish()
         let explicit = self.priority(parent, "stalePriority")

@@ -209,6 +209,8 @@ package struct AlertEndpointConfiguration: Equatable, Sendable {
     package var ratePerSecond = ConfigurationDefaults.alertsPerSecond
     /// What we show to a receiver that asks.
     package var clientCertificate: Certificate?
+    /// Network interface that alerts leave by; nil: as the routes of the machine say.
+    package var via: String?
     /// Addresses and networks that may be connected to although they are not public.
     package var allowed: [String] = []
     /// The whole value of an `Authorization` field.

@@ -22,7 +22,7 @@ package struct AlarmHandling: Hashable, Sendable {
 
 /// A reason to suppress an alarm by design.
 ///
-/// What is not known does not suppress (RULES 23). Paths and groups may hold `{1}` … for the
+/// What is not known does not suppress. Paths and groups may hold `{1}` … for the
 /// wildcards of the pattern that the alarm's sensor fits.
 package enum SuppressionRule: Hashable, Sendable {
     /// While another alarm is raised and its condition is known to be met.
@@ -31,6 +31,8 @@ package enum SuppressionRule: Hashable, Sendable {
     case ruleAlarm(path: String, rule: String)
     /// While a fresh, good sensor has this value: a mode.
     case mode(path: String, value: Int64)
+    /// While people have put an area, whose mode no sensor says, into this mode.
+    case areaMode(area: String, mode: String)
     /// While another alarm of the group is raised: only the first of them is annunciated.
     case firstOut(group: String)
 }
@@ -39,10 +41,11 @@ extension SuppressionRule {
     /// Whether it names a wildcard.
     package var hasWildcard: Bool { self.text.contains("{") }
 
-    /// The path that it looks at, or its group.
+    /// The path that it looks at, or its group; empty for an area, whose name has no wildcards.
     package var text: String {
         switch self {
         case .alarm(let path, _), .ruleAlarm(let path, _), .mode(let path, _): path
+        case .areaMode: ""
         case .firstOut(let group): group
         }
     }
@@ -56,6 +59,7 @@ extension SuppressionRule {
         case .alarm(_, let kind): .alarm(path: text, kind: kind)
         case .ruleAlarm(_, let rule): .ruleAlarm(path: text, rule: rule)
         case .mode(_, let value): .mode(path: text, value: value)
+        case .areaMode: self
         case .firstOut: .firstOut(group: text)
         }
     }

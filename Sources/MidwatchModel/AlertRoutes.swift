@@ -97,7 +97,7 @@ package struct LinkSettings: Equatable, Sendable {
 
 /// Who is told of what, and when.
 package struct AlertPolicy: Equatable, Sendable {
-    /// Until an undelivered alert goes to the next (delivery.md, section 7).
+    /// Until an undelivered alert goes to the next.
     package static let undeliveredNanoseconds: UInt64 = 30_000_000_000
     /// Delay of one level of an escalation: critical 15 minutes, high an hour.
     package static let levelDelays = PriorityTimes(

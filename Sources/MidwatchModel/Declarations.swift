@@ -83,11 +83,14 @@ package struct SensorDeclaration: Equatable, Sendable {
     /// More than 0.
     package var deadlineNanoseconds: UInt64
     package var stalePriority = AlarmPriority.medium
+    /// How long the sensor must speak, and be believed, before its stale alarm and "cannot verify"
+    /// return: a link that comes and goes then is one alarm.
+    package var silenceOffDelayNanoseconds: UInt64 = 0
     /// Of the stale alarm and of "cannot verify".
     package var silenceHandling = AlarmHandling()
     /// The same; what it does not say the sensor's words say.
     package var silenceRationalization = Rationalization()
-    /// nil: the highest priority among the sensor's alarms decides (RULES: `SensorCriticality`).
+    /// nil: the highest priority among the sensor's alarms decides (`SensorCriticality`).
     package var criticality: SensorCriticality?
     package var lowLow: LimitSetting?
     package var low: LimitSetting?

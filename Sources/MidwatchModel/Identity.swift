@@ -80,7 +80,7 @@ package struct JournalID: Hashable, Sendable, BitwiseCopyable, CustomStringConve
 
     /// The 8-4-4-4-12 form, lower case.
     package var description: String {
-        let digits = Self.hex(self.high) + Self.hex(self.low)
+        let digits = HexDigits.text(of: self.high) + HexDigits.text(of: self.low)
         var text = ""
         for (offset, digit) in digits.enumerated() {
             if [8, 12, 16, 20].contains(offset) { text += "-" }
@@ -97,11 +97,6 @@ package struct JournalID: Hashable, Sendable, BitwiseCopyable, CustomStringConve
             let low = UInt64(digits.suffix(16), radix: 16)
         else { return nil }
         self.init(high: high, low: low)
-    }
-
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 

@@ -3,7 +3,7 @@
 /// The time within which a sender promised the next reading of a sensor, in one byte.
 ///
 /// SenML's update time (RFC 8428, 4.2) exists so that a failed sensor is noticed: under exception
-/// supervision it is the deadline of the sensor (RULES 22). A byte is what a reading has left; the
+/// supervision it is the deadline of the sensor. A byte is what a reading has left; the
 /// promise is rounded up to the next of 255 steps, by less than an eighth of it.
 ///
 /// The code counts 64ths of a second: `(8 + low 3 bits) << high 5 bits`; 0 is no promise.

@@ -31,7 +31,7 @@ package struct SourceTimeBounds: Equatable, Sendable, BitwiseCopyable {
 
     /// Judges one source time; engine and archive both ask here, so that they agree.
     ///
-    /// It says nothing about the value (RULES 18).
+    /// It says nothing about the value.
     ///
     /// - Parameters:
     ///   - sourceTime: Nanoseconds since 1970, `Slot.noSourceTime` if the reading carried none.

@@ -34,7 +34,7 @@ package enum SystemLimits {
     package static let sourceTimeEarliestNanoseconds: Int64 = 1_577_836_800_000_000_000
     /// Interval of clock anchors in the journal; also the most engine time a crash can forget.
     package static let anchorIntervalNanoseconds: UInt64 = 1_000_000_000
-    /// Publishes of one client among which a resend is known (RULES 17): no listener may announce a
+    /// Publishes of one client among which a resend is known: no listener may announce a
     /// greater Receive Maximum.
     package static let resentPublishesMax = 256
     /// The longest time for which an alarm may be shelved, unless its rule says less: one shift.

@@ -43,7 +43,7 @@ package struct AlarmCommandView: OperatorView {
     package var activation: String
     /// Position of the command in the journal, `epoch:n`.
     package var position: String
-    /// False: the answer did not wait for the disk (RULES: effects wait 250 ms at most).
+    /// False: the answer did not wait for the disk (effects wait 250 ms at most).
     package var recorded: Bool
     /// The state after it.
     package var state: AlarmState

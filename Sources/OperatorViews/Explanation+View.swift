@@ -5,20 +5,23 @@ package import MidwatchModel
 
 extension Explanation: OperatorView {
     package func encode(to json: inout JSONWriter) {
-        json.object { json in
-            json.field("path", self.path)
-            json.field("title", self.title)
-            json.field("unit", self.unit)
-            json.field("time", self.time.rfc3339)
-            json.field("revision", self.revision)
-            json.field("declared", self.isDeclared)
-            json.field("supervision", self.supervision.word)
-            json.field("limitSet", self.limitSet)
-            json.field("sensor", self.sensor)
-            json.field("alarms", self.alarms)
-            json.field("timers", self.timers)
-            json.fieldIfPresent("nextChange", self.nextChange)
-        }
+        json.object { self.encodeMembers(to: &$0) }
+    }
+
+    /// The members alone: whoever writes the object may add others.
+    package func encodeMembers(to json: inout JSONWriter) {
+        json.field("path", self.path)
+        json.field("title", self.title)
+        json.field("unit", self.unit)
+        json.field("time", self.time.rfc3339)
+        json.field("revision", self.revision)
+        json.field("declared", self.isDeclared)
+        json.field("supervision", self.supervision.word)
+        json.field("limitSet", self.limitSet)
+        json.field("sensor", self.sensor)
+        json.field("alarms", self.alarms)
+        json.field("timers", self.timers)
+        json.fieldIfPresent("nextChange", self.nextChange)
     }
 
     package init(json: JSONValue) throws(ViewError) {

@@ -62,7 +62,7 @@ package final class ReadingRing: @unchecked Sendable {
     /// From `acknowledgedHold` on, readings that await an acknowledgement are refused as well.
     @usableFromInline let floor: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline let mask: UInt64
-    /// Slots that each criticality may fill: 50, 80, 95 and 100 % (RULES 7).
+    /// Slots that each criticality may fill: 50, 80, 95 and 100 %.
     @usableFromInline let limits: [4 of UInt64]
 
     /// Slots of the ring.
@@ -230,7 +230,7 @@ package final class ReadingRing: @unchecked Sendable {
             .load(ordering: .acquiring) == sequence &+ 1
     }
 
-    /// Refuses every offer below `criticality` from now on (RULES 10).
+    /// Refuses every offer below `criticality` from now on.
     ///
     /// Any thread.
     package func admit(from criticality: SensorCriticality) {
@@ -245,7 +245,7 @@ package final class ReadingRing: @unchecked Sendable {
     }
 
     /// Refuses readings that await an acknowledgement, registrations and beginnings of sessions, or
-    /// takes them again (RULES 7).
+    /// takes them again.
     ///
     /// While the disk stalls nobody could acknowledge them: what is not taken stays with its
     /// sender, and the ring stays free for what must be evaluated. A registration that never became

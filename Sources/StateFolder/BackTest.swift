@@ -31,7 +31,12 @@ package struct BackTest: Sendable {
         package var trial: WallInstant?
         /// nil: it lasts at the end of the journal.
         package var end: WallInstant?
+        /// Whether people were told, or would have been: not of what a suppression kept back.
+        package var isTold: [Side: Bool] = [:]
     }
+
+    /// The rules that were in force, or those on trial.
+    package enum Side: Hashable, Sendable { case production, trial }
 
     package struct Alarm: Equatable, Sendable {
         package var alarmID: String
@@ -39,6 +44,8 @@ package struct BackTest: Sendable {
         /// Of `both`, those that the rules on trial raise earlier, and later.
         package var earlierCount: UInt64 = 0
         package var laterCount: UInt64 = 0
+        /// Of `both`, those that only one side tells people of.
+        package var onlyTold: [Side: UInt64] = [:]
         package var episodes: [Episode] = []
         package var priority = AlarmPriority.low
     }
@@ -69,6 +76,7 @@ package struct BackTest: Sendable {
         var trial: WallInstant?
         var isInProduction = false
         var isOnTrial = false
+        var isTold: [Side: Bool] = [:]
     }
 
     private struct Entry {
@@ -190,6 +198,7 @@ package struct BackTest: Sendable {
             guard live.state.isRaised else { continue }
             let name = engine.ruleBook.alarmName(live.kind, rule: live.rule)
             self.raised("\(path):\(name)", live.priority, at: live.raisedAt, isTrial: isTrial)
+            if live.suppression.isEmpty { self.told("\(path):\(name)", isTrial: isTrial) }
         }
     }
 
@@ -198,9 +207,12 @@ package struct BackTest: Sendable {
     ) {
         switch decision.kind {
         case .alarmRaised, .alarmRaisedSuppressed:
-            guard !decision.stateFrom.isRaised else { return }
-            self.raised(
-                Self.id(engine, decision), decision.priority, at: decision.wall, isTrial: isTrial)
+            let id = Self.id(engine, decision)
+            if !decision.stateFrom.isRaised {
+                self.raised(id, decision.priority, at: decision.wall, isTrial: isTrial)
+            }
+            // Later, too: when nothing keeps it back any more.
+            if decision.kind == .alarmRaised { self.told(id, isTrial: isTrial) }
         case .alarmReturned, .alarmReturnedSuppressed:
             self.returned(Self.id(engine, decision), at: decision.wall, isTrial: isTrial)
         default: break
@@ -239,6 +251,10 @@ package struct BackTest: Sendable {
         self.entries[id] = entry
     }
 
+    private mutating func told(_ id: String, isTrial: Bool) {
+        self.entries[id]?.open?.isTold[isTrial ? .trial : .production] = true
+    }
+
     private mutating func returned(_ id: String, at wall: WallInstant, isTrial: Bool) {
         guard var entry = self.entries[id], var open = entry.open else { return }
         if isTrial { open.isOnTrial = false } else { open.isInProduction = false }
@@ -256,11 +272,20 @@ package struct BackTest: Sendable {
         if let production = open.production, let trial = open.trial {
             if trial < production { entry.alarm.earlierCount += 1 }
             if trial > production { entry.alarm.laterCount += 1 }
+            switch (open.isTold[.production] ?? false, open.isTold[.trial] ?? false) {
+            case (true, false): entry.alarm.onlyTold[.production, default: 0] += 1
+            case (false, true): entry.alarm.onlyTold[.trial, default: 0] += 1
+            case (true, true), (false, false): break
+            }
         }
         if entry.alarm.episodes.count < Self.episodesMax {
-            entry.alarm.episodes.append(
-                Episode(
-                    verdict: verdict, production: open.production, trial: open.trial, end: end))
+            var episode = Episode(
+                verdict: verdict, production: open.production, trial: open.trial, end: end)
+            if open.production != nil {
+                episode.isTold[.production] = open.isTold[.production] ?? false
+            }
+            if open.trial != nil { episode.isTold[.trial] = open.isTold[.trial] ?? false }
+            entry.alarm.episodes.append(episode)
         }
     }
 

@@ -30,10 +30,17 @@ package enum CheckpointFile {
     }
 
     /// The same, each read when it is asked for: a start mostly needs the newest alone.
-    package static func each(folder: String, settingAside: Bool) -> some Sequence<Loaded> {
+    ///
+    /// `onDamage` is told the name of each that is damaged, before it is set aside.
+    package static func each(
+        folder: String, settingAside: Bool, onDamage: @escaping (_ name: String) -> Void = { _ in }
+    ) -> some Sequence<Loaded> {
         self.names(folder).reversed().lazy.compactMap { name in
             let loaded = self.load(name, folder: folder)
-            if loaded == nil, settingAside { self.setAside(name, folder: folder) }
+            if loaded == nil {
+                onDamage(name)
+                if settingAside { self.setAside(name, folder: folder) }
+            }
             return loaded
         }
     }

@@ -36,13 +36,13 @@ package struct Revisions: Sendable {
     }
 
     private static func name(ofKept text: [UInt8]) -> String {
-        HexText.encode(ContentHash.sha256(text[...]))
+        HexDigits.text(ContentHash.sha256(text[...]))
     }
 
     /// The rules of a revision; nil if its text is missing or does not parse any more.
     package func rules(of revision: String) -> RuleBook? {
         guard let text = FileBytes.read("\(self.folder)/\(revision).yaml"),
-            HexText.encode(ContentHash.sha256(text[...])) == revision,
+            HexDigits.text(ContentHash.sha256(text[...])) == revision,
             let configuration = MidwatchConfiguration.parse(
                 bytes: text, fileName: "\(revision).yaml"
             ).configuration
@@ -74,7 +74,7 @@ package struct Revisions: Sendable {
     {
         let named = text + Array("\n# on trial\n".utf8)
         return self.rules(
-            of: configuration, revision: HexText.encode(ContentHash.sha256(named[...])))
+            of: configuration, revision: HexDigits.text(ContentHash.sha256(named[...])))
     }
 
     private static func book(
@@ -83,7 +83,7 @@ package struct Revisions: Sendable {
         var canary = SensorDeclaration(
             pattern: self.canaryPath(of: configuration),
             deadlineNanoseconds: configuration.ingest.undeclaredDeadlineNanoseconds)
-        // The watchdog judges the canary; the engine only echoes it (RULES 27).
+        // The watchdog judges the canary; the engine only echoes it.
         canary.supervision = .event
         canary.criticality = .own
         canary.title = "Canary of the watchdog"

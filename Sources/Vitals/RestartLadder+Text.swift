@@ -73,7 +73,6 @@ extension RestartLadder {
     private static func checksum(_ text: String) -> String {
         let bytes = Array(text.utf8)
         let crc = unsafe bytes.withUnsafeBytes { unsafe clinux_crc32c(0, $0.baseAddress, $0.count) }
-        let digits = String(crc, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
+        return HexDigits.text(of: crc)
     }
 }

@@ -10,7 +10,7 @@ package import MidwatchModel
 ///   systemd ends it.
 /// - While running, systemd is fed as long as every critical stage beats, or a watchdog attends: the
 ///   watchdog acts sooner and counts its restarts, and when those are used up the daemon stays as it
-///   is (RULES 26). Without a watchdog a stage that stands still is systemd's matter.
+///   is. Without a watchdog a stage that stands still is systemd's matter.
 package struct ServiceNotices: Sendable {
     /// One message to systemd.
     package enum Notice: Equatable, Sendable {

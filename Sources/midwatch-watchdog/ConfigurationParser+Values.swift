@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import MidwatchModel
 import Vitals
 
@@ -76,6 +77,17 @@ extension ConfigurationParser {
             }
             draft.headers.append(field)
         case "header_file": self.takeHeaderFile(value, &draft)
+        case "via":
+            let isName =
+                value.utf8.count < Int(IFNAMSIZ)
+                && value.utf8.allSatisfy {
+                    $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":")
+                }
+            guard isName else {
+                return self.fault(
+                    "\"\(value)\" is no network interface", "Name one, such as wwan0.")
+            }
+            draft.interface = value
         case "timeout":
             draft.timeout = self.duration(value, 500_000_000, 60_000_000_000) ?? draft.timeout
         default: self.unknownKey()
@@ -188,7 +200,8 @@ extension ConfigurationParser {
 
     private mutating func transport(_ draft: MessageDraft) -> Transport? {
         switch (draft.endpoint, draft.command) {
-        case (let endpoint?, nil):
+        case (var endpoint?, nil):
+            endpoint.interface = draft.interface
             guard draft.arguments.isEmpty else {
                 self.fault("`argument` without `command`", "Remove it.")
                 return nil
@@ -197,7 +210,9 @@ extension ConfigurationParser {
             case .http: return .http(endpoint, draft.headers)
             case .https: return .curl(endpoint, draft.headers)
             }
-        case (nil, let command?): return .command([command] + draft.arguments)
+        case (nil, let command?):
+            if draft.interface != nil { self.fault("`via` with `command`", "Remove it.") }
+            return .command([command] + draft.arguments)
         case (_?, _?): self.fault("both `url` and `command`", "Make two routes of them.")
         case (nil, nil):
             // A url that was refused has its own fault already.
@@ -282,7 +297,7 @@ extension ConfigurationParser {
             "suspended_max", "undelivered_action_after", "undelivered_max", "repeat_interval",
             "restart.count",
             "restart.window", "heartbeat.url", "heartbeat.command", "heartbeat.interval",
-            "heartbeat.method", "hardware.device", "hardware.timeout",
+            "heartbeat.method", "heartbeat.via", "hardware.device", "hardware.timeout",
             "hardware.disarm_on_stop", "realtime", "curl",
         ]
         + Stage.allCases.flatMap { stage in

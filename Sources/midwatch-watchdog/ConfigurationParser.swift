@@ -33,6 +33,7 @@ package struct ConfigurationParser {
         var endpoint: Endpoint?
         var command: String?
         var arguments: [String] = []
+        var interface: String?
         var headers: [HeaderField] = []
         var minimumPriority: AlarmPriority = .low
         var timeout: UInt64 = 5_000_000_000

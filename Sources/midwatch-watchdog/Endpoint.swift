@@ -23,6 +23,8 @@ package struct Endpoint: Equatable, Sendable {
     package let port: UInt16
     /// Path and query, beginning with `/`.
     package let target: String
+    /// Network interface that messages leave by; nil: as the routes of the machine say.
+    package var interface: String?
 
     package init(_ text: String) throws(Fault) {
         guard text.utf8.count <= Self.bytesMax,

@@ -18,8 +18,6 @@ package struct Flags: Equatable, Sendable {
         }
     }
 
-    package static let version = "0.1.0"
-
     package var mode: Mode = .watch
     package var configurationPath = "/etc/midwatch/watchdog.conf"
 

@@ -74,7 +74,10 @@ package enum HTTPRequest {
                 let now = BootClock.now()
                 let share =
                     deadline.nanosecondsSince(now) / UInt64(addresses.count - index)
-                switch Self.connect(address, deadline: now.advanced(byNanoseconds: share)) {
+                switch Self.connect(
+                    address, through: endpoint.interface,
+                    deadline: now.advanced(byNanoseconds: share))
+                {
                 case .failure(let error): failure = error.text
                 case .success(let fd):
                     defer { close(fd) }
@@ -88,10 +91,15 @@ package enum HTTPRequest {
     struct Failure: Error { var text: String }
 
     private static func connect(
-        _ address: Resolver.Address, deadline: MonotonicInstant
+        _ address: Resolver.Address, through interface: String?, deadline: MonotonicInstant
     ) -> Result<Int32, Failure> {
         let fd = unsafe address.bytes.withUnsafeBytes {
-            unsafe clinux_tcp_begin($0.baseAddress, UInt32($0.count), address.family)
+            if let interface {
+                unsafe clinux_tcp_begin_via(
+                    $0.baseAddress, UInt32($0.count), address.family, interface)
+            } else {
+                unsafe clinux_tcp_begin($0.baseAddress, UInt32($0.count), address.family)
+            }
         }
         guard fd >= 0 else { return .failure(Failure(text: SystemError.text(-fd))) }
         guard Poll.wait(fd, for: Int16(POLLOUT), until: deadline) else {

@@ -41,7 +41,7 @@ struct Program {
             print(Flags.help)
             return .ok
         case .version:
-            print("midwatch-watchdog \(Flags.version)")
+            print("midwatch-watchdog \(Build.version)")
             return .ok
         case .checkConfiguration: return Self.check(flags)
         case .once: return Self.once(flags)
@@ -129,7 +129,7 @@ struct Program {
         return .ok
     }
 
-    /// Priority 50: above what it watches (DESIGN: ingest 20, rules 30), below the kernel's own.
+    /// Priority 50: above what it watches (the engine has 30), below the kernel's own.
     private static let realtimePriority: Int32 = 50
 
     private static func goRealtime() {

@@ -50,6 +50,10 @@ package enum CurlSettings {
             "output = \"/dev/null\"", "write-out = \"%{http_code}\"",
             "user-agent = \"midwatch-watchdog\"",
         ]
+        // `if!`: the interface itself, never an address or a host of that name.
+        if let interface = endpoint.interface {
+            lines.append("interface = \(Self.quoted("if!\(interface)"))")
+        }
         for field in headers {
             lines.append("header = \(Self.quoted("\(field.name): \(field.value)"))")
         }

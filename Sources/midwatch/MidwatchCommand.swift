@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import MidwatchModel
 
 /// The operator's command.
 @main
@@ -44,7 +45,7 @@ struct MidwatchCommand: ParsableCommand {
             MORE:
               midwatch help exit-codes | times | filters | json
             """,
-        version: "midwatch 0.1.0",
+        version: "midwatch \(Build.version)",
         groupedSubcommands: [
             CommandGroup(
                 name: "Watch and act",

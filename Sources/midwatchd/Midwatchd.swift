@@ -4,6 +4,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import MidwatchConfiguration
+import MidwatchModel
 import ServiceLifecycle
 import UnixSignals
 
@@ -22,7 +23,7 @@ struct Midwatchd: AsyncParsableCommand {
               midwatchd --config ./site.yaml --check
 
             EXIT CODES
-              0 stopped in order   1 could not start or failed   2 bad command line
+              0 stopped in order   1 could not start or failed   64 wrong flags
               78 the configuration is refused
             """,
         version: Build.version)

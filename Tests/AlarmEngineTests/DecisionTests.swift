@@ -95,12 +95,4 @@ import Testing
         #expect(world.picture == before)
         #expect(world.decisions.count == 2)
     }
-
-    @Test func `hexadecimal digits are read as they are written`() {
-        #expect(HexDigits.text([0, 15, 255]) == "000fff")
-        #expect(HexDigits.bytes("000fFF") == [0, 15, 255])
-        #expect(HexDigits.bytes("0") == nil)
-        #expect(HexDigits.bytes("0g") == nil)
-        #expect(HexDigits.bytes("\u{FF10}0") == nil)
-    }
 }

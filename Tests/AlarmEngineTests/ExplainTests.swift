@@ -195,6 +195,26 @@ import Testing
         #expect(met.state == .unacknowledged && met.measured == 10)
         #expect(met.answer.contains("the condition is met, measured 10"))
         #expect(met.rule == "distance from valve: above >= 5")
+        for value in [25.0, 18] { world.read("pump", value) }
+        let later = try self.explained(world, "pump", "apart")
+        #expect(later.measured == 8)
+        #expect(later.triggerValue == 10 && later.worstValue == 15)
+        #expect(later.answer.contains("It measured 10 when that began, 15 at worst."))
+    }
+
+    @Test func `the worst that a window measured lies on the side of its limit`() throws {
+        let rule = RuleDeclaration(
+            name: "weak", sensors: ["pump"],
+            condition: .window(
+                measure: .min, limit: RuleLimit(setpoint: 10, isHigh: false),
+                windowNanoseconds: seconds(10)))
+        let world = World([.make("pump", deadline: 10)], rules: [rule])
+        for second in 0...45 {
+            world.send("pump", second < 20 ? 9 : second < 30 ? 4 : 8, at: Double(second))
+        }
+        let weak = try self.explained(world, "pump", "weak")
+        #expect(weak.state.isRaised && weak.measured == 8)
+        #expect(weak.triggerValue == 9 && weak.worstValue == 4)
     }
 
     @Test func `a rule on trial says what it would have done`() throws {

@@ -40,6 +40,51 @@ import Testing
                 == (expected == .stale ? [World.instant(15)] : []))
     }
 
+    private func flappingWorld() -> World {
+        var declaration = SensorDeclaration.make(self.path, deadline: 10)
+        declaration.silenceOffDelayNanoseconds = seconds(30)
+        let world = World([declaration])
+        world.advance(to: 10)
+        return world
+    }
+
+    @Test func `a link that comes and goes is one alarm with an off-delay`() {
+        let world = self.flappingWorld()
+        for second in [12.0, 24, 36, 48, 60] {
+            world.advance(to: second)
+            #expect(world.freshness(self.path) == .stale)
+            world.read(self.path, 1)
+            #expect(world.freshness(self.path) == .fresh)
+        }
+        #expect(world.annunciations(.stale).count == 1)
+        #expect(world.decisions(.alarmReturned).isEmpty)
+        for second in stride(from: 65.0, through: 90, by: 5) {
+            #expect(world.state(.stale, self.path) == .unacknowledged)
+            world.advance(to: second)
+            world.read(self.path, 1)
+        }
+        #expect(world.decisions(.alarmReturned, .stale).map(\.time) == [World.instant(90)])
+        #expect(world.decisions(.alarmReturned).map(\.cause) == [.offDelayElapsed])
+        world.verifyReplay()
+    }
+
+    @Test func `a restart begins the off-delay of silence again with the first live reading`() {
+        let world = self.flappingWorld()
+        world.advance(to: 12)
+        world.read(self.path, 1)
+        world.advance(to: 20)
+        world.start()
+        // Not verified: the grace of the restart lasts to second 32.
+        world.advance(to: 31)
+        #expect(world.freshness(self.path) == .unverified)
+        for second in stride(from: 31.0, through: 61, by: 5) {
+            world.advance(to: second)
+            world.read(self.path, 1)
+        }
+        #expect(world.decisions(.alarmReturned, .stale).map(\.time) == [World.instant(61)])
+        world.verifyReplay()
+    }
+
     @Test func `a late tick times the decision at the deadline`() {
         let world = self.world()
         world.leap(to: 3_600)

@@ -4,7 +4,7 @@ import AlarmEngine
 import MidwatchModel
 import Testing
 
-/// What a sender promises about its next reading (RULES 22).
+/// What a sender promises about its next reading.
 @Suite struct PromiseTests {
     private static func world(_ supervision: SupervisionMode, deadline: Double = 60) -> World {
         World([.make("a", deadline: deadline, supervision: supervision)])

@@ -79,6 +79,7 @@ struct RandomPlant {
         declaration.trustsSource = self.random.chance(50)
         declaration.isIndependent = self.random.chance(10)
         declaration.silenceHandling = self.handling()
+        declaration.silenceOffDelayNanoseconds = self.random.chance(25) ? seconds(6) : 0
         guard self.hasRules else { return declaration }
         declaration.areLimitsExclusive = self.random.chance(20)
         if self.random.chance(20) { declaration.instrumentRange = 5...100 }

@@ -83,6 +83,22 @@ import Testing
         #expect(world.annunciations().count == 21)
     }
 
+    @Test func `silence that a lost source explained ends without the off-delay, and unsaid`() {
+        let (world, source) = self.plant(20) {
+            $1.silenceOffDelayNanoseconds = seconds(60)
+        }
+        self.speak(world, source, 0..<20, seconds: 2, count: 20)
+        world.evidence(.closedAbnormally, of: source)
+        world.advance(to: world.now + 5)
+        #expect(world.freshness("plant/3") == .stale)
+        self.speak(world, source, 0..<20, seconds: 8, count: 20)
+        #expect(world.annunciations().map(\.sensor) == [world.indexes[Self.gateway]])
+        #expect(world.decisions(.alarmReturnedSuppressed, .stale).count == 20)
+        #expect(world.state(.stale, "plant/3") == .normal)
+        // The source itself is back when it is heard.
+        #expect(world.state(.stale, Self.gateway) == .returnedUnacknowledged)
+    }
+
     @Test func `an orderly disconnect and a source without a sensor of its own suppress nothing`() {
         let (world, source) = self.plant(20)
         self.speak(world, source, 0..<20, seconds: 2, count: 20)

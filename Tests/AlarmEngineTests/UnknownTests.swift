@@ -76,6 +76,26 @@ import Testing
         #expect(raised.map(\.cause) == [.notVerifiable])
     }
 
+    @Test func `cannot verify returns after its off-delay, and never on a silent sensor`() {
+        var declaration = SensorDeclaration.make(
+            self.path, deadline: 20, high: .at(100, .low), stale: .high, unknownGrace: 0)
+        declaration.silenceOffDelayNanoseconds = seconds(30)
+        let world = World([declaration])
+        world.read(self.path, .nan)
+        #expect(world.state(.unverifiable, self.path) == .unacknowledged)
+        world.read(self.path, 1)
+        // Silent from second 20 on: what the delay waited for is not known any more.
+        world.advance(to: 60)
+        #expect(world.state(.unverifiable, self.path) == .unacknowledged)
+        for second in stride(from: 60.0, through: 90, by: 10) {
+            world.advance(to: second)
+            world.read(self.path, 1)
+        }
+        let returned = world.decisions(.alarmReturned, .unverifiable)
+        #expect(returned.map(\.time) == [World.instant(90)])
+        world.verifyReplay()
+    }
+
     @Test func `more unknown values do not lengthen the grace`() {
         let world = self.world(high: .at(100))
         for second in 0..<20 {

@@ -19,7 +19,7 @@ import Testing
         }
         return Alert(
             id: "alert_\(sensor.replacing("/", with: "_"))_\(sequence)",
-            alarmKey: HashText.fnv1a(sensor.utf8), alarmID: "\(sensor):high", sequence: sequence,
+            alarmKey: NameHash.of(sensor), alarmID: "\(sensor):high", sequence: sequence,
             priority: .high, type: type, occurredAt: realClock.wall(), ledgerN: 0,
             isRecorded: true, body: Array(body.utf8))
     }

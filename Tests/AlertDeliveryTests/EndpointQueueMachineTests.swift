@@ -325,7 +325,7 @@ extension EndpointQueueMachine {
     }
 
     @Test func `random histories keep order, bounds and every alert`() {
-        var generator = SeededGenerator(seed: 42)
+        var generator = SplitMix64(seed: 42)
         for seed in 0..<60 {
             var machine = EndpointQueueMachine(
                 concurrency: 3, queueCountMax: 400, seed: UInt64(seed))

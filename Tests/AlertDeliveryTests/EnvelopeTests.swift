@@ -77,7 +77,7 @@ import Testing
 
     @Test func `a heap gives its elements in order, whatever was thrown out`() {
         var heap = BinaryHeap<Int>()
-        var generator = SeededGenerator(seed: 3)
+        var generator = SplitMix64(seed: 3)
         let numbers = (0..<500).map { _ in Int.random(in: 0..<100, using: &generator) }
         for number in numbers { heap.push(number) }
         heap.compact(liveCount: 0) { $0 % 3 == 0 }

@@ -191,10 +191,40 @@ import Testing
         var input = try Self.input(try Self.alert("raised"))
         input.credentials.authorization = "Bearer s3cret"
         let request = AlertFormat.native.request(input)
-        #expect(request.headers.map(\.name) == ["authorization"])
-        #expect(request.headers.map(\.value) == ["Bearer s3cret"])
+        let secret = request.headers.filter { $0.value.contains("s3cret") }
+        #expect(secret.map(\.name) == ["authorization"])
+        #expect(secret.map(\.value) == ["Bearer s3cret"])
         #expect(!String(decoding: request.body, as: UTF8.self).contains("s3cret"))
     }
+
+    @Test(arguments: FormatTests.words)
+    func `every attempt is a span of its own in the trace of its alert`(word: String) throws {
+        let alert = try Self.alert("raised")
+        let body = try JSONValue(parsing: alert.body.span)
+        let trace = try #require(body["traceparent"]?.string).split(separator: "-")
+        var spans: Set<Substring> = [trace[2]]
+        for (number, endpoint) in [(UInt32(1), "room"), (2, "room"), (1, "pager")] {
+            var input = try Self.input(alert)
+            input.number = number
+            input.endpoint = endpoint
+            let fields = try Self.format(word).request(input).headers
+            let value = try #require(fields.first { $0.name == "traceparent" }?.value)
+            let parts = value.split(separator: "-")
+            #expect(value.utf8.count == 55 && parts.count == 4)
+            #expect([parts[0], parts[1], parts[3]] == ["00", trace[1], "01"])
+            #expect(spans.insert(parts[2]).inserted, "another span")
+        }
+    }
+
+    @Test func `an alert in no trace, or in one that is none, begins no trace`() throws {
+        for member in ["", #""traceparent":"00-0","#, #""traceparent":"00-\#(zeros)-1-01","#] {
+            var alert = makeAlert(1)
+            alert.body = Array("{\(member)\"a\":1}".utf8)
+            #expect(AttemptTrace.parent(of: alert, endpoint: "room", number: 1) == nil)
+        }
+    }
+
+    private var zeros: String { String(repeating: "0", count: 32) }
 
     // MARK: Limits
 
@@ -229,7 +259,7 @@ import Testing
         for name in ["a", "b"] {
             var alert = try Self.alert("raised")
             alert.alarmID = String(repeating: "x", count: 400) + "/\(name):high"
-            let facts = AlertFacts(try Self.input(alert), native: Array("{}".utf8))
+            let facts = NativeAlert(try Self.input(alert), native: Array("{}".utf8))
             let key = facts.deduplicationKey(charactersMax: 255)
             #expect(key.utf16.count == 255)
             #expect(key == facts.deduplicationKey(charactersMax: 255))
@@ -265,7 +295,7 @@ import Testing
     }
 
     @Test func `an acknowledgement that ends an alarm tells of its end`() {
-        typealias Phase = AlertFacts.Phase
+        typealias Phase = NativeAlert.Phase
         for (type, state, phase) in [
             ("alarm.raised", "unacknowledged", Phase.raised),
             ("alarm.acknowledged", "acknowledged", .acknowledged),
@@ -275,7 +305,7 @@ import Testing
             ("alarm.digest", nil, .notice), ("alarm.repeated", "acknowledged", .raised),
             ("monitor.note", nil, .notice),
         ] as [(String, String?, Phase)] {
-            #expect(AlertFacts.phase(of: type, state: state) == phase, "\(type) \(state ?? "-")")
+            #expect(NativeAlert.phase(of: type, state: state) == phase, "\(type) \(state ?? "-")")
         }
     }
 

@@ -21,7 +21,7 @@ import Testing
 
     @Test func `a digest says how many, which came first, and what is most urgent`() throws {
         let digest = try FormatTests.special("digest")
-        let facts = AlertFacts(
+        let facts = NativeAlert(
             try FormatTests.input(digest),
             native: AlertFormat.native.request(try FormatTests.input(digest)).body)
         #expect(facts.headline == "CRITICAL: 12 alarms: 2 critical, 9 high, 1 medium")

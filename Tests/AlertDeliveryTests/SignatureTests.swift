@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func `during a rotation old and new secret both pass`() throws {
-        let other = "whsec_" + Base64.encode([UInt8](repeating: 7, count: 32))
+        let other = "whsec_" + Base64Text.encode([UInt8](repeating: 7, count: 32))
         let both = try makeSigner(other, exampleSecret)
         let made = both.signature(id: self.id, timestamp: self.timestamp, body: self.body)
         #expect(made.split(separator: " ").count == 2)
@@ -74,19 +74,6 @@ import Testing
     ])
     func `what is no secret is refused`(text: String) {
         #expect(WebhookSecret(text) == nil)
-    }
-
-    @Test func `base64 is the one of RFC 4648`() {
-        let vectors = [
-            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy"),
-        ]
-        for (plain, encoded) in vectors {
-            #expect(Base64.encode(Array(plain.utf8)) == encoded)
-            #expect(Base64.decode(encoded[...]) == Array(plain.utf8))
-        }
-        for bad in ["Z", "Zg=", "Zh==", "Z===", "Zg==Zg==", "Zm9v\n"] {
-            #expect(Base64.decode(bad[...]) == nil)
-        }
     }
 
     @Test func `the public Python package verifies what is sent`() async throws {

@@ -66,6 +66,84 @@ import Testing
         await sink.stop()
     }
 
+    @Test func `a call leaves by the interface that the endpoint names and by no other`()
+        async throws
+    {
+        let sink = try await WebhookSink()
+        var endpoint = try makeEndpoint("one", "http://127.0.0.1:\(sink.port)/in?k=1")
+        endpoint.interface = "lo"
+        let taken = try await self.post(endpoint, ScriptedResolver([]))
+        guard case .response(200, _, let body) = taken else {
+            Issue.record("\(taken)")
+            return
+        }
+        #expect(body == Array("ok".utf8))
+        let request = try #require(sink.requests().first)
+        #expect(request.path == "/in?k=1")
+        #expect(request.body == Array("{}".utf8))
+        #expect(request.headers["host"] == "127.0.0.1:\(sink.port)")
+        #expect(request.id == "alert_1" && request.headers["webhook-signature"] != nil)
+        // What is not there is no way out, and nothing takes another one.
+        endpoint.interface = "nosuch0"
+        let missing = try await self.post(endpoint, ScriptedResolver([]))
+        guard case .failure(.network, let detail) = missing else {
+            Issue.record("\(missing)")
+            return
+        }
+        #expect(detail.contains("nosuch0"))
+        #expect(sink.requests().count == 1)
+        // Loopback cannot be reached through a network: the socket is bound, not only addressed.
+        for name in Self.networks() {
+            endpoint.interface = name
+            let reply = try await self.post(endpoint, ScriptedResolver([]))
+            guard case .failure = reply else {
+                Issue.record("\(name): \(reply)")
+                continue
+            }
+        }
+        #expect(sink.requests().count == 1)
+        await sink.stop()
+    }
+
+    /// Interfaces of this machine beside loopback, a few of them.
+    private static func networks() -> [String] {
+        guard let list = unsafe if_nameindex() else { return [] }
+        defer { unsafe if_freenameindex(list) }
+        var names: [String] = []
+        var place = 0
+        while let name = unsafe list[place].if_name, names.count < 2 {
+            let text = unsafe String(cString: name)
+            if text != "lo" { names.append(text) }
+            place += 1
+        }
+        return names
+    }
+
+    @Test(arguments: [WebhookSink.Behaviour.hang, .reset, .drip, .dripBody])
+    func `a receiver behind an interface holds a call no longer than its time`(
+        behaviour: WebhookSink.Behaviour
+    ) async throws {
+        let sink = try await WebhookSink()
+        sink.set("in", behaviour)
+        var endpoint = try makeEndpoint("one", sink.url("in"))
+        endpoint.interface = "lo"
+        let transport = HTTPWebhookTransport(endpoints: [endpoint])
+        let reply = await transport.post(
+            WebhookRequest(
+                endpoint: endpoint, id: "alert_1",
+                content: AlertFormat.Request(url: endpoint.address.url, body: Array("{}".utf8)),
+                signer: try makeSigner(exampleSecret), at: testWall,
+                timeoutNanoseconds: 2_000_000_000))
+        await transport.shutdown()
+        switch (behaviour, reply) {
+        case (.hang, .failure(.timeout, _)), (.drip, .failure(.timeout, _)),
+            (.reset, .failure(.network, _)), (.dripBody, .response(200, _, _)):
+            break
+        default: Issue.record("\(behaviour): \(reply)")
+        }
+        await sink.stop()
+    }
+
     @Test func `a name that is rebound to this machine is not followed`() async throws {
         let sink = try await WebhookSink()
         let endpoint = try makeEndpoint("one", "http://hook.example:\(sink.port)/in")
@@ -96,8 +174,11 @@ import Testing
         server.certificateVerification = .noHostnameVerification
         let sink = try await WebhookSink(tls: try NIOSSLContext(configuration: server))
         let resolver = ScriptedResolver([["127.0.0.1"]])
-        func attempt(_ host: String, _ client: String?) async throws -> WebhookReply {
+        func attempt(
+            _ host: String, _ client: String?, _ interface: String? = nil
+        ) async throws -> WebhookReply {
             var endpoint = try makeEndpoint("one", "https://\(host):\(sink.port)/in")
+            endpoint.interface = interface
             endpoint.allowed = [try #require(AddressBlock("127.0.0.1"))]
             endpoint.authorityFile = folder.file("ca.pem")
             endpoint.clientCertificate = client.map {
@@ -121,6 +202,20 @@ import Testing
             }
         }
         #expect(sink.requests("in").count == 1)
+        // Through an interface the same names and certificates are asked for.
+        let bound = try await attempt("hook.example", "client", "lo")
+        guard case .response(200, _, _) = bound else {
+            Issue.record("\(bound)")
+            return
+        }
+        for (host, client) in [("other.example", "client"), ("hook.example", nil)] {
+            let reply = try await attempt(host, client, "lo")
+            guard case .failure = reply else {
+                Issue.record("\(host): \(reply)")
+                continue
+            }
+        }
+        #expect(sink.requests("in").count == 2)
         await sink.stop()
     }
 }

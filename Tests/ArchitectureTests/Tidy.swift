@@ -101,6 +101,18 @@ enum Tidy {
         }
     }
 
+    /// Comments that send a reader to a page which is not in the tree.
+    static func pages(_ file: SourceFile, known: Set<Substring>) -> [String] {
+        Self.lines(of: file) { line in
+            guard let comment = line.firstRange(of: "//").map({ line[$0.lowerBound...] }) else {
+                return false
+            }
+            return comment.split { !($0.isLetter || "-_.".contains($0)) }
+                .map { $0.hasSuffix(".") ? $0.dropLast() : $0 }
+                .contains { $0.hasSuffix(".md") && !known.contains($0) }
+        }
+    }
+
     /// Constants without a line of documentation.
     static func undocumentedLimits(_ file: SourceFile) -> [String] {
         var before: Substring = ""

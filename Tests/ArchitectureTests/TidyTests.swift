@@ -41,6 +41,14 @@ struct TidyTests {
         #expect(files.flatMap(Tidy.assertions) == [])
     }
 
+    @Test func `comments send nobody to a page that is not there`() throws {
+        let pages = try SourceTree.files(below: ["."], ending: [".md"])
+        let known = Set(pages.compactMap { $0.path.split(separator: "/").last })
+        #expect(known.contains("ARCHITECTURE.md"))
+        #expect(
+            try Self.swift("Sources", "Tests").flatMap { Tidy.pages($0, known: known) } == [])
+    }
+
     @Test func `types are named for what they are`() throws {
         #expect(try Self.swift("Sources", "Tests").flatMap(Tidy.names) == [])
     }
@@ -74,6 +82,16 @@ struct TidyTests {
     @Test func `a licence behind the line that must be first is seen`() {
         let text = "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\n"
         #expect(Tidy.licence(Self.file(text)) == [])
+    }
+
+    @Test func `a page that is not there is found`() {
+        let text = "/// See `Here.md`.\nlet a = \"Gone.md\"\n// (Gone.md, 3)\nx  // In Gone.md.\n"
+        let found = Tidy.pages(Self.file(text), known: ["Here.md"])
+        #expect(
+            found == [
+                "Tests/A/ATests.swift:3: // (Gone.md, 3)",
+                "Tests/A/ATests.swift:4: x  // In Gone.md.",
+            ])
     }
 
     @Test(arguments: [

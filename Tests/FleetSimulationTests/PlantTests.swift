@@ -29,14 +29,6 @@ import Testing
         return plant.due(until: seconds * Self.second)
     }
 
-    @Test func `SplitMix64 gives the numbers of its reference`() {
-        // First outputs of the reference implementation for seed 1234567.
-        var random = SplitMix64(seed: 1_234_567)
-        #expect(random.next() == 6_457_827_717_110_365_317)
-        #expect(random.next() == 3_203_168_211_198_807_973)
-        #expect(random.next() == 9_817_491_932_198_370_423)
-    }
-
     @Test func `noise has mean 0 and deviation 1`() {
         var random = SplitMix64(seed: 5)
         var (sum, squares) = (0.0, 0.0)

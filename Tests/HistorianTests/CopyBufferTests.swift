@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Historian
+import MidwatchModel
 import Testing
 
 @Suite struct CopyBufferTests {
     private func hex(_ buffer: borrowing CopyBuffer) throws -> String {
         let bytes = try unsafe buffer.withBytes { bytes throws(ArchiveError) in unsafe Array(bytes)
         }
-        return bytes.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        return HexDigits.text(bytes)
     }
 
     @Test func `the documented vector of COPY BINARY`() throws {
@@ -43,9 +41,8 @@ import Testing
     ) throws {
         var buffer = CopyBuffer()
         buffer.put(timestamp: nanoseconds)
-        let digits = String(UInt64(bitPattern: microseconds), radix: 16)
-        let padded = String(repeating: "0", count: 16 - digits.count) + digits
-        #expect(try self.hex(buffer) == "00000008" + padded)
+        let digits = HexDigits.text(of: UInt64(bitPattern: microseconds))
+        #expect(try self.hex(buffer) == "00000008" + digits)
     }
 
     @Test func `small integers are big-endian`() throws {

@@ -18,7 +18,7 @@ extension IntegrationTests {
             async throws
         {
             let paths = (0..<Self.silentCount).map { "quiet/s\($0)" }
-            // Every second one is judged without a look at what else its listener carries (RULES 24).
+            // Every second one is judged without a look at what else its listener carries.
             let sensors = paths.enumerated().map { index, path in
                 "  - path: \(path)\n    supervision: periodic\n    deadline: 2s\n"
                     + (index % 2 == 0 ? "    independent: true\n" : "")

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 extension IntegrationTests {
-    /// The system calls of the daemon, as the kernel sees them (RULES 12).
+    /// The system calls of the daemon, as the kernel sees them.
     @Suite struct TraceTests {
         /// One call: where in the trace it began and where it returned.
         private struct Call {

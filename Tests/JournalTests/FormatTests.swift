@@ -52,7 +52,7 @@ import Testing
     @Test func `a block has its frozen bytes`() {
         let bytes = Self.block()
         #expect(
-            HexText.encode(ContentHash.sha256(bytes[...]))
+            HexDigits.text(ContentHash.sha256(bytes[...]))
                 == "baff4f1fa09ce2b3796bcb65829720011d95a10a345cb0072dbe789124055f81")
         guard
             case .block(let header) = unsafe bytes.withUnsafeBytes({ unsafe BlockHeader.decode($0) }
@@ -102,7 +102,7 @@ import Testing
         let bytes = header.encoded
         #expect(header.checksum == 0xBA43_DD3F)
         #expect(
-            HexText.encode(ContentHash.sha256(bytes[...]))
+            HexDigits.text(ContentHash.sha256(bytes[...]))
                 == "3a6e07d315c559f9bb366e98d70f6ad6dcaa62538703bbe66fe29ef901d9e1a6")
         #expect(SegmentHeader.decode(bytes) == .header(header))
         var other = FixedRecord(byteCount: 4_096, magic: JournalFormat.segmentMagic)
@@ -115,7 +115,7 @@ import Testing
         let bytes = registry.file(through: 600)
         #expect(bytes.count == 4_113)
         #expect(
-            HexText.encode(ContentHash.sha256(bytes[...]))
+            HexDigits.text(ContentHash.sha256(bytes[...]))
                 == "c1a1c319a8e12a8e6cef5e4bdca431836cb476e20d3e5a48946b50d3a286ce1b")
         let disk = SimulatedDisk(seed: 1)
         let file = try disk.open("/registry", .create)

@@ -51,11 +51,11 @@ import Testing
         #expect(hash == ContentHash.sha256(Array(hashed.utf8)[...]))
         #expect(
             String(decoding: text, as: UTF8.self)
-                == hashed + #","hash":"\#(HexText.encode(hash))"}"# + "\n")
+                == hashed + #","hash":"\#(HexDigits.text(hash))"}"# + "\n")
         let line = try LedgerText.parse(text.dropLast())
         #expect(line.n == 1 && line.body == Array(#"{"a":1}"#.utf8) && line.hash == hash)
         #expect(
-            HexText.encode(hash)
+            HexDigits.text(hash)
                 == "d300016ce785573e329fcb259b4193f8d4fee24b5607edfd8579efb07e8ce154")
     }
 

@@ -13,7 +13,7 @@ struct TemporaryFolder {
 
     init() throws {
         let random = try LinuxDisk().randomBytes()
-        let name = HexText.encode((0..<8).map { random[$0] })
+        let name = HexDigits.text((0..<8).map { random[$0] })
         self.path = "/tmp/midwatch-journal-\(name)"
         try LinuxDisk().makeFolder(self.path)
     }

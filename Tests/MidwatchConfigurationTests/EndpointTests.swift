@@ -21,11 +21,12 @@ import Testing
             """
             url: 'https://am.site.lan:9093', format: alertmanager-api, ratePerSecond: 7, \
             timeout: 3s, inFlightMax: 2, caFile: /ca, clientCertificate: /c, clientKey: /k, \
-            allow: [10.0.0.0/8, 'fd00::/8', 127.0.0.1], authorization: {env: AUTH}, \
+            via: wwan0, allow: [10.0.0.0/8, 'fd00::/8', 127.0.0.1], authorization: {env: AUTH}, \
             urlPath: {file: /p}, repeatEvery: 30s, holdFor: 2h
             """)
         #expect(endpoint.format == .alertmanagerAPI)
         #expect(endpoint.ratePerSecond == 7)
+        #expect(endpoint.via == "wwan0")
         #expect(endpoint.clientCertificate?.chainFile == "/c")
         #expect(endpoint.clientCertificate?.keyFile == "/k")
         #expect(endpoint.allowed == ["10.0.0.0/8", "fd00::/8", "127.0.0.1"])
@@ -33,6 +34,14 @@ import Testing
         #expect(endpoint.urlPath == .file("/p"))
         #expect(endpoint.repeatNanoseconds == 30_000_000_000)
         #expect(endpoint.holdNanoseconds == 7_200_000_000_000)
+    }
+
+    @Test func `what cannot be a network interface is refused`() {
+        for name in ["a/b", "a:1", "'a b'", "abcdefghijklmnop"] {
+            #expect(
+                self.report("url: 'https://a.example/', via: \(name)")
+                    .contains("expected the name of a network interface"), "\(name)")
+        }
     }
 
     @Test func `PagerDuty's address is known, its key is a secret`() throws {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MidwatchConfiguration
 import MidwatchModel
 import Testing
+
+@testable import MidwatchConfiguration
 
 /// How alarms are dealt with: classes, the keys before them, suppression by design.
 @Suite struct HandlingTests {
@@ -96,6 +97,36 @@ import Testing
                 .ruleAlarm(path: "air/7/fan", rule: "q"), .mode(path: "air/mode", value: -2),
                 .mode(path: "air/mode", value: 1), .firstOut(group: "fans-{1}"),
             ])
+    }
+
+    @Test func `an area whose mode people say suppresses, too`() throws {
+        let text = """
+            node: {name: n}
+            areas:
+              - {name: east, sensors: ["e/#"], modes: [open, closed]}
+            sensors:
+              - {path: e/a, limits: {high: {setpoint: 1, suppressedBy: [{area: east, mode: closed}]}}}
+
+            """
+        let result = Fixture.parse(text)
+        #expect(result.errors == [])
+        let configuration = try #require(result.configuration)
+        #expect(
+            configuration.sensors[0].high?.handling.suppressions
+                == [.areaMode(area: "east", mode: "closed")])
+        // Written out and read again it is the same.
+        let again = Fixture.parse(configuration.settings.revealed.yaml).configuration
+        #expect(again?.sensors == configuration.sensors)
+    }
+
+    @Test func `silence has an off-delay of its own`() throws {
+        let result = Fixture.parse(
+            Self.file("  - {path: air/mode, silence: {offDelay: 30s}}\n  - {path: a}\n"))
+        #expect(result.errors == [])
+        let sensors = try #require(result.configuration?.sensors)
+        #expect(sensors.map(\.silenceOffDelayNanoseconds) == [30_000_000_000, 0])
+        let again = Fixture.parse(try #require(result.configuration).settings.revealed.yaml)
+        #expect(again.configuration?.sensors == sensors)
     }
 
     @Test func `trust and independence are read`() throws {

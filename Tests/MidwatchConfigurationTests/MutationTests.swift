@@ -4,17 +4,13 @@ import MidwatchConfiguration
 import MidwatchModel
 import Testing
 
-/// SplitMix64 (Steele, Lea, Flood 2014): a seed gives the same mutations everywhere.
+/// A seed gives the same mutations everywhere.
 private struct Mutator: RandomNumberGenerator {
-    var state: UInt64
+    private var numbers: SplitMix64
 
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var word = self.state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
+    init(seed: UInt64) { self.numbers = SplitMix64(seed: seed) }
+
+    mutating func next() -> UInt64 { self.numbers.next() }
 
     /// One to eight edits: flipped, removed, repeated or swapped bytes, cut ends, odd words.
     mutating func mutate(_ bytes: [UInt8]) -> [UInt8] {
@@ -51,7 +47,7 @@ private struct Mutator: RandomNumberGenerator {
         seed: UInt64
     ) throws {
         let example = Array(try Fixture.exampleEverythingOn().utf8)
-        var mutator = Mutator(state: seed)
+        var mutator = Mutator(seed: seed)
         var refused = 0
         for _ in 0..<250 {
             let text = mutator.mutate(example)

@@ -25,6 +25,7 @@ import Testing
         co.instrumentRange = -5...500
         co.highHigh = LimitSetting(
             setpoint: 100, deadband: 10, onDelayNanoseconds: 1_000_000_000, priority: .critical)
+        co.highHigh?.handling.className = "safety"
         co.rationalization.consequence = text("People are harmed within minutes.")
         co.rationalization.operatorAction = text("Raise the fans; close the tunnel.")
         co.rationalization.firstChecks = Array(
@@ -268,6 +269,14 @@ import Testing
         #expect(
             check.contains("Measured besides: air/west/4/co says 98 ppm, which does not agree."))
         #expect(check.hasSuffix("Runbook: https://runbooks.example/co"))
+    }
+
+    @Test func `the class by which a site handles the alarm stands beside what it is about`() throws
+    {
+        let body = try Self.body(Self.raised, .none)
+        #expect(body["handlingClass"]?.string == "safety")
+        #expect(body["class"]?.string == "process")
+        #expect(try Self.body(Self.neverHeard, .none)["handlingClass"] == nil)
     }
 
     @Test func `numbers of the moment are in the body`() throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import midwatchd
 
-/// A journal whose disk stops answering while readings go on (RULES 7).
+/// A journal whose disk stops answering while readings go on.
 @Suite struct DeadDiskTests {
     /// A disk that hangs in every sync while it is told to.
     private final class HangingDisk: JournalDisk {

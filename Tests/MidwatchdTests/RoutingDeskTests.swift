@@ -21,12 +21,17 @@ import Testing
         let notes = Mutex<[[UInt8]]>([])
         let writer: LedgerWriter
         let effects: Mutex<Effects?> = Mutex(nil)
+        /// Alerts that it takes until it is full.
+        let room = Mutex<Int>(.max)
+        let wantsLedger = Mutex<Bool>(false)
+        let rebuilt = Mutex<[UInt64]>([])
         let cursor: UInt64?
         private let sequence = Mutex<UInt64>(0)
 
         init(
             _ folder: TemporaryFolder, epoch: UInt32, cursor: UInt64? = nil,
-            rules: RuleBook = RuleBook(revision: "", declarations: [])
+            rules: RuleBook = RuleBook(revision: "", declarations: []),
+            change: (inout AlertPolicy) -> Void = { _ in }
         ) throws {
             self.folder = folder
             self.cursor = cursor
@@ -43,6 +48,7 @@ import Testing
             policy.routes = [route]
             policy.flood.alertsPerMinute = 3
             policy.flood.digestNanoseconds = 1_000_000_000
+            change(&policy)
             let live = LiveState(rules: rules)
             let builder = AlertBuilder(node: "n", site: "s", version: "v")
             self.desk = RoutingDesk(
@@ -58,6 +64,11 @@ import Testing
             let effects = Effects(
                 builder: builder, live: live, delivery: self, routing: self.desk,
                 logger: Quiet.logger)
+            let writer = self.writer
+            effects.attach(
+                Effects.Ledger(
+                    folder: folder.file("ledger"), newest: { writer.head.n },
+                    settled: { writer.head.n }))
             self.effects.withLock { $0 = effects }
             self.desk.attach(
                 RoutingDesk.Attached(
@@ -76,7 +87,25 @@ import Testing
         func ledgerRead(through n: UInt64) -> OfferAnswer { .accepted }
 
         func offer(_ alert: Alert) -> OfferAnswer {
+            let hasRoom = self.room.withLock { room in
+                room -= room > 0 ? 1 : 0
+                return room > 0
+            }
+            guard hasRoom else { return .inboxFull }
             self.alerts.withLock { $0.append(alert) }
+            return .accepted
+        }
+
+        func takeWantsLedger() -> Bool {
+            self.wantsLedger.withLock { wants in
+                defer { wants = false }
+                return wants
+            }
+        }
+
+        func rebuilt(through n: UInt64) -> OfferAnswer {
+            guard self.room.withLock({ $0 > 0 }) else { return .inboxFull }
+            self.rebuilt.withLock { $0.append(n) }
             return .accepted
         }
 
@@ -196,6 +225,63 @@ import Testing
             #expect(world.ids == ["alert_1_2_0"], "picture: \(keepsPicture)")
             #expect(world.desk.withRouter { $0.caseCount } == 2)
         }
+    }
+
+    @Test func `what a lost outbox held is offered again, and nothing that was confirmed`()
+        async throws
+    {
+        let world = try World(TemporaryFolder(), epoch: 1) { $0.flood.alertsPerMinute = 100 }
+        defer { world.end() }
+        await world.begin()
+        try world.decide(1, "alarmRaised", .unacknowledged)
+        try world.decide(2, "alarmRaised", .unacknowledged)
+        try world.decide(3, "alarmRaised", .unacknowledged)
+        // Of the first the router knows the outcome, of the second only the ledger.
+        try world.delivered("alert_1_1_0", at: "room")
+        world.desk.withRouter { $0.delivered(alert: "alert_1_1_0", endpoint: "room", now: .zero) }
+        try world.delivered("alert_1_2_0", at: "room")
+        let effects = world.effects.withLock { $0 }
+        world.alerts.withLock { $0 = [] }
+        effects?.catchUp()
+        #expect(world.ids.isEmpty, "nothing was lost")
+        world.wantsLedger.withLock { $0 = true }
+        world.room.withLock { $0 = 0 }
+        effects?.catchUp()
+        #expect(world.ids.isEmpty && world.rebuilt.withLock { $0.isEmpty }, "there is no room")
+        world.room.withLock { $0 = .max }
+        // What happens meanwhile does not wait for it.
+        try world.decide(6, "alarmRaised", .unacknowledged)
+        effects?.catchUp()
+        #expect(world.ids.sorted() == ["alert_1_3_0", "alert_1_6_0"])
+        #expect(world.rebuilt.withLock { $0 } == [5])
+        effects?.catchUp()
+        #expect(world.ids.count == 2 && world.rebuilt.withLock { $0.count } == 1)
+    }
+
+    @Test func `what is due waits for room in delivery, and is not lost`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 1) { policy in
+            policy.flood.alertsPerMinute = .max
+            policy.escalations[0].undeliveredNanoseconds = 1
+        }
+        defer { world.end() }
+        await world.begin()
+        for n in UInt64(1)...20 { try world.decide(n, "alarmRaised", .unacknowledged) }
+        world.alerts.withLock { $0 = [] }
+        let effects = try #require(world.effects.withLock { $0 })
+        // Every place that alerts wait in is taken.
+        world.room.withLock { $0 = 0 }
+        let filler = Alert(
+            id: "alert_9", alarmKey: 9, alarmID: "a/b:high", sequence: 1, priority: .low,
+            type: "alarm.raised", occurredAt: WallInstant(nanoseconds: 0), ledgerN: 0,
+            isRecorded: true, body: Array("{}".utf8))
+        while effects.leftCount == 0 { effects.offerNow(filler) }
+        effects.everySecond()
+        #expect(effects.leftCount == 1, "of what is due nothing is dropped")
+        world.room.withLock { $0 = .max }
+        effects.everySecond()
+        effects.everySecond()
+        let escalated = Set(world.ids.filter { $0.hasSuffix("_r1s1") })
+        #expect(escalated == Set((1...20).map { "alert_1_\($0)_0_r1s1" }))
     }
 
     @Test func `a picture that is damaged or ahead of the ledger is not used`() throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MidwatchModel
 import OperatorConsole
 import Testing
 
@@ -51,7 +52,7 @@ import Testing
 
     @Test(arguments: 1...200)
     func `any bytes in any pieces give the same keys and never trap`(seed: Int) {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let pool: [UInt8] = [
             0x1B, 0x5B, 0x4F, 0x41, 0x7E, 0x32, 0x30, 0x31, 0x3B, 0xC3, 0xA9, 0xE6, 0x97, 0xA5,
             0xF0, 0x9F, 0xFF, 0x00, 0x0D, 0x7F, 0x61, 0x9B,

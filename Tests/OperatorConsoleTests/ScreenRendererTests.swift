@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MidwatchModel
 import OperatorConsole
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 
     @Test(arguments: 1...40)
     func `frame after frame, the terminal shows the screen`(seed: Int) throws {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let colors = ColorLevel.allCases[seed % ColorLevel.allCases.count]
         let size = ScreenSize(columns: 20 + seed % 30, rows: 5 + seed % 7)
         var renderer = ScreenRenderer(colors: colors)

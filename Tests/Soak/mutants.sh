@@ -18,15 +18,17 @@ engine=Sources/AlarmEngine
 mutants=(
     "AlarmRule.swift|isActive ? value >= self.setpoint - self.deadband : value >= self.setpoint|isActive ? value >= self.setpoint - self.deadband : value > self.setpoint|a value exactly at a high limit is not beyond it"
     "AlarmRule.swift|isActive ? value <= self.setpoint + self.deadband : value <= self.setpoint|isActive ? value < self.setpoint + self.deadband : value <= self.setpoint|a value exactly at the deadband of a low limit is back"
-    "AlarmEngine+Alarms.swift|if wasOverLimit { self.raise|if false, wasOverLimit { self.raise|over limit, then lost, raises nothing"
+    "AlarmEngine+Alarms.swift|if wasOverLimit { self.raise.* }\$|_ = wasOverLimit|over limit, then lost, raises nothing"
     "AlarmEngine+Alarms.swift|if self.alarms\[alarm\].pending == .offDelay { self.stopDelay(alarm) }|_ = alarm|an off-delay completes on what is in doubt"
-    "AlarmEngine+Timers.swift|max(deadline, min(self.lagUntil, deadline.advanced(byNanoseconds: bound)))|max(deadline, self.lagUntil)|our own lag extends a deadline without bounds"
+    "AlarmEngine+Timers.swift|max(deadline, min(self.lagUntil, deadline.advanced(byNanoseconds: bound)))|bound == 0 ? deadline : max(deadline, self.lagUntil)|our own lag extends a deadline without bounds"
     "AlarmEngine+Sources.swift|UInt64(count) \* 2 >= UInt64|UInt64(count) * 2 > UInt64|half of the sensors silent is no lost source"
     "AlarmEngine+Sources.swift|self.sensors\[index\].lastArrival != .zero, !self.sensors\[index\].isUnknown|self.sensors[index].lastArrival != .zero|proof of life revives a value that cannot be used"
     "AlarmEngine+Control.swift|if !self.sensors\[index\].hasRestartGrace {|if true {|every restart gives a grace"
     "EngineTables.swift|return min(self.deadlineNanoseconds, promised|return max(self.deadlineNanoseconds, promised|a promise makes a deadline longer"
     "Conditions/AlarmEngine+Rules.swift|if case .raising = weight, case .notMet = result { return }|_ = weight|a reading that may raise only ends an alarm"
     "AlarmMachine.swift|guard self.suppression.isEmpty, self.state.isRaised else { return .record }|guard self.suppression.isEmpty, self.state == .unacknowledged else { return .record }|an acknowledged alarm comes out of shelving in silence"
+    "Conditions/AlarmEngine+Modes.swift|self.areaChanged(area.name, at: time)|_ = area|a mode that people left goes on suppressing"
+    "SourceMembers.swift|self.places\[place\].firstMember = member.next|_ = member|a sensor that went elsewhere is lost with the source it left"
     "Conditions/WindowStatistics.swift|return covered >= self.windowNanoseconds / 5 \* 4|return covered > self.windowNanoseconds / 5 * 4|exactly four fifths cover no window"
 )
 
@@ -40,12 +42,17 @@ mkdir -p "$folder/tree"
     xargs -0 tar -cf - --ignore-failed-read 2>/dev/null) | tar -xf - -C "$folder/tree"
 cd "$folder/tree"
 
+# Suites that play many random worlds: asked only for what all others let pass.
+slow='SimulationTests|ReplayTests|OracleTests|ShortcutTests|RulePropertyTests|LookTests'
 # 0: the tests passed; 1: they failed; 2: it does not compile.
 tests() {
     timeout 1800 "$swift" build --build-tests --scratch-path "$folder/build" \
         >"$folder/build.log" 2>&1 || return 2
-    timeout 900 "$swift" test --skip-build --scratch-path "$folder/build" \
-        >"$folder/test.log" 2>&1 || return 1
+    local part
+    for part in --skip --filter; do
+        timeout 1800 "$swift" test --skip-build --scratch-path "$folder/build" \
+            "$part" "$slow" >"$folder/test.log" 2>&1 || return 1
+    done
 }
 
 chosen=("$@")
@@ -55,8 +62,11 @@ mutate() {
     IFS='|' read -r file from to what <<<"${mutants[$1 - 1]}"
     cp "$engine/$file" "$folder/original"
     sed "s~$from~$to~" "$folder/original" >"$engine/$file"
-    if cmp -s "$folder/original" "$engine/$file"; then
-        echo "mutant $1 is not found in $file any more: $what" >&2
+    # One place, or it is not known which decision was flipped.
+    local places
+    places=$(diff "$folder/original" "$engine/$file" | grep -c '^>' || true)
+    if [ "$places" -ne 1 ]; then
+        echo "mutant $1 is found in $places places of $file, not in one: $what" >&2
         exit 1
     fi
 }

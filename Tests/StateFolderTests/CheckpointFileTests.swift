@@ -29,6 +29,15 @@ struct CheckpointFileTests {
         bytes[12] ^= 1
         try FileBytes.replace("\(folder)/\(newest)", with: bytes)
         #expect(CheckpointFile.load(folder: folder).map(\.body) == [[4, 0xFF], [3, 0xFF]])
+        // A start says so, and only of what it looks at.
+        var damaged: [String] = []
+        var files = CheckpointFile.each(folder: folder, settingAside: true) {
+            damaged.append($0)
+        }.makeIterator()
+        #expect(damaged.isEmpty)
+        #expect(files.next()?.body == [4, 0xFF])
+        #expect(damaged == [newest])
+        #expect(FileBytes.list(folder).contains("\(newest).aside"))
     }
 
     @Test

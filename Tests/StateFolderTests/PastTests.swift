@@ -192,6 +192,28 @@ import Testing
         #expect(lower.alarms.first?.episodes.last?.trial == self.wall(7))
     }
 
+    @Test func `what only the new rules keep from people is said, and when they tell after all`()
+        throws
+    {
+        let world = try ReplayWorld()
+        self.feed(world, [5, 7, 4, 8, 3])
+        let suppressed =
+            ReplayWorld.configuration + """
+
+                        suppressedBy: [{area: west, mode: run}]
+                areas:
+                  - {name: west, sensors: ["pump/#"], modes: [run, stop]}
+                """
+        let report = try self.test(world, suppressed)
+        #expect(report.count == [.both: 2])
+        let alarm = try #require(report.alarms.first)
+        #expect(alarm.onlyTold == [.production: 2])
+        #expect(alarm.episodes.map(\.isTold[.production]) == [true, true])
+        #expect(alarm.episodes.map(\.isTold[.trial]) == [false, false])
+        let same = try self.test(world, ReplayWorld.configuration)
+        #expect(same.alarms.first?.onlyTold == [:])
+    }
+
     @Test func `timers that only the new rules have end between the records`() throws {
         let world = try ReplayWorld()
         self.feed(world, [5, 7, 7, 7, 4])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MidwatchModel
 import TelemetryWire
 
 /// The bytes of `text`.
@@ -19,12 +20,7 @@ func hex(_ text: String) -> [UInt8] {
 }
 
 /// The bytes as hexadecimal text, the way vectors are written.
-func hex(_ bytes: [UInt8]) -> String {
-    bytes.map { byte in
-        let digits = String(byte, radix: 16)
-        return digits.utf8.count == 1 ? "0" + digits : digits
-    }.joined()
-}
+func hex(_ bytes: [UInt8]) -> String { HexDigits.text(bytes) }
 
 extension WireBuffer {
     /// The bytes as hexadecimal text.
@@ -36,19 +32,13 @@ func text(_ bytes: [UInt8], _ range: ByteRange) -> String {
     String(decoding: bytes[range.range], as: UTF8.self)
 }
 
-/// SplitMix64: a small generator whose seed makes the test.
+/// Numbers whose seed makes the test.
 struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
+    private var numbers: SplitMix64
 
-    init(seed: UInt64) { self.state = seed }
+    init(seed: UInt64) { self.numbers = SplitMix64(seed: seed) }
 
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    mutating func next() -> UInt64 { self.numbers.next() }
 
     mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
 

@@ -167,6 +167,23 @@ import midwatch_watchdog
                 == .failed("connecting: Connection refused"))
     }
 
+    @Test func `a message leaves by the interface that its route names`() throws {
+        let sink = try #require(HTTPSink(statuses: [200]))
+        var endpoint = try Endpoint(sink.url)
+        endpoint.interface = "lo"
+        #expect(
+            Transport.http(endpoint, []).send([1], curl: "curl", timeout: 2_000_000_000)
+                == .delivered)
+        endpoint.interface = "nosuch0"
+        let missing = Transport.http(endpoint, [])
+            .send([1], curl: "curl", timeout: 2_000_000_000)
+        #expect(missing == .failed("connecting: No such device"))
+        #expect(sink.requests.count == 1)
+        let settings = CurlSettings.text(
+            "POST", endpoint, headers: [], body: [], timeout: 1_000_000_000)
+        #expect(settings.contains("interface = \"if!nosuch0\"\n"))
+    }
+
     // MARK: Commands and curl
 
     @Test func `a command gets the message on its standard input`() {

@@ -67,6 +67,7 @@ import midwatch_watchdog
             route.web.header_file = /etc/secret
             route.web.timeout = 9s
             route.web.give_up = 2h
+            route.web.via = wwan0
             heartbeat.url = http://[::1]:81
             heartbeat.method = GET
             heartbeat.interval = 10s
@@ -108,6 +109,7 @@ import midwatch_watchdog
             return
         }
         #expect(endpoint.target == "/hook?k=1")
+        #expect(endpoint.interface == "wwan0")
         #expect(headers.map(\.name) == ["X-Site", "Authorization"])
         #expect(headers.map(\.value) == ["west", "Bearer t"])
         #expect(configuration.needsCurl)
@@ -145,6 +147,9 @@ import midwatch_watchdog
         (route + "hardware.device = watchdog", "no device"),
         (route + "canary.interval = 10s", "shorter than `canary.interval`"),
         ("route.a.url = ftp://h/", "no http or https URL"),
+        ("route.b.url = http://h/\nroute.b.via = a/b", "no network interface"),
+        ("route.b.url = http://h/\nroute.b.via = a-name-that-is-too-long", "no network interface"),
+        ("route.b.command = /x\nroute.b.via = wwan0", "`via` with `command`"),
         ("route.a.url = http://u:p@h/", "a user name in the URL"),
         ("route.a.url = http://h:0/", "a wrong port"),
         ("route.a.url = http:///x", "no host"),

@@ -63,6 +63,14 @@ import Vitals
         #expect(try RestartLadder(text: ladder.text).totalCount == 100)
     }
 
+    @Test func `the checksum of a state file has eight digits`() throws {
+        // Computed by a separate program.
+        let text = "version=1\ntotal=11\nchecksum=006c15cf\n"
+        let ladder = try RestartLadder(text: text)
+        #expect(ladder.totalCount == 11)
+        #expect(ladder.text == text)
+    }
+
     @Test func `no damaged state file is believed`() {
         var ladder = RestartLadder()
         ladder.climb(.at(1))

@@ -249,7 +249,7 @@ import midwatch_watchdog
         }
         #expect(run(["--help"]).0 == 0)
         #expect(run(["--help"]).1.contains("EXAMPLES"))
-        #expect(run(["--version"]) == (0, "midwatch-watchdog \(Flags.version)\n"))
+        #expect(run(["--version"]) == (0, "midwatch-watchdog \(Build.version)\n"))
         #expect(run(["--verbose"]).0 == 64)
         #expect(run(["--config"]).0 == 64)
         #expect(run(["--once", "--help"]).0 == 64)
@@ -282,7 +282,7 @@ import midwatch_watchdog
                 ? String(line.dropFirst(2)) : String(line)
         }.filter { !$0.contains("$CREDENTIALS_DIRECTORY") }.joined(separator: "\n")
         let whole = try ConfigurationParser.parse(all, file: path)
-        #expect(whole.routes.count == 3)
+        #expect(whole.routes.count == 4)
         #expect(whole.hardware?.device == "/dev/watchdog0")
     }
 }

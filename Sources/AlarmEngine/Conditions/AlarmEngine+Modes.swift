@@ -101,7 +101,22 @@ extension AlarmEngine {
             self.conditions.queueDependents(of: index)
         }
         self.rebuildLinks()
+        self.areaChanged(area.name, at: time)
         self.drainRules(at: time)
+    }
+
+    /// Whether people have put the area into that mode; false for an area whose mode a sensor says,
+    /// or that the rules in force do not have.
+    func isArea(_ name: String, in mode: String) -> Bool {
+        guard let area = self.rules.areas.first(where: { $0.name == name }), area.sensor == nil
+        else { return false }
+        return area.modes[self.mode(of: area)] == mode
+    }
+
+    /// Name of the mode that an area is in; empty if the rules in force do not have the area.
+    func modeName(ofArea name: String) -> String {
+        guard let area = self.rules.areas.first(where: { $0.name == name }) else { return "" }
+        return area.modes[self.mode(of: area)]
     }
 
     /// The mode of every area of the rules in force, in their order.

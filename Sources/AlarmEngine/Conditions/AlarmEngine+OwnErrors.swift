@@ -4,7 +4,7 @@ internal import MidwatchModel
 
 // A rule that errs by itself: a quotient by zero, a name that means nothing here, a state that is
 // none. No value that it looks at is to blame, so no other alarm would say that it judges nothing;
-// "cannot verify" of the rule's sensor says it (RULES 23).
+// "cannot verify" of the rule's sensor says it.
 extension AlarmEngine {
     /// Rules that look at what their own errors raise are followed this far at one record.
     static let errorRoundsMax = 4

@@ -219,7 +219,7 @@ extension AlarmEngine {
     /// Sensor `index` is not verified for now: its conditions are unknown, those that look at it
     /// follow.
     ///
-    /// Delays that would raise go on, as those of limits do (RULES 20).
+    /// Delays that would raise go on, as those of limits do.
     mutating func doubtRules(_ index: Int, at time: MonotonicInstant) {
         guard !self.conditions.isEmpty else { return }
         for bound in self.conditions.range(of: index) {
@@ -378,6 +378,19 @@ extension AlarmEngine {
         return highest
     }
 
+    /// What the rule of an alarm measured, and which of two such numbers is the worse one; nil for an
+    /// alarm of its kind, or if nothing was measured.
+    func measured(of alarm: Int) -> (value: Double, worse: WorseSide)? {
+        guard self.rule(of: alarm).name != 0, let bound = self.bound(of: alarm) else { return nil }
+        let measured = self.conditions.memories[bound].measured
+        guard measured.isFinite else { return nil }
+        let rule = self.conditions.set.rules[Int(self.conditions.bounds[bound].rule)]
+        guard case .window(_, let limit, _) = rule.declaration.condition else {
+            return (measured, .away)
+        }
+        return (measured, limit.isHigh ? .above : .below)
+    }
+
     func isRaised(bound: Int) -> Bool {
         self.alarmRow(of: bound).map { self.alarms[$0].isRaised } ?? false
     }
@@ -429,11 +442,18 @@ extension AlarmEngine {
     }
 }
 
+/// Where the worse values lie of what a rule measures.
+enum WorseSide {
+    case above, below
+    /// Further from zero: of distances, rates, offsets, counts.
+    case away
+}
+
 /// What a result may do to its alarm.
 enum ResultWeight {
     /// Everything.
     case full
-    /// It rests on a reading that may raise and clears nothing (RULES 19).
+    /// It rests on a reading that may raise and clears nothing.
     case raising
     /// Its input is not verified for now, which is neither silent nor bad: an on-delay goes on.
     case doubting

@@ -2,7 +2,7 @@
 
 package import MidwatchModel
 
-/// Counts of results among which "at least n" is asked (RULES 23).
+/// Counts of results among which "at least n" is asked.
 package struct ConditionTally: BitwiseCopyable, Sendable, Equatable {
     package var met = 0
     package var notMet = 0

@@ -85,27 +85,32 @@ package enum AlertFormat: Sendable {
         switch self {
         case .native: break
         case .alertmanagerWebhook:
-            request.body = AlertmanagerText.webhook(AlertFacts(input, native: native))
+            request.body = AlertmanagerText.webhook(NativeAlert(input, native: native))
         case .alertmanagerAPI(let options):
             request.body = AlertmanagerText.posting(
-                [AlertFacts(input, native: native)], options, now: input.now)
+                [NativeAlert(input, native: native)], options, now: input.now)
         case .pagerDuty:
             request.body = PagerDutyText.event(
-                AlertFacts(input, native: native),
+                NativeAlert(input, native: native),
                 routingKey: input.credentials.routingKey ?? "")
         case .cloudEvents:
             request.contentType = "application/cloudevents+json; charset=utf-8"
-            request.body = CloudEventText.event(AlertFacts(input, native: native))
+            request.body = CloudEventText.event(NativeAlert(input, native: native))
         case .template(let template):
             request.contentType = template.contentType
-            request.body = template.text(of: AlertFacts(input, native: native))
+            request.body = template.text(of: NativeAlert(input, native: native))
+        }
+        if let parent = AttemptTrace.parent(
+            of: input.item.alert, endpoint: input.endpoint, number: input.number)
+        {
+            request.headers.append((name: "traceparent", value: parent))
         }
         return request.authorized(by: input.credentials)
     }
 
     /// The request that reminds an Alertmanager of several alarms.
     func posting(
-        _ alarms: [AlertFacts], _ options: AlertmanagerOptions, now: WallInstant,
+        _ alarms: [NativeAlert], _ options: AlertmanagerOptions, now: WallInstant,
         address: EndpointAddress, credentials: EndpointCredentials
     ) -> Request {
         Request(

@@ -5,7 +5,7 @@ internal import MidwatchModel
 
 extension AlertTemplate {
     /// The text of one alert, at most `renderedBytesMax` bytes.
-    func text(of facts: AlertFacts) -> [UInt8] {
+    func text(of facts: NativeAlert) -> [UInt8] {
         var renderer = TemplateRenderer(escape: self.escape, root: Self.root(facts))
         renderer.render(self.nodes, item: nil, isFirst: true)
         let isWhole = !self.nodes.isEmpty && !renderer.isTooLong
@@ -17,7 +17,7 @@ extension AlertTemplate {
     }
 
     /// What people are told when the template fails: most receivers of chat show `text`.
-    private static func plain(_ facts: AlertFacts) -> [UInt8] {
+    private static func plain(_ facts: NativeAlert) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.field("text", TextLimit.cut(facts.message, 4_096))
@@ -27,7 +27,7 @@ extension AlertTemplate {
 
     /// `data` with a sentence: templates ask for it, and a digest is written without one.
     private static func saying(
-        _ member: (name: String, value: JSONValue), _ facts: AlertFacts
+        _ member: (name: String, value: JSONValue), _ facts: NativeAlert
     ) -> JSONValue {
         guard member.name == "data", case .object(let data) = member.value,
             facts.text("message").isEmpty
@@ -35,7 +35,7 @@ extension AlertTemplate {
         return .object(data + [(name: "message", value: .string(facts.message))])
     }
 
-    private static func root(_ facts: AlertFacts) -> JSONValue {
+    private static func root(_ facts: NativeAlert) -> JSONValue {
         var members: [(String, JSONValue)] = [
             ("id", .string(facts.alert.id)), ("phase", .string(facts.phase.rawValue)),
             ("priority", .string(facts.alert.priority.word)),
@@ -76,7 +76,7 @@ struct TemplateRenderer {
                 self.append(json.bytes)
             case .value(let path, let charactersMax):
                 guard let value = self.value(at: path, item) else { continue }
-                var text = AlertFacts.text(of: value)
+                var text = NativeAlert.text(of: value)
                 // Cut before escaping: what a receiver counts is the text it shows.
                 if let charactersMax { text = TextLimit.cut(text, charactersMax) }
                 self.append(self.escaped(text))

@@ -28,7 +28,7 @@ enum AlertmanagerText {
     private static let noEnd = "0001-01-01T00:00:00Z"
 
     /// Sorted by name; an empty label is no label.
-    static func labels(_ facts: AlertFacts) -> [(name: String, value: String)] {
+    static func labels(_ facts: NativeAlert) -> [(name: String, value: String)] {
         [
             ("alertname", facts.rule), ("area", facts.area),
             ("drill", facts.isDrill ? "true" : ""), ("node", facts.node),
@@ -41,7 +41,7 @@ enum AlertmanagerText {
         }
     }
 
-    static func annotations(_ facts: AlertFacts) -> [(name: String, value: String)] {
+    static func annotations(_ facts: NativeAlert) -> [(name: String, value: String)] {
         [
             ("acknowledge_url", facts.link("acknowledge")),
             ("acknowledged", facts.phase == .acknowledged ? "true" : ""),
@@ -71,18 +71,18 @@ enum AlertmanagerText {
     ///
     /// FNV-1a over the sorted names and values, a byte 255 behind each.
     static func fingerprint(_ labels: [(name: String, value: String)]) -> String {
-        var hash = HashText.fnvOffset
+        var hash = NameHash.empty
         for label in labels {
-            hash = HashText.fnv1a(label.name.utf8, from: hash)
-            hash = HashText.fnv1a(CollectionOfOne(255), from: hash)
-            hash = HashText.fnv1a(label.value.utf8, from: hash)
-            hash = HashText.fnv1a(CollectionOfOne(255), from: hash)
+            hash = NameHash.of(label.name, from: hash)
+            hash = NameHash.of(CollectionOfOne(255), from: hash)
+            hash = NameHash.of(label.value, from: hash)
+            hash = NameHash.of(CollectionOfOne(255), from: hash)
         }
-        return HashText.hex(hash)
+        return HexDigits.text(of: hash)
     }
 
     /// Payload version 4 with one alert, as a group of its own.
-    static func webhook(_ facts: AlertFacts) -> [UInt8] {
+    static func webhook(_ facts: NativeAlert) -> [UInt8] {
         let labels = self.labels(facts)
         let annotations = self.annotations(facts)
         let groupLabels = labels.filter { $0.name == "alertname" || $0.name == "site" }
@@ -127,7 +127,7 @@ enum AlertmanagerText {
 
     /// The body of `POST /api/v2/alerts`.
     static func posting(
-        _ alerts: [AlertFacts], _ options: AlertmanagerOptions, now: WallInstant
+        _ alerts: [NativeAlert], _ options: AlertmanagerOptions, now: WallInstant
     ) -> [UInt8] {
         var json = JSONWriter(reservingBytes: 2_048 * alerts.count)
         json.array { json in
@@ -150,7 +150,7 @@ enum AlertmanagerText {
     }
 
     private static func end(
-        _ facts: AlertFacts, _ options: AlertmanagerOptions, now: WallInstant
+        _ facts: NativeAlert, _ options: AlertmanagerOptions, now: WallInstant
     ) -> WallInstant {
         let ahead: UInt64 =
             switch facts.phase {

@@ -5,7 +5,7 @@ internal import MidwatchModel
 
 /// CloudEvents 1.0 in the structured JSON form, around the native data.
 enum CloudEventText {
-    static func event(_ facts: AlertFacts) -> [UInt8] {
+    static func event(_ facts: NativeAlert) -> [UInt8] {
         var json = JSONWriter(reservingBytes: facts.native.count + 512)
         json.object { json in
             json.field("specversion", "1.0")
@@ -23,19 +23,6 @@ enum CloudEventText {
 
     /// A text as one segment of a URI reference.
     private static func segment(_ text: String) -> String {
-        guard !text.isEmpty else { return "-" }
-        var segment = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "~"):
-                segment.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                segment += "%" + (digits.utf8.count == 1 ? "0" : "") + digits
-            }
-        }
-        return segment
+        text.isEmpty ? "-" : PercentText.encode(text)
     }
 }

@@ -12,7 +12,7 @@ enum PagerDutyText {
     static let linkTextCharactersMax = 100
 
     /// One event; a standing alarm keeps its `dedup_key` over activations.
-    static func event(_ facts: AlertFacts, routingKey: String) -> [UInt8] {
+    static func event(_ facts: NativeAlert, routingKey: String) -> [UInt8] {
         let isTrigger = facts.phase == .raised || facts.phase == .notice
         var json = JSONWriter(reservingBytes: facts.native.count + 2_048)
         json.object { json in
@@ -34,7 +34,7 @@ enum PagerDutyText {
         return json.bytes
     }
 
-    private static func writePayload(_ facts: AlertFacts, to json: inout JSONWriter) {
+    private static func writePayload(_ facts: NativeAlert, to json: inout JSONWriter) {
         json.field("summary", TextLimit.cut(facts.headline, self.summaryCharactersMax))
         let source = facts.sensor.isEmpty ? facts.node : facts.sensor
         json.field("source", TextLimit.cut(source, self.fieldCharactersMax))
@@ -49,7 +49,7 @@ enum PagerDutyText {
         json.field("custom_details", facts.envelope["data"] ?? .object([]))
     }
 
-    private static func action(_ phase: AlertFacts.Phase) -> String {
+    private static func action(_ phase: NativeAlert.Phase) -> String {
         switch phase {
         case .raised, .notice: "trigger"
         case .acknowledged: "acknowledge"

@@ -94,7 +94,7 @@ package struct AcknowledgeLinks: Sendable {
     /// Base64 with the alphabet of addresses, without padding (RFC 4648, section 5).
     private static func encode(_ bytes: [UInt8]) -> String {
         String(
-            Base64.encode(bytes).compactMap { character -> Character? in
+            Base64Text.encode(bytes).compactMap { character -> Character? in
                 switch character {
                 case "+": "-"
                 case "/": "_"
@@ -108,7 +108,7 @@ package struct AcknowledgeLinks: Sendable {
         guard !text.contains("+"), !text.contains("/"), !text.contains("=") else { return nil }
         var plain = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
         while plain.utf8.count % 4 != 0 { plain.append("=") }
-        return Base64.decode(plain[...])
+        return Base64Text.decode(plain[...])
     }
 }
 

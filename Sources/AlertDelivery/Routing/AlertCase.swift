@@ -63,7 +63,7 @@ struct AlertCase: Sendable, Equatable {
     }
 
     /// When something is to be done without any further event; nil: never.
-    func nextDue(_ table: RouteTable, isOpenBreaker: (Int) -> Bool) -> MonotonicInstant? {
+    func nextDue(_ table: RouteTable, isBarred: (Int) -> Bool) -> MonotonicInstant? {
         guard self.withheld == nil, !self.isSuppressed, !self.progress.isEmpty else { return nil }
         if self.state == .acknowledged, let since = self.acknowledgedAt {
             return Self.next(since, every: self.standing(table), after: self.standingCount)
@@ -75,7 +75,7 @@ struct AlertCase: Sendable, Equatable {
             due = due.map { min($0, instant) } ?? instant
         }
         for progress in self.progress {
-            take(self.stageDue(progress, table, isOpenBreaker)?.at)
+            take(self.stageDue(progress, table, isBarred)?.at)
             take(
                 Self.next(
                     self.annunciatedAt, every: table.routes[progress.route].repeatNanoseconds,
@@ -86,7 +86,7 @@ struct AlertCase: Sendable, Equatable {
 
     /// When a route goes on, to which stage and why; nil: it has told everybody it can.
     func stageDue(
-        _ progress: Progress, _ table: RouteTable, _ isOpenBreaker: (Int) -> Bool
+        _ progress: Progress, _ table: RouteTable, _ isBarred: (Int) -> Bool
     ) -> (at: MonotonicInstant, stage: Int, reason: RoutedAlert.Reason)? {
         let stages = table.routes[progress.route].stages
         guard progress.stage < stages.count else { return nil }
@@ -95,7 +95,7 @@ struct AlertCase: Sendable, Equatable {
         if !progress.isDelivered, progress.stage + 1 < stages.count {
             let isHopeless =
                 progress.deadCount >= current.endpoints.count
-                || current.isTurn && current.endpoints.allSatisfy(isOpenBreaker)
+                || current.isTurn && current.endpoints.allSatisfy(isBarred)
             found = (
                 isHopeless
                     ? progress.sentAt

@@ -43,24 +43,17 @@ extension AlertRouter {
 
     // MARK: What keeps an alert back
 
-    package func reasonToWithhold(_ subject: AlertSubject, at wall: WallInstant) -> WithholdReason?
-    {
+    /// What keeps back the alerts of an alarm; of several inhibitors `before` stays the one.
+    package func reasonToWithhold(
+        _ subject: AlertSubject, at wall: WallInstant, before: WithholdReason? = nil
+    ) -> WithholdReason? {
         for silence in self.policy.maintenance where silence.mutes(subject, at: wall) {
             return .silence(id: silence.id)
         }
         for silence in self.silences where silence.mutes(subject, at: wall) {
             return .silence(id: silence.id)
         }
-        for inhibition in self.policy.inhibitions where inhibition.target.matches(subject) {
-            for alarmID in self.inhibitors.sorted() where alarmID != subject.alarmID {
-                guard let source = self.cases[alarmID]?.subject,
-                    inhibition.source.matches(source),
-                    inhibition.equal.allSatisfy({ source.label($0) == subject.label($0) })
-                else { continue }
-                return .inhibition(name: inhibition.name, by: alarmID)
-            }
-        }
-        return nil
+        return self.inhibition.reason(for: subject, before: before)
     }
 
     mutating func withhold(
@@ -82,49 +75,76 @@ extension AlertRouter {
     }
 
     /// Alarms that would inhibit others: whoever drives the router says whether they are verified.
-    package var sources: [String] {
-        guard !self.policy.inhibitions.isEmpty else { return [] }
-        return self.cases.values.filter { item in
-            item.isActive && self.policy.inhibitions.contains { $0.source.matches(item.subject) }
-        }.map(\.subject.alarmID).sorted()
-    }
+    package var sources: Set<String> { self.inhibitorCandidates }
 
     mutating func noteInhibitor(_ alarmID: String) {
-        guard !self.policy.inhibitions.isEmpty else { return }
-        let isSource =
-            self.cases[alarmID].map { item in
-                item.mayInhibit
-                    && self.policy.inhibitions.contains { $0.source.matches(item.subject) }
-            } ?? false
-        if !isSource {
-            if self.inhibitors.remove(alarmID) != nil { self.isRescanDue = true }
-        } else if self.inhibitors.count >= RoutingLimits.inhibitorCountMax {
+        guard !self.inhibition.isEmpty else { return }
+        let item = self.cases[alarmID]
+        guard let item, item.isActive, self.inhibition.isSource(item.subject) else {
+            self.inhibitorCandidates.remove(alarmID)
+            return self.inhibition.remove(inhibitor: alarmID)
+        }
+        // What nobody asks about any more is not known to be verified, and must keep nothing back.
+        guard
+            self.inhibitorCandidates.contains(alarmID)
+                || self.inhibitorCandidates.count < RoutingLimits.inhibitorCandidateMax
+        else {
             self.counters.inhibitorsFull += 1
-        } else if self.inhibitors.insert(alarmID).inserted {
-            self.isRescanDue = true
+            return
+        }
+        self.inhibitorCandidates.insert(alarmID)
+        if !item.mayInhibit {
+            self.inhibition.remove(inhibitor: alarmID)
+        } else if self.inhibition.isInhibitor(alarmID) {
+            return
+        } else if self.inhibition.inhibitorCount >= RoutingLimits.inhibitorCountMax {
+            self.counters.inhibitorsFull += 1
+        } else {
+            self.inhibition.insert(inhibitor: item.subject)
         }
     }
 
-    /// Looks at every alarm again when what keeps alerts back has changed.
+    // MARK: When that changes
+
+    /// Looks again at the alarms for which something may have changed that keeps alerts back.
+    ///
+    /// At most `lookMax` of them in one call, and none beyond `actionMax` actions, the most urgent
+    /// first: the rest follows at the next.
     mutating func rescan(
-        now: MonotonicInstant, wall: WallInstant, into actions: inout [RoutingAction]
+        now: MonotonicInstant, wall: WallInstant, lookMax: Int, actionMax: Int,
+        into actions: inout [RoutingAction]
     ) {
         let holding = self.holding(at: wall).map(\.id)
-        guard self.isRescanDue || holding != self.holding else { return }
-        self.isRescanDue = false
-        self.holding = holding
-        for alarmID in self.cases.keys.sorted() {
-            guard let item = self.cases[alarmID], item.withheld != .nobody else { continue }
-            if let reason = self.reasonToWithhold(item.subject, at: wall) {
-                self.withhold(alarmID, reason, into: &actions)
-            } else if item.withheld != nil {
-                self.release(alarmID, item, now: now, into: &actions)
-            } else {
-                continue
-            }
-            self.noteInhibitor(alarmID)
-            self.reschedule(alarmID)
+        if self.isRescanDue || holding != self.holding {
+            self.isRescanDue = false
+            self.holding = holding
+            self.looks.add(self.cases.lazy.map { ($0.key, $0.value.subject.priority) })
         }
+        self.looks.add(
+            self.inhibition.takeChanged().compactMap { alarmID in
+                self.cases[alarmID].map { (alarmID, $0.subject.priority) }
+            })
+        for _ in 0..<max(0, lookMax) {
+            guard actions.count < actionMax, let alarmID = self.looks.next() else { return }
+            self.look(at: alarmID, now: now, wall: wall, into: &actions)
+        }
+    }
+
+    private mutating func look(
+        at alarmID: String, now: MonotonicInstant, wall: WallInstant,
+        into actions: inout [RoutingAction]
+    ) {
+        guard let item = self.cases[alarmID], item.withheld != .nobody else { return }
+        let reason = self.reasonToWithhold(item.subject, at: wall, before: item.withheld)
+        if let reason {
+            self.withhold(alarmID, reason, into: &actions)
+        } else if item.withheld != nil {
+            self.release(alarmID, item, now: now, into: &actions)
+        } else {
+            return
+        }
+        self.noteInhibitor(alarmID)
+        self.reschedule(alarmID)
     }
 
     /// Nothing keeps the alarm back any more: who was not told of it is told now.

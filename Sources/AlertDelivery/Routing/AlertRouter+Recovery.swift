@@ -76,7 +76,7 @@ extension AlertRouter {
         self.digests.removeAll()
         self.endSilences(at: wall, into: &actions)
         self.isRescanDue = true
-        self.rescan(now: now, wall: wall, into: &actions)
+        self.rescan(now: now, wall: wall, lookMax: .max, actionMax: .max, into: &actions)
         let owed = Set(recovery.owed.map(\.id))
         let order = self.cases.values.sorted {
             ($0.annunciatedAt, $0.base) < ($1.annunciatedAt, $1.base)
@@ -94,6 +94,20 @@ extension AlertRouter {
                 into: &actions)
         }
         for alarmID in order { self.reschedule(alarmID) }
+        return actions
+    }
+
+    /// Lets out again what another router, made from the same ledger, found without an outcome.
+    package mutating func emitAgain(
+        _ wanted: ArraySlice<RoutingAction>, now: MonotonicInstant
+    ) -> [RoutingAction] {
+        var actions: [RoutingAction] = []
+        for case .send(let alert) in wanted {
+            let numbers = alert.endpoints.compactMap { self.table.endpoint($0) }
+            self.emit(
+                alert, to: numbers, told: self.cases[alert.alarmID]?.told ?? [:], now: now,
+                into: &actions)
+        }
         return actions
     }
 

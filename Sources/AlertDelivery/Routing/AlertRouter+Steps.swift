@@ -72,11 +72,11 @@ extension AlertRouter {
             }
             guard item.isOpen else { return }
             self.repeatIfDue(alarmID, item, now: now, into: &actions)
-            let breakers = self.openBreakers
+            let barred = self.barred
             var isDone = true
             for (place, progress) in item.progress.enumerated() {
                 guard
-                    let next = item.stageDue(progress, self.table, { breakers.contains($0) }),
+                    let next = item.stageDue(progress, self.table, { barred.contains($0) }),
                     next.at <= now
                 else { continue }
                 isDone = false
@@ -161,11 +161,36 @@ extension AlertRouter {
     /// The breaker of an endpoint opened or closed.
     package mutating func breaker(endpoint: String, isOpen: Bool) {
         guard let number = self.table.endpoint(endpoint) else { return }
-        let isChanged =
-            isOpen
-            ? self.openBreakers.insert(number).inserted : self.openBreakers.remove(number) != nil
-        guard isChanged else { return }
-        for alarmID in self.cases.keys.sorted() { self.reschedule(alarmID) }
+        let before = self.barred
+        if isOpen { self.openBreakers.insert(number) } else { self.openBreakers.remove(number) }
+        self.follow(number, barredBefore: before)
+    }
+
+    /// An endpoint refuses our credentials or is gone for good, or is usable again.
+    package mutating func endpoint(_ endpoint: String, isUsable: Bool) {
+        guard let number = self.table.endpoint(endpoint) else { return }
+        let before = self.barred
+        if isUsable { self.unusable.remove(number) } else { self.unusable.insert(number) }
+        self.follow(number, barredBefore: before)
+    }
+
+    /// Endpoints that nothing reaches now.
+    var barred: Set<Int> { self.openBreakers.union(self.unusable) }
+
+    /// Only what is told in turn does not wait for an endpoint that nothing reaches.
+    private mutating func follow(_ endpoint: Int, barredBefore before: Set<Int>) {
+        guard before != self.barred, self.table.turnEndpoints.contains(endpoint) else { return }
+        for alarmID in self.alarms(inTurnAt: endpoint) { self.reschedule(alarmID) }
+    }
+
+    private func alarms(inTurnAt endpoint: Int) -> [String] {
+        self.cases.filter { _, item in
+            item.progress.contains { progress in
+                let stages = self.table.routes[progress.route].stages
+                return progress.stage < stages.count && stages[progress.stage].isTurn
+                    && stages[progress.stage].endpoints.contains(endpoint)
+            }
+        }.map(\.key)
     }
 
     private mutating func settle(alert: String, endpoint: String, isDelivered: Bool) {

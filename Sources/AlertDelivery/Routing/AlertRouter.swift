@@ -41,10 +41,16 @@ package struct AlertRouter: Sendable {
     package internal(set) var silences: [AlertSilence] = []
     /// Ids of the silences that held when the cases were last looked through.
     var holding: [String] = []
-    var inhibitors: Set<String> = []
-    /// Cases must be looked through: an inhibitor came or went.
+    var inhibition: InhibitionIndex
+    /// Active alarms that would inhibit others, were they verified, told and not suppressed.
+    var inhibitorCandidates: Set<String> = []
+    /// All cases must be looked at again: a silence came or went.
     var isRescanDue = false
+    /// Cases that must be looked at again.
+    var looks = LookQueue()
     var openBreakers: Set<Int> = []
+    /// Endpoints that refuse our credentials or are gone for good.
+    var unusable: Set<Int> = []
     var gates: [FloodGate]
     /// Digests on their way: endpoint and members, oldest first.
     var digests: [(id: String, endpoint: Int, members: [String])] = []
@@ -54,6 +60,7 @@ package struct AlertRouter: Sendable {
     package init(_ policy: AlertPolicy, endpoints: [String]) {
         self.policy = policy
         self.table = RouteTable(policy, endpoints: endpoints)
+        self.inhibition = InhibitionIndex(policy.inhibitions)
         self.gates = endpoints.map { FloodGate(endpoint: $0, settings: policy.flood) }
     }
 
@@ -106,7 +113,15 @@ package struct AlertRouter: Sendable {
             self.counters.casesFull += 1
             return false
         }
-        if let base = self.cases[transition.alarmID]?.base { self.bases[base] = nil }
+        let before = self.cases[transition.alarmID]
+        if let before { self.bases[before.base] = nil }
+        if before?.subject != subject {
+            if let before {
+                self.inhibition.remove(target: before.subject)
+                self.inhibition.remove(inhibitor: transition.alarmID)
+            }
+            self.inhibition.insert(target: subject)
+        }
         self.cases[transition.alarmID] = AlertCase(
             subject: subject, activation: transition.activation, base: transition.alertID,
             annunciatedAt: transition.at, state: transition.state,
@@ -273,15 +288,17 @@ package struct AlertRouter: Sendable {
     private mutating func forget(_ alarmID: String) {
         guard let item = self.cases.removeValue(forKey: alarmID) else { return }
         self.bases[item.base] = nil
-        if self.inhibitors.remove(alarmID) != nil { self.isRescanDue = true }
+        self.inhibition.remove(target: item.subject)
+        self.inhibition.remove(inhibitor: alarmID)
+        self.inhibitorCandidates.remove(alarmID)
     }
 
     // MARK: Timers
 
     mutating func reschedule(_ alarmID: String) {
         guard var item = self.cases[alarmID] else { return }
-        let breakers = self.openBreakers
-        let due = item.nextDue(self.table) { breakers.contains($0) }
+        let barred = self.barred
+        let due = item.nextDue(self.table) { barred.contains($0) }
         guard due != item.due else { return }
         item.due = due
         self.cases[alarmID] = item
@@ -307,17 +324,27 @@ package struct AlertRouter: Sendable {
     }
 
     /// Lets time pass: escalations, repeats, digests, the ends of silences.
-    package mutating func tick(now: MonotonicInstant, wall: WallInstant) -> [RoutingAction] {
+    ///
+    /// What is due beyond about `actionMax` stays due for the next call: whoever has no room for more
+    /// loses no step. One alarm's steps and one endpoint's digests are not divided.
+    package mutating func tick(
+        now: MonotonicInstant, wall: WallInstant, actionMax: Int = .max
+    ) -> [RoutingAction] {
         var actions: [RoutingAction] = []
         self.endSilences(at: wall, into: &actions)
-        self.rescan(now: now, wall: wall, into: &actions)
-        while let due = self.nextDue(), due.at <= now {
+        self.rescan(
+            now: now, wall: wall,
+            lookMax: RoutingLimits.lookMax(self.silences.count + self.policy.maintenance.count),
+            actionMax: actionMax, into: &actions)
+        while actions.count < actionMax, let due = self.nextDue(), due.at <= now {
             self.dues.pop()
             self.cases[due.alarmID]?.due = nil
             self.advance(due.alarmID, now: now, into: &actions)
             self.reschedule(due.alarmID)
         }
-        for index in self.gates.indices { self.takeDigests(of: index, now: now, into: &actions) }
+        for index in self.gates.indices where actions.count < actionMax {
+            self.takeDigests(of: index, now: now, into: &actions)
+        }
         return actions
     }
 }

@@ -49,6 +49,8 @@ struct FloodGate: Sendable {
     private var seconds = [Second](repeating: Second(), count: Int(Self.windowSeconds))
     private var flood: Collection?
     private var groups: [AlertGroup: Collection] = [:]
+    /// The group in which an earlier alert of an alarm waits.
+    private var grouped: [String: AlertGroup] = [:]
 
     init(endpoint: String, settings: FloodSettings) {
         self.endpoint = endpoint
@@ -65,13 +67,16 @@ struct FloodGate: Sendable {
             self.flood?.add(alert)
             return .collected
         }
-        for key in self.groups.keys where self.groups[key]?.alarms.contains(alert.alarmID) == true {
-            self.groups[key]?.add(alert)
+        if let group = self.grouped[alert.alarmID] {
+            self.groups[group]?.add(alert)
             return .collected
         }
         if !mustFollow, alert.priority != .critical, let group = alert.group {
             if self.groups[group] != nil {
                 self.groups[group]?.add(alert)
+                if self.groups[group]?.alarms.contains(alert.alarmID) == true {
+                    self.grouped[alert.alarmID] = group
+                }
                 return .collected
             }
             if self.groups.count < RoutingLimits.groupCountMax {
@@ -133,6 +138,7 @@ struct FloodGate: Sendable {
             $0.key.values.lexicographicallyPrecedes($1.key.values)
         }) {
             self.groups[key] = nil
+            for alarmID in group.alarms { self.grouped[alarmID] = nil }
             if group.count > 0 { due.append(group) }
         }
         return due

@@ -18,7 +18,8 @@ package struct RouteTable: Sendable {
         package var undeliveredNanoseconds: UInt64
         /// When it is due at the latest, counted from the annunciation; by priority, 0: never.
         package var after: PriorityTimes
-        /// One of several endpoints in turn: while its breaker is open the next is told at once.
+        /// One of several endpoints in turn: while its breaker is open, or it refuses our
+        /// credentials, the next is told at once.
         package var isTurn: Bool
     }
 
@@ -50,6 +51,8 @@ package struct RouteTable: Sendable {
     /// Takes what fits no route; tells everybody.
     package let everybody: Int
     private let leavesOutUnrouted: Bool
+    /// Endpoints that some route tells in turn.
+    package private(set) var turnEndpoints: Set<Int> = []
 
     /// Endpoints that are not configured are left out; the reader of the configuration complains.
     package init(_ policy: AlertPolicy, endpoints: [String]) {
@@ -62,6 +65,8 @@ package struct RouteTable: Sendable {
         all.endpoints = endpoints
         self.add(all, path: "", escalations: policy.escalations)
         self.roots = policy.routes.map { self.node($0, above: nil, policy.escalations) }
+        self.turnEndpoints = Set(
+            self.routes.flatMap(\.stages).filter(\.isTurn).flatMap(\.endpoints))
     }
 
     private mutating func node(

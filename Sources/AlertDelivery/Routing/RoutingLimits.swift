@@ -8,6 +8,11 @@ package enum RoutingLimits {
     package static let silenceCountMax = 1_000
     /// Alarms that inhibit others at once; further ones inhibit nothing.
     package static let inhibitorCountMax = 1_024
+    /// Active alarms that might inhibit others; further ones inhibit nothing.
+    package static let inhibitorCandidateMax = 4_096
+    /// Silences that are asked about alarms in one call: a call stays within some milliseconds.
+    private static let askedCountMax = 1_048_576
+    private static let lookCountMax = 8_192
     /// Alarms named in a digest.
     package static let digestTopMax = 10
     /// Members of a digest that are remembered as told; those beyond are only counted.
@@ -22,6 +27,11 @@ package enum RoutingLimits {
     package static let owedCountMax = 65_536
     /// Steps of one alarm that one call makes: a clock that leapt must not loop.
     static let stepsPerCallMax = 16
+
+    /// Alarms that one call looks at again, each asking so many silences.
+    static func lookMax(_ silenceCount: Int) -> Int {
+        min(self.lookCountMax, self.askedCountMax / (silenceCount + 1))
+    }
 }
 
 /// Counters of the router.

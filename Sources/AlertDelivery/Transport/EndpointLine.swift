@@ -20,6 +20,8 @@ final class EndpointLine: Sendable {
         var current: (address: NetworkAddress, client: HTTPClient)?
         var retired: [(number: UInt64, client: HTTPClient)] = []
         var nextNumber: UInt64 = 0
+        /// What a connection through an interface is secured with, until certificates are read again.
+        var security: NIOSSLContext?
         var isShut = false
     }
 
@@ -63,9 +65,28 @@ final class EndpointLine: Sendable {
         return used
     }
 
+    /// What makes calls through `interface`.
+    ///
+    /// - Throws: If a certificate file cannot be read; it is tried again at the next call.
+    func client(through interface: String) throws -> InterfaceClient {
+        let known = try self.state.withLock { state in
+            if state.isShut { throw CancellationError() }
+            return state.security
+        }
+        let host = self.endpoint.address.host
+        let name = NetworkAddress(host) == nil ? host : nil
+        guard self.endpoint.address.isSecure, known == nil else {
+            return InterfaceClient(interface: interface, tls: known, serverName: name)
+        }
+        let context = try NIOSSLContext(configuration: self.security())
+        self.state.withLock { $0.security = context }
+        return InterfaceClient(interface: interface, tls: context, serverName: name)
+    }
+
     /// The next call gets a new client, which reads the certificates again.
     func renew() {
         self.state.withLock { state in
+            state.security = nil
             guard let old = state.current?.client else { return }
             state.current = nil
             self.retire(old, &state)
@@ -111,7 +132,11 @@ final class EndpointLine: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         let host = self.endpoint.address.host
         if NetworkAddress(host) == nil { configuration.dnsOverride = [host: address.description] }
-        guard self.endpoint.address.isSecure else { return configuration }
+        if self.endpoint.address.isSecure { configuration.tlsConfiguration = try self.security() }
+        return configuration
+    }
+
+    private func security() throws -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         if let path = self.endpoint.authorityFile {
@@ -123,8 +148,7 @@ final class EndpointLine: Sendable {
             tls.privateKey = .privateKey(
                 try Self.read(files.keyFile) { try NIOSSLPrivateKey(file: $0, format: .pem) })
         }
-        configuration.tlsConfiguration = tls
-        return configuration
+        return tls
     }
 
     /// An error that says which file.

@@ -43,24 +43,8 @@ package struct HTTPWebhookTransport: WebhookTransport {
                 detail: "\(request.endpoint.address.host) is \(address): \(refusal.rawValue); "
                     + "list it under allow if it is meant")
         }
-        let client: HTTPClient
         do {
-            client = try line.client(for: address)
-        } catch is CancellationError {
-            return .failure(.cancelled, detail: "stopped")
-        } catch {
-            return .failure(.tls, detail: String("\(error)".prefix(200)))
-        }
-        do {
-            let passed = clinux_boottime_ns() - begin
-            let left = request.timeoutNanoseconds - min(passed, request.timeoutNanoseconds)
-            // The client's deadline ends with the head of the answer, and the head is the answer.
-            let response = try await client.execute(
-                Self.outgoing(request), timeout: .nanoseconds(Int64(clamping: max(left, 1))))
-            return .response(
-                status: UInt16(clamping: response.status.code),
-                retryAfter: response.headers.first(name: "retry-after"),
-                body: await Self.beginning(of: response.body))
+            return try await self.post(request, on: line, to: address, since: begin)
         } catch {
             let reply = Self.failure(error)
             switch reply {
@@ -73,21 +57,75 @@ package struct HTTPWebhookTransport: WebhookTransport {
         }
     }
 
+    private func post(
+        _ request: WebhookRequest, on line: EndpointLine, to address: NetworkAddress,
+        since begin: UInt64
+    ) async throws -> WebhookReply {
+        func left() -> UInt64 {
+            let passed = clinux_boottime_ns() - begin
+            return max(request.timeoutNanoseconds - min(passed, request.timeoutNanoseconds), 1)
+        }
+        if let interface = request.endpoint.interface {
+            let client = try Self.certified { try line.client(through: interface) }
+            let (authority, target) = Self.parts(of: request.content.url)
+            return try await client.post(
+                OutgoingRequest(
+                    method: request.content.method, target: target,
+                    fields: [(name: "host", value: authority)] + Self.fields(of: request),
+                    body: request.content.body),
+                to: address, port: request.endpoint.address.port, nanoseconds: left())
+        }
+        let client = try Self.certified { try line.client(for: address) }
+        // The client's deadline ends with the head of the answer, and the head is the answer.
+        let response = try await client.execute(
+            Self.outgoing(request), timeout: .nanoseconds(Int64(clamping: left())))
+        return .response(
+            status: UInt16(clamping: response.status.code),
+            retryAfter: response.headers.first(name: "retry-after"),
+            body: await Self.beginning(of: response.body))
+    }
+
+    /// Certificates that cannot be read are trouble of TLS.
+    private struct Uncertified: Error, CustomStringConvertible { var description: String }
+
+    private static func certified<Client>(_ make: () throws -> Client) throws -> Client {
+        do {
+            return try make()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw Uncertified(description: "\(error)")
+        }
+    }
+
     private static func outgoing(_ request: WebhookRequest) -> HTTPClientRequest {
         var outgoing = HTTPClientRequest(url: request.content.url)
         outgoing.method = HTTPMethod(rawValue: request.content.method)
-        outgoing.headers.add(name: "content-type", value: request.content.contentType)
-        outgoing.headers.add(name: "user-agent", value: "midwatch")
-        outgoing.headers.add(name: "webhook-id", value: request.id)
-        outgoing.headers.add(name: "webhook-timestamp", value: String(request.timestamp))
-        if !request.signature.isEmpty {
-            outgoing.headers.add(name: "webhook-signature", value: request.signature)
-        }
-        for header in request.content.headers {
-            outgoing.headers.add(name: header.name, value: header.value)
+        for field in self.fields(of: request) {
+            outgoing.headers.add(name: field.name, value: field.value)
         }
         outgoing.body = .bytes(ByteBuffer(bytes: request.content.body))
         return outgoing
+    }
+
+    private static func fields(of request: WebhookRequest) -> [(name: String, value: String)] {
+        var fields = [
+            (name: "content-type", value: request.content.contentType),
+            (name: "user-agent", value: "midwatch"), (name: "webhook-id", value: request.id),
+            (name: "webhook-timestamp", value: String(request.timestamp)),
+        ]
+        if !request.signature.isEmpty {
+            fields.append((name: "webhook-signature", value: request.signature))
+        }
+        return fields + request.content.headers
+    }
+
+    /// What stands in the field `Host` and in the first line of a request to `url`.
+    private static func parts(of url: String) -> (authority: String, target: String) {
+        let rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        let target = rest.dropFirst(authority.count)
+        return (String(authority), target.hasPrefix("/") ? String(target) : "/" + target)
     }
 
     /// The first bytes of an answer's body, for people.
@@ -133,8 +171,10 @@ package struct HTTPWebhookTransport: WebhookTransport {
             case .tlsHandshakeTimeout: return .failure(.tls, detail: detail)
             default: return .failure(.network, detail: detail)
             }
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError, is Uncertified:
             return .failure(.tls, detail: detail)
+        case InterfaceClient.Failure.timeout: return .failure(.timeout, detail: detail)
+        case ChannelError.connectTimeout: return .failure(.connectTimeout, detail: detail)
         case is CancellationError: return .failure(.cancelled, detail: detail)
         default: return .failure(.network, detail: detail)
         }

@@ -15,6 +15,7 @@
 #include "CLinuxChildren.h"
 #include "CLinuxDoctor.h"
 #include "CLinuxMemory.h"
+#include "CLinuxVia.h"
 
 /// Sleeps while `*word == expected`, at most `timeout_ns` (UINT64_MAX: no limit).
 /// Returns 0 or an errno value: EAGAIN (the word differs), ETIMEDOUT, EINTR.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import JSONText
+internal import MidwatchModel
 
 /// One record of a ledger.
 package struct LedgerLine: Equatable, Sendable {
@@ -60,11 +61,11 @@ enum LedgerText {
         text.append(contentsOf: self.bodyKey)
         text.append(contentsOf: body)
         text.append(contentsOf: self.previousKey)
-        HexText.append(previous, to: &text)
+        HexDigits.append(previous, to: &text)
         text.append(UInt8(ascii: "\""))
         let hash = ContentHash.sha256(text[start...])
         text.append(contentsOf: self.hashKey.dropFirst())
-        HexText.append(hash, to: &text)
+        HexDigits.append(hash, to: &text)
         text.append(contentsOf: self.tail)
         text.append(UInt8(ascii: "\n"))
         return hash
@@ -119,6 +120,6 @@ enum LedgerText {
         let digits = rest.suffix(self.hashDigits)
         guard digits.count == self.hashDigits else { return nil }
         rest = rest.dropLast(self.hashDigits)
-        return HexText.decode(digits)
+        return HexDigits.bytes(digits)
     }
 }

@@ -32,7 +32,7 @@ package struct LedgerCommitOutcome: Equatable, Sendable {
 /// Appends lines to a ledger and makes them durable in groups.
 ///
 /// One thread owns it. Lines that were appended stay in memory until they are durable; an error
-/// ends a file for ever and they are written again in a fresh one (RULES B 9). After each commit
+/// ends a file for ever and they are written again in a fresh one. After each commit
 /// the head is anchored in `ledger.head`.
 ///
 /// `@unchecked Sendable`: it may be handed from the thread that opened it to the one that owns it;

@@ -152,6 +152,7 @@ extension AlertEndpointConfiguration {
         entries.text("caFile", self.caFile)
         entries.text("clientCertificate", self.clientCertificate?.chainFile)
         entries.text("clientKey", self.clientCertificate?.keyFile)
+        entries.text("via", self.via)
         entries.texts("allow", self.allowed)
         if let secret = self.authorization { entries.add("authorization", secret.settings) }
         if let secret = self.urlPath { entries.add("urlPath", secret.settings) }

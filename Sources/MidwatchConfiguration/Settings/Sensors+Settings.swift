@@ -70,6 +70,9 @@ extension SuppressionRule {
         case .mode(let path, let value):
             entries.text("sensor", path)
             entries.number("value", Double(value))
+        case .areaMode(let area, let mode):
+            entries.text("area", area)
+            entries.text("mode", mode)
         case .firstOut(let group): entries.text("firstOut", group)
         }
         return entries.mapping
@@ -125,6 +128,7 @@ extension SensorDeclaration {
         entries.add("limits", limits.mapping)
         entries.list("limitSets", self.limitSets.map(\.settings))
         var silence = SettingEntries()
+        silence.time("offDelay", self.silenceOffDelayNanoseconds)
         self.silenceHandling.write(to: &silence)
         self.silenceRationalization.write(to: &silence)
         entries.add("silence", silence.mapping)

@@ -8,7 +8,7 @@ internal import OperatorViews
 internal import StateFolder
 
 /// How an alarm is named on the command line.
-enum AlarmName {
+enum AlarmArgument {
     static let help = ArgumentHelp(
         "The alarm, PATH:KIND as the list shows it.", valueName: "alarm")
 }
@@ -115,7 +115,7 @@ extension AlarmsCommand {
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         @Option(
@@ -150,7 +150,7 @@ extension AlarmsCommand {
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {
@@ -171,7 +171,7 @@ extension AlarmsCommand {
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         @Option(help: "The activation that was seen, EPOCH:N.K; the present one unless given.")
@@ -201,7 +201,7 @@ extension AlarmsCommand {
         @OptionGroup var words: ReasonOptions
         @OptionGroup var consent: ConsentOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         func validate() throws {
@@ -229,7 +229,7 @@ extension AlarmsCommand {
         @OptionGroup var daemon: DaemonOptions
         @OptionGroup var words: ReasonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {
@@ -249,7 +249,7 @@ extension AlarmsCommand {
 
         @OptionGroup var daemon: DaemonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         @Argument(help: "What to write.")

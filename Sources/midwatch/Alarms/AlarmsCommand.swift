@@ -86,7 +86,7 @@ struct AlarmsCommand: ParsableCommand {
 
         @OptionGroup var daemon: DaemonOptions
 
-        @Argument(help: AlarmName.help, completion: Completion.alarms)
+        @Argument(help: AlarmArgument.help, completion: Completion.alarms)
         var alarmID: String
 
         func run() throws {

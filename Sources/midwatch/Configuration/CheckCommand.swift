@@ -17,8 +17,8 @@ struct CheckCommand: ParsableCommand {
             read too.
 
             EXIT CODES:
-              0  the daemon would start with it
-              1  it is refused
+              0  the daemon would start with it, and could use every file it names
+              1  it is refused, or such a file cannot be used
 
             EXAMPLES:
               midwatch check /etc/midwatch/midwatch.yaml

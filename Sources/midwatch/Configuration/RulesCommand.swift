@@ -22,7 +22,8 @@ struct RulesCommand: ParsableCommand {
             discussion: """
                 The engine of the daemon runs twice over the same records: with the rules that were \
                 in force and with those of the file. An episode is a time in which at least one of \
-                both has an alarm raised. It only reads, and may run beside the daemon.
+                both has an alarm raised; where a suppression keeps it from people, it says so. It \
+                only reads, and may run beside the daemon.
 
                 EXIT CODES:
                   0  compared              1  the file is refused, or something cannot be read
@@ -125,6 +126,12 @@ struct RulesCommand: ParsableCommand {
                 var line = "\(alarm.alarmID): " + counts.joined(separator: ", ")
                 if alarm.earlierCount > 0 { line += "; \(alarm.earlierCount) earlier" }
                 if alarm.laterCount > 0 { line += "; \(alarm.laterCount) later" }
+                if let count = alarm.onlyTold[.production] {
+                    line += "; \(count) kept back by the new rules"
+                }
+                if let count = alarm.onlyTold[.trial] {
+                    line += "; \(count) told by the new rules alone"
+                }
                 lines.append(line)
                 for episode in alarm.episodes { lines.append("  \(self.line(episode))") }
                 let shown = UInt64(alarm.episodes.count)
@@ -135,6 +142,17 @@ struct RulesCommand: ParsableCommand {
         }
 
         private static func line(_ episode: BackTest.Episode) -> String {
+            let kept =
+                switch (episode.isTold[.production] ?? true, episode.isTold[.trial] ?? true) {
+                case (true, true): ""
+                case (true, false): ", kept back by the new rules"
+                case (false, true): ", kept back in production"
+                case (false, false): ", kept back"
+                }
+            return self.times(episode) + kept
+        }
+
+        private static func times(_ episode: BackTest.Episode) -> String {
             let end =
                 episode.end.map { "until \(LocalTime.text($0, digits: 3))" }
                 ?? "still raised at the end"
@@ -186,6 +204,8 @@ struct RulesCommand: ParsableCommand {
                 }
                 json.field("earlier", alarm.earlierCount)
                 json.field("later", alarm.laterCount)
+                json.field("toldByProductionOnly", alarm.onlyTold[.production] ?? 0)
+                json.field("toldByTrialOnly", alarm.onlyTold[.trial] ?? 0)
                 json.arrayField("episodes") { json in
                     for episode in alarm.episodes {
                         json.object { json in
@@ -193,6 +213,12 @@ struct RulesCommand: ParsableCommand {
                             if let at = episode.production { json.field("production", at.rfc3339) }
                             if let at = episode.trial { json.field("trial", at.rfc3339) }
                             if let end = episode.end { json.field("end", end.rfc3339) }
+                            if let isTold = episode.isTold[.production] {
+                                json.field("productionTold", isTold)
+                            }
+                            if let isTold = episode.isTold[.trial] {
+                                json.field("trialTold", isTold)
+                            }
                         }
                     }
                 }

@@ -4,6 +4,7 @@ internal import CLinux
 internal import Crypto
 internal import Glibc
 internal import JSONText
+internal import MidwatchModel
 internal import Synchronization
 
 /// Takes the demo's alerts: a small HTTP server on one thread, for one sender that means well.
@@ -42,7 +43,7 @@ final class WebhookReceiver: Sendable {
         let key = (0..<Self.keyBytes).map { _ in
             UInt8.random(in: 0...255, using: &generator)
         }
-        self.secretText = "whsec_" + Self.base64(key)
+        self.secretText = "whsec_" + Base64Text.encode(key)
         var port: UInt16 = 0
         self.listener = unsafe clinux_loopback_socket(1, &port)
         guard self.listener >= 0 else { return nil }
@@ -165,23 +166,7 @@ final class WebhookReceiver: Sendable {
         else { return false }
         let content = Array("\(id).\(timestamp).".utf8) + request.body
         let code = HMAC<SHA256>.authenticationCode(for: content, using: self.key)
-        let expected = "v1," + Self.base64(Array(code))
+        let expected = "v1," + Base64Text.encode(Array(code))
         return signature.split(separator: " ").contains { $0 == expected }
-    }
-
-    private static func base64(_ bytes: [UInt8]) -> String {
-        let alphabet = Array(
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-            bits <<= UInt32(8 * (3 - group.count))
-            for digit in 0..<4 {
-                let value = Int(bits >> UInt32(18 - 6 * digit) & 63)
-                text.append(digit <= group.count ? alphabet[value] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -215,7 +215,7 @@ enum IncidentCheck {
             }
             guard let member else { break }
             guard member.name != IncidentArchive.manifestName else { continue }
-            sums.append((member.name, HexText.encode(Array(hash.finalize()))))
+            sums.append((member.name, HexDigits.text(Array(hash.finalize()))))
         }
         var faults: [String] = []
         var named: Set<String> = []

@@ -22,8 +22,8 @@ struct LedgerEvent {
     var text: String {
         "{\"n\":\(self.line.n),\"written\":\"\(self.line.written)\",\"body\":"
             + String(decoding: self.line.body, as: UTF8.self)
-            + ",\"prev\":\"\(HexText.encode(self.line.previous))\",\"hash\":\""
-            + HexText.encode(self.line.hash) + "\"}"
+            + ",\"prev\":\"\(HexDigits.text(self.line.previous))\",\"hash\":\""
+            + HexDigits.text(self.line.hash) + "\"}"
     }
 }
 
@@ -84,7 +84,7 @@ struct LedgerEvents {
     }
 
     /// A number at or before the first line that was written at `instant` or later.
-    private static func firstLine(
+    static func firstLine(
         at instant: WallInstant, end: UInt64, _ folder: String
     ) throws(LedgerError) -> UInt64 {
         var low: UInt64 = 1

@@ -2,6 +2,7 @@
 
 internal import Crypto
 internal import Glibc
+internal import MidwatchModel
 internal import StateFolder
 
 /// Writes a tar archive (POSIX ustar) piece by piece, with the SHA-256 of every member.
@@ -71,9 +72,7 @@ final class TarWriter {
         try self.put(
             Self.header(member.name, bytes: member.bytes, modified: self.modified),
             at: member.header)
-        let sum = member.hash.finalize().map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+        let sum = HexDigits.text(member.hash.finalize())
         self.members.append(Member(name: member.name, bytes: member.bytes, sum: sum))
     }
 

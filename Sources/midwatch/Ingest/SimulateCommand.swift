@@ -24,8 +24,8 @@ struct SimulateCommand: ParsableCommand {
             burst=FACTOR, clockSkew=SECONDS, outOfOrder or duplicate.
 
             EXIT CODES:
-              0  sent, and acknowledged where that was asked for
-              1  nothing or not everything was sent or acknowledged
+              0  all was sent and acknowledged, with QoS 0 confirmed as read
+              1  nothing or not everything was sent, acknowledged or confirmed
               2  wrong usage
 
             EXAMPLES:

@@ -8,14 +8,22 @@ internal import OperatorViews
 ///
 /// The ledger is read forwards: first a little of its end, then more, as far as is bounded.
 enum NewestEvents {
-    private static let eventsMax = 10
-    /// Records from the end that are looked through, one after the other until enough is found.
-    private static let windows: [UInt64] = [1_000, 10_000, 100_000]
+    /// What was found.
+    struct Found {
+        /// The newest last.
+        var events: [EventView]
+        /// The ledger was looked through from its beginning: there are no others.
+        var isWhole: Bool
+    }
 
-    /// The newest last; whether the ledger was read from its beginning.
+    static let eventsMax = 10
+    /// Records from the end that are looked through, one after the other until enough is found.
+    static let windows: [UInt64] = [1_000, 10_000, 100_000]
+
+    /// Asks the daemon.
     static func about(
         _ name: String, client: OperatorClient
-    ) throws(ClientError) -> (events: [EventView], isWhole: Bool) {
+    ) throws(ClientError) -> Found {
         let newest = try client.newestEvent()
         var query = EventQuery()
         query.filter = name
@@ -34,11 +42,11 @@ enum NewestEvents {
             }
             if found.count == self.eventsMax || newest <= window { break }
         }
-        return (found, newest <= (self.windows.last ?? 0))
+        return Found(events: found, isWhole: newest <= self.windows.last ?? 0)
     }
 
     /// The filter of the API also fits parts of names.
-    private static func `is`(_ event: EventView, about name: String) -> Bool {
+    static func `is`(_ event: EventView, about name: String) -> Bool {
         let line = EventLine(event)
         // The way of its alerts is told by `midwatch alerts log`.
         guard event.body["kind"]?.string?.hasPrefix("alert") != true else { return false }

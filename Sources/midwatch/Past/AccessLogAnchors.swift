@@ -2,6 +2,7 @@
 
 internal import JSONText
 internal import Journal
+internal import MidwatchModel
 
 /// Holds the access log to what the ledger says of its head.
 ///
@@ -47,7 +48,7 @@ struct AccessLogAnchors {
                 }
                 last = line.n
                 while next < anchors.endIndex, anchors[next].record == line.n {
-                    guard anchors[next].hash == HexText.encode(line.hash) else {
+                    guard anchors[next].hash == HexDigits.text(line.hash) else {
                         self.fault = (line.n, "the ledger has another hash for it")
                         return
                     }

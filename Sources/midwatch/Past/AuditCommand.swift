@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import JSONText
 internal import Journal
+internal import MidwatchModel
 internal import OperatorConsole
 internal import StateFolder
 
@@ -81,7 +82,7 @@ struct AuditCommand: ParsableCommand {
             json.field("files", report.fileCount)
             json.field("first", report.firstN)
             json.field("last", report.lastN)
-            json.field("lastHash", HexText.encode(report.lastHash))
+            json.field("lastHash", HexDigits.text(report.lastHash))
             json.field("supersededBytes", report.supersededBytes)
             if let head = report.head { json.field("anchored", head.n) }
             json.field("cutOff", Self.missingCount(report))
@@ -102,7 +103,7 @@ struct AuditCommand: ParsableCommand {
         private static func tell(_ report: LedgerAudit.Report, name: String, path: String) {
             let files = "\(report.fileCount) file\(report.fileCount == 1 ? "" : "s")"
             guard let fault = report.firstBroken else {
-                let last = HexText.encode(Array(report.lastHash.prefix(8)))
+                let last = HexDigits.text(Array(report.lastHash.prefix(8)))
                 let range =
                     report.recordCount > 0
                     ? "records \(report.firstN) to \(report.lastN) in \(files), last hash \(last)"

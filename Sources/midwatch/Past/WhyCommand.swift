@@ -2,6 +2,7 @@
 
 internal import AlarmEngine
 internal import ArgumentParser
+internal import Journal
 internal import MidwatchModel
 internal import OperatorConsole
 internal import OperatorViews
@@ -20,7 +21,7 @@ struct WhyCommand: ParsableCommand {
 
             Without --at the running daemon is asked. With --at the state of that moment is made \
             again of the journal in the state directory; where the journal has a gap, the answer \
-            says that it is not reproducible.
+            says that it is not reproducible. --json says all that the lines say.
 
             EXIT CODES:
               0  answered                  1  no such sensor or alarm, or something cannot be read
@@ -68,49 +69,55 @@ struct WhyCommand: ParsableCommand {
             let explanation = try self.daemon.perform(about: name) { client throws(ClientError) in
                 try client.explain(name)
             }
-            self.show(explanation)
-            if !self.daemon.json { self.tellHistory() }
-            return
+            return self.show(WhyReport(explanation: explanation, history: self.history()))
         }
-        let state = StateReading(directory: StateOptions.directory(self.state))
+        let directory = StateOptions.directory(self.state)
+        let state = StateReading(directory: directory)
         let past = try state.at(moment.moment)
         guard let explanation = Self.explain(self.name, in: past) else {
             CommandOutput.complain(
                 "midwatch: no sensor or alarm was called \(TerminalText.clean(self.name)) then")
             throw ExitCode.failure
         }
-        self.show(explanation)
+        var report = WhyReport(explanation: explanation)
+        report.history = self.history(before: explanation.time, directory)
+        report.past = WhyReport.Past(
+            isReproducible: past.isReproducible, doubts: past.doubts.first.map(\.description),
+            isAtEnd: past.isAtEnd)
+        self.show(report)
         try state.tellDoubts(of: past)
     }
 
+    private func show(_ report: WhyReport) {
+        guard !self.daemon.json else { return CommandOutput.line(report.json) }
+        for line in report.lines { CommandOutput.line(line) }
+    }
+
     /// What the ledger has of it last; an explanation stands without it.
-    private func tellHistory() {
-        let history: (events: [EventView], isWhole: Bool)
+    private func history() -> NewestEvents.Found? {
         do throws(ClientError) {
-            history = try NewestEvents.about(self.name, client: self.daemon.client)
+            return try NewestEvents.about(self.name, client: self.daemon.client)
         } catch {
-            let reason = TerminalText.clean(error.description)
-            return CommandOutput.complain("midwatch: the ledger was not read: \(reason)")
-        }
-        CommandOutput.line("")
-        if history.events.isEmpty {
-            return CommandOutput.line(
-                history.isWhole
-                    ? "the ledger has nothing of it" : "the ledger has nothing of it lately")
-        }
-        CommandOutput.line("last in the ledger (midwatch events has all of it)")
-        for event in history.events {
-            CommandOutput.line("  " + EventText.line(event) { LocalTime.text($0, digits: 3) })
+            self.complain(ofLedger: error.description)
+            return nil
         }
     }
 
-    private func show(_ explanation: Explanation) {
-        if self.daemon.json {
-            self.daemon.printJSON(explanation)
-        } else {
-            let lines = ExplanationText.lines(explanation) { LocalTime.text($0, digits: 3) }
-            for line in lines { CommandOutput.line(LocalTime.replacingTimes(in: line)) }
+    /// The same before a moment, from the files.
+    private func history(
+        before moment: WallInstant, _ directory: String
+    ) -> NewestEvents.Found? {
+        do throws(LedgerError) {
+            return try PastEvents.about(
+                self.name, before: moment, ledger: Folders(stateDirectory: directory).ledger)
+        } catch {
+            self.complain(ofLedger: StateOptions.words(error, directory))
+            return nil
         }
+    }
+
+    private func complain(ofLedger reason: String) {
+        CommandOutput.complain("midwatch: the ledger was not read: \(TerminalText.clean(reason))")
     }
 
     private static func explain(_ name: String, in past: borrowing StateAt) -> Explanation? {

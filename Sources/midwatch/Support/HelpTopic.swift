@@ -26,9 +26,9 @@ enum HelpTopic: String, CaseIterable {
             \(ExitCodeTable.text)
 
             `midwatch status` exits with 4 unless Midwatch is healthy, `midwatch config
-            diff` with 5 if the two differ, `midwatch replay` and `midwatch why --at` with 4
-            if what was is not reproducible. A command's own --help says what else its codes
-            tell.
+            diff` with 5 if the two differ, `midwatch replay`, `midwatch rules test` and
+            `midwatch why --at` with 4 if what was is not reproducible. A command's own
+            --help says what else its codes tell.
             """
         case .times:
             """

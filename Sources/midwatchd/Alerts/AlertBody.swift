@@ -86,6 +86,11 @@ struct AlertBody {
         json.field("traceparent", self.facts.trace.traceparent)
         json.field("aboutMonitor", self.record.isOwn)
         json.field("class", self.facts.alarmClass)
+        if !self.facts.handlingClass.isEmpty {
+            json.field(
+                "handlingClass",
+                self.cut(self.facts.handlingClass, "handlingClass", self.size.textBytes))
+        }
     }
 
     private func writeWords(to json: inout JSONWriter) {

@@ -51,7 +51,7 @@ struct AlertBuilder: Sendable {
             node: self.node, site: self.site, version: self.version, isRecorded: isRecorded,
             links: self.links(record))
         return Alert(
-            id: id, alarmKey: Self.key(record.alarmID), alarmID: record.alarmID,
+            id: id, alarmKey: AlertMembers.key(record.alarmID), alarmID: record.alarmID,
             sequence: sequence, priority: record.priority, type: type, occurredAt: record.at,
             ledgerN: ledgerN, isRecorded: isRecorded, body: Self.body(facts, head))
     }
@@ -74,13 +74,6 @@ struct AlertBuilder: Sendable {
     /// The id of a decision's alert.
     static func alertID(_ id: DecisionID) -> String {
         "alert_\(id.position.epoch)_\(id.position.n)_\(id.ordinal)"
-    }
-
-    /// The ordering key of an alarm: FNV-1a of its id, the same on every run.
-    private static func key(_ alarmID: String) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in alarmID.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return hash
     }
 }
 

@@ -14,6 +14,8 @@ struct AlertFacts: Sendable {
     let declaration: SensorDeclaration
     let texts: Rationalization
     let rule: RuleText
+    /// Handling class of the alarm as the site names it: `safety`; empty without one.
+    let handlingClass: String
     let place: AssetPlace
     let dependents: [(asset: AssetDeclaration, through: String)]
     let dependentsCount: Int
@@ -30,6 +32,7 @@ struct AlertFacts: Sendable {
         self.declaration = rules.declaration(for: record.path)
         self.texts = rules.rationalization(of: record.alarm, self.declaration)
         self.rule = RuleText(record, self.declaration, rules)
+        self.handlingClass = rules.handlingClass(of: record.alarm, self.declaration)
         self.place = Self.place(of: record, rules: rules, node: node, site: site)
         (self.dependents, self.dependentsCount) = rules.assets.dependents(
             of: self.place.asset, limit: Self.dependentsMax)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import JSONText
+import MidwatchModel
 
 /// Small changes to the body of an alert that is made already.
 enum AlertMembers {
@@ -33,10 +34,6 @@ enum AlertMembers {
             + body[place.upperBound...]
     }
 
-    /// The ordering key of a name: FNV-1a, the same on every run.
-    static func key(_ name: String) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return hash
-    }
+    /// The ordering key of an alarm or another name, the same on every run.
+    static func key(_ name: String) -> UInt64 { NameHash.of(name) }
 }

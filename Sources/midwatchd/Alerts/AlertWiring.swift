@@ -75,6 +75,7 @@ enum AlertWiring {
         result.timeoutNanoseconds = endpoint.timeoutNanoseconds
         result.authorityFile = endpoint.caFile
         result.clientCertificate = endpoint.clientCertificate.map { ($0.chainFile, $0.keyFile) }
+        result.interface = endpoint.via
         result.allowed = endpoint.allowed.compactMap { AddressBlock($0) }
         return result
     }

@@ -18,11 +18,17 @@ protocol AlertTaker: Sendable {
     var hasBoards: Bool { get }
     /// Takes the ordering keys of all alarms that stand.
     func compare(standing: Set<UInt64>)
+    /// Whether it lost what it had and the ledger has; asked once.
+    func takeWantsLedger() -> Bool
+    /// That was offered again, for the ledger up to `n`.
+    func rebuilt(through n: UInt64) -> OfferAnswer
 }
 
 extension AlertTaker {
     var hasBoards: Bool { false }
     func compare(standing: Set<UInt64>) {}
+    func takeWantsLedger() -> Bool { false }
+    func rebuilt(through n: UInt64) -> OfferAnswer { .accepted }
 }
 
 extension AlertDelivery: AlertTaker {}
@@ -31,16 +37,24 @@ extension AlertDelivery: AlertTaker {}
 ///
 /// An alert goes to delivery at once. When delivery has no room it waits here, in order; when there
 /// is no room here either, it and all that follow are left to the ledger, and `catchUp` takes them
-/// from there. The cursor of delivery passes a record only when its alert was taken (promise 5).
+/// from there. The cursor of delivery passes a record only when its alert was taken.
 /// What the ledger will never have, because it hung for too long, waits here as the newest alert of
-/// each alarm: as many as there are alarms (RULES 3).
+/// each alarm: as many as there are alarms.
 final class Effects: Sendable {
     /// Alerts that may wait here for room in delivery.
     static let waitingMax = 16_384
+    /// Twice the room for what time brings, so that it does not depend on what happens.
+    static let waitingNowMax = 2 * waitingMax
+    /// Room without which time brings nothing: the half of it holds more than the digests of one
+    /// endpoint and the steps of one alarm, which are not divided.
+    private static let tickRoomMin = 4 * RoutingLimits.groupCountMax
+    /// Alerts that time brings in one second: making one takes some tenths of a millisecond of a
+    /// thread that has more to do.
+    private static let tickCountMax = 1_024
     /// Delivery is told this often which alarms stand: longer than any message is on its way.
     private static let compareSeconds = 60
     /// Ledger records that are looked through for alerts when delivery has no cursor.
-    private static let repeatMax: UInt64 = 1_024
+    static let repeatMax: UInt64 = 1_024
 
     /// The ledger, for what was left to it.
     struct Ledger: Sendable {
@@ -51,7 +65,7 @@ final class Effects: Sendable {
         var settled: @Sendable () -> UInt64
     }
 
-    private struct Attached {
+    struct Attached {
         var desk: OperatorDesk?
         var reporter: StatusReporter?
         var ledger: Ledger?
@@ -71,11 +85,15 @@ final class Effects: Sendable {
         var secondsToCompare = Effects.compareSeconds
         /// Records could not be read at the start: the cursor stays, the next start tries again.
         var isCursorHeld = false
+        /// What delivery lost with its outbox, in order, and up to where the ledger was read for it.
+        ///
+        /// As many as there are alarms and steps; nil: nothing was lost.
+        var again: (alerts: ArraySlice<Alert>, through: UInt64)?
         /// Effects that left before routing had read the ledger, in order.
         var early: [Early] = []
     }
 
-    private struct Early {
+    struct Early {
         var effect: PendingEffect
         var isRecorded: Bool
         var ledgerN: UInt64
@@ -94,8 +112,8 @@ final class Effects: Sendable {
     let delivery: any AlertTaker
     private let logger: Logger
     /// Who is told; nil: everybody of everything.
-    private let routing: RoutingDesk?
-    private let attached = Mutex(Attached())
+    let routing: RoutingDesk?
+    let attached = Mutex(Attached())
     private let catchingUp = Mutex(CatchUp())
 
     init(
@@ -184,11 +202,17 @@ final class Effects: Sendable {
     ///
     /// Housekeeping, every second.
     func everySecond() {
-        if self.attached.withLock({ $0.isStarted }) {
-            self.routing?.tick { alert in self.offerNow(alert) }
+        self.retry()
+        let (isStarted, room) = self.attached.withLock { attached in
+            (attached.isStarted, Self.waitingNowMax - attached.waiting.count)
+        }
+        // Without room nothing is made: what is due stays due, and is made once there is some.
+        if isStarted, room >= Self.tickRoomMin {
+            self.routing?.tick(actionMax: min(room / 2, Self.tickCountMax)) { alert in
+                self.offerNow(alert)
+            }
         }
         if self.delivery.hasBoards, self.isCompareDue() { self.compareStanding() }
-        self.retry()
     }
 
     private func isCompareDue() -> Bool {
@@ -207,8 +231,7 @@ final class Effects: Sendable {
     func offerNow(_ alert: Alert) {
         self.attached.withLock { attached in
             if attached.waiting.isEmpty, self.delivery.offer(alert) != .inboxFull { return }
-            // Twice the room, so that what is due does not depend on what happens.
-            guard attached.waiting.count < 2 * Self.waitingMax else {
+            guard attached.waiting.count < Self.waitingNowMax else {
                 attached.leftCount += 1
                 return
             }
@@ -331,7 +354,7 @@ final class Effects: Sendable {
         }
     }
 
-    private func tell(_ gap: LedgerGap) {
+    func tell(_ gap: LedgerGap) {
         self.logger.critical(
             "ledger damaged, alerts in it are lost",
             metadata: [
@@ -353,6 +376,7 @@ final class Effects: Sendable {
                 self.delivery.offer(attached.waiting[taken]) != .inboxFull
             { taken += 1 }
             attached.waiting.removeFirst(taken)
+            if attached.waiting.isEmpty { self.offerAgain(&attached) }
         }
     }
 
@@ -385,6 +409,7 @@ final class Effects: Sendable {
     /// Alerts that were taken before are offered again; delivery knows them by their ids. The
     /// housekeeper's disk thread: it reads files.
     func catchUp() {
+        self.rebuild()
         self.retry()
         let state = self.attached.withLock { attached -> (from: UInt64, ledger: Ledger)? in
             guard attached.isStarted, attached.waiting.isEmpty, attached.leftThrough != nil,

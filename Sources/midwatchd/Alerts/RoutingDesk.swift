@@ -15,6 +15,8 @@ import Synchronization
 final class RoutingDesk: Sendable {
     /// Digest members named in one ledger record: well below what a record holds.
     private static let membersPerRecordMax = 1_500
+    /// Alerts that are made under one hold of the lock: what happens meanwhile waits for it.
+    static let heldCountMax = 16
     /// Drills whose attempts can be asked for.
     private static let drillKeptMax = 64
 
@@ -44,10 +46,7 @@ final class RoutingDesk: Sendable {
         var offer: @Sendable (Alert) -> Void
     }
 
-    /// The picture is kept this often at most: it spares reading, and is no record.
-    private static let pictureNanoseconds: UInt64 = 30_000_000_000
-
-    private struct State {
+    struct State {
         var router: AlertRouter
         var attached: Attached?
         var nextNumber: UInt64 = 0
@@ -59,8 +58,8 @@ final class RoutingDesk: Sendable {
     }
 
     let parts: Parts
-    private let logger: Logger
-    private let state: Mutex<State>
+    let logger: Logger
+    let state: Mutex<State>
 
     init(_ parts: Parts, logger: Logger) {
         self.parts = parts
@@ -109,7 +108,7 @@ final class RoutingDesk: Sendable {
         return subject
     }
 
-    private func subject(_ transition: AlarmTransition) -> AlertSubject {
+    func subject(_ transition: AlarmTransition) -> AlertSubject {
         self.subject(
             alarmID: transition.alarmID, priority: transition.priority,
             condition: transition.condition)
@@ -153,34 +152,50 @@ final class RoutingDesk: Sendable {
                     alert: letter.alert.id, endpoint: letter.endpoint, now: now)
             case .breaker(let endpoint, let breaker):
                 state.router.breaker(endpoint: endpoint, isOpen: breaker != .closed)
-            case .attemptFailed, .superseded, .endpoint, .outbox, .refused, .unrouted: break
+            case .endpoint(let endpoint, let condition):
+                state.router.endpoint(endpoint, isUsable: condition == .usable)
+            case .attemptFailed, .superseded, .outbox, .refused, .unrouted: break
             }
             for id in state.drills.keys { state.drills[id]?.take(outcome, alert: id) }
         }
     }
 
-    /// Lets time pass.
-    func tick(offer: (Alert) -> Void) {
+    /// Lets time pass; what is due beyond about `actionMax` alerts stays due.
+    func tick(actionMax: Int = .max, offer: (Alert) -> Void) {
         let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
         let sources = self.state.withLock { $0.router.sources }
         let verified = self.verified(sources)
         self.state.withLock { state in
             for (alarmID, isVerified) in verified { state.router.verified(alarmID, isVerified) }
-            let actions = state.router.tick(now: now, wall: wall)
-            if !actions.isEmpty { state.isChanged = true }
-            self.perform(actions, in: &state, made: nil, wall: wall, offer)
+        }
+        var left = actionMax
+        while left > 0 {
+            let wanted = min(left, Self.heldCountMax)
+            let count = self.state.withLock { state in
+                let actions = state.router.tick(now: now, wall: wall, actionMax: wanted)
+                if !actions.isEmpty { state.isChanged = true }
+                self.perform(actions, in: &state, made: nil, wall: wall, offer)
+                return actions.count
+            }
+            guard count >= wanted else { return }
+            left -= count
         }
     }
 
     /// Whether the alarms are known to be so: those that are held because nothing is known are not.
-    private func verified(_ alarmIDs: [String]) -> [(String, Bool)] {
-        guard !alarmIDs.isEmpty else { return [] }
-        let wanted = Set(alarmIDs)
+    private func verified(_ wanted: Set<String>) -> [(String, Bool)] {
+        guard !wanted.isEmpty else { return [] }
+        // Names are made only of alarms of these sensors.
+        let sensors = Set(
+            wanted.map { alarmID in
+                alarmID.lastIndex(of: ":").map { String(alarmID[..<$0]) } ?? alarmID
+            })
         let (paths, rules) = (self.parts.live.paths, self.parts.live.ruleBook)
         var found: [(String, Bool)] = []
         for index in 0..<self.parts.live.alarms.count {
             guard let alarm = self.parts.live.alarms.read(index), alarm.state.isRaised,
-                !alarm.isRetired, Int(alarm.sensor.rawValue) < paths.count
+                !alarm.isRetired, Int(alarm.sensor.rawValue) < paths.count,
+                sensors.contains(paths[Int(alarm.sensor.rawValue)])
             else { continue }
             let name = rules.alarmName(alarm.kind, rule: alarm.rule)
             let alarmID = "\(paths[Int(alarm.sensor.rawValue)]):\(name)"
@@ -188,86 +203,6 @@ final class RoutingDesk: Sendable {
             found.append((alarmID, alarm.heldSince.nanoseconds == 0))
         }
         return found
-    }
-
-    // MARK: The start
-
-    /// Reads the picture and the ledger behind it; false if the disk did not give all.
-    ///
-    /// Records behind `owedFrom` are not in the outbox yet.
-    func restore(
-        _ folder: String, owedFrom: UInt64, through newest: UInt64, gap: (LedgerGap) -> Void
-    ) -> Bool {
-        let picture = RoutingPicture.read(self.parts.picturePath, newest: newest)
-        self.state.withLock { $0.router.beginRecovery() }
-        for body in picture?.records ?? [] { self.restore(body, isOwed: false, isPicture: true) }
-        let recent =
-            newest > RoutingPicture.recordCountMax ? newest - RoutingPicture.recordCountMax : 0
-        let from = min(picture?.n ?? recent, owedFrom)
-        let reader = LedgerReader(directory: folder, fromLine: from + 1)
-        while true {
-            do {
-                switch try reader.step(through: newest) {
-                case .line(let line):
-                    self.restore(line.body, isOwed: line.n > owedFrom)
-                case .gap(let found): gap(found)
-                case .end: return true
-                }
-            } catch {
-                self.logger.critical(
-                    "ledger not read, alerts in it may be late",
-                    metadata: ["ledger.n": "\(reader.nextN)", "error": "\(error)"])
-                return false
-            }
-        }
-    }
-
-    /// Takes one record of the ledger, in order.
-    func restore(_ body: [UInt8], isOwed: Bool, isPicture: Bool = false) {
-        guard let record = RoutingRecord(body: body) else { return }
-        var subject: AlertSubject?
-        if case .alarm(let transition) = record {
-            subject = self.subject(transition)
-        }
-        self.state.withLock { state in
-            if isPicture {
-                state.router.restore(picture: record, subject: subject)
-            } else {
-                state.router.restore(record, subject: subject, isOwed: isOwed)
-            }
-        }
-    }
-
-    /// The ledger is read: what must be offered again.
-    func resume() -> [Alert] {
-        let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
-        return self.state.withLock { state in
-            var alerts: [Alert] = []
-            let actions = state.router.resume(now: now, wall: wall)
-            self.perform(actions, in: &state, made: nil, wall: wall) { alerts.append($0) }
-            return alerts
-        }
-    }
-
-    /// Keeps the picture, if something changed; every ledger record up to `n` was taken.
-    ///
-    /// Thread of the disk.
-    func keepPicture(through n: UInt64) {
-        let now = self.parts.clock.now()
-        let records = self.state.withLock { state -> [[UInt8]]? in
-            guard state.isChanged, !state.router.isRecovering,
-                now.nanosecondsSince(state.keptAt) >= Self.pictureNanoseconds
-            else { return nil }
-            state.isChanged = false
-            state.keptAt = now
-            return state.router.picture()
-        }
-        guard let records else { return }
-        do {
-            try RoutingPicture(n: n, records: records).write(self.parts.picturePath)
-        } catch {
-            self.logger.error("picture of the routes not kept", metadata: ["error": "\(error)"])
-        }
     }
 
     // MARK: Silences, links, drills
@@ -323,7 +258,7 @@ final class RoutingDesk: Sendable {
 
     // MARK: What comes out
 
-    private func perform(
+    func perform(
         _ actions: [RoutingAction], in state: inout State, made: Alert?, wall: WallInstant,
         _ offer: (Alert) -> Void
     ) {

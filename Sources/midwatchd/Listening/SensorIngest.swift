@@ -146,7 +146,7 @@ final class SensorIngest: Sendable {
         }
     }
 
-    /// Declared sensors exist from the start: their deadlines run before they speak (promise 2).
+    /// Declared sensors exist from the start: their deadlines run before they speak.
     func register(_ paths: [String]) async throws {
         try await self.each(paths) { path in
             guard let sensor = SensorID(path) else { return }

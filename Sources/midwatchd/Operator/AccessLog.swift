@@ -6,7 +6,7 @@ import Logging
 import MidwatchModel
 import Synchronization
 
-/// Who came, read, failed to log in, and what was tried to deliver (RULES 13).
+/// Who came, read, failed to log in, and what was tried to deliver.
 ///
 /// The log has the ledger's format, a chain of its own, and a bound: the oldest files go. Accesses
 /// are counted per address and written once a minute; attempts are written one by one. Its head
@@ -15,6 +15,10 @@ final class AccessLog: Sendable {
     /// Files of 1 MiB that are kept.
     static let fileCountMax = 64
     private static let waitingCountMax = 8_192
+    /// Records that are not waited for: fewer are written together, within a quarter of a second, so
+    /// that the syncs of journal and ledger, which alerts wait for, seldom stand behind one of these.
+    private static let batchCount = 512
+    private static let gatherNanoseconds: UInt64 = 250_000_000
     private static let summaryNanoseconds: UInt64 = 60_000_000_000
     private static let anchorNanoseconds: UInt64 = 86_400_000_000_000
     /// A stop waits this long for the disk.
@@ -63,13 +67,13 @@ final class AccessLog: Sendable {
     ///
     /// Any thread; returns at once.
     func note(_ body: [UInt8]) {
-        let isTaken = self.waiting.withLock { waiting in
-            guard waiting.count < Self.waitingCountMax else { return false }
+        let (isTaken, isMany) = self.waiting.withLock { waiting in
+            guard waiting.count < Self.waitingCountMax else { return (false, true) }
             waiting.append(body)
-            return true
+            return (true, waiting.count >= Self.batchCount)
         }
         if !isTaken { self.lost.wrappingAdd(1, ordering: .relaxed) }
-        self.wake.wake()
+        if isMany { self.wake.wake() }
     }
 
     func start() { _ = LoopThread("access-log") { self.run() } }
@@ -107,7 +111,7 @@ final class AccessLog: Sendable {
                 self.anchor()
             }
             if isStopping { return self.ended.wake() }
-            let next = min(summaryAt.nanosecondsSince(now), 1_000_000_000)
+            let next = min(summaryAt.nanosecondsSince(now), Self.gatherNanoseconds)
             self.wake.sleep(nanoseconds: max(next, 1_000_000))
         }
     }
@@ -160,7 +164,7 @@ final class AccessLog: Sendable {
         json.object { json in
             json.field("kind", "accessLogAnchored")
             json.field("record", head.n)
-            json.field("hash", HexText.encode(head.hash))
+            json.field("hash", HexDigits.text(head.hash))
             json.field("lost", self.lostCount)
         }
         self.ledger.withLock { $0 }?.note(json.bytes)

@@ -8,7 +8,7 @@ import StateFolder
 /// Pages of sensors and alarms: chosen by what the live tables say, rendered only if they are sent.
 extension OperatorDesk {
     func sensors(matching query: SensorQuery) async -> [SensorView] {
-        let names = self.directory.now()
+        let names = self.sensorNames.now()
         let viewer = Viewer(self.parts)
         var query = query
         self.resolve(&query.area)
@@ -63,7 +63,7 @@ extension OperatorDesk {
     }
 
     func alarms(matching query: AlarmQuery) async -> [AlarmView] {
-        let names = self.directory.now()
+        let names = self.sensorNames.now()
         let viewer = Viewer(self.parts)
         var query = query
         self.resolve(&query.area)
@@ -119,7 +119,7 @@ extension OperatorDesk {
     /// The alarm with this id, normal or not.
     func alarm(id: String) async -> AlarmView? {
         guard let (path, name) = Self.parts(of: id) else { return nil }
-        let names = self.directory.now()
+        let names = self.sensorNames.now()
         let place = names.place(behind: path)
         guard place > 0, names.paths[Int(names.order[place - 1])] == path else { return nil }
         let sensor = names.order[place - 1]

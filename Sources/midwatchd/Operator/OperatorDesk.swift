@@ -36,14 +36,14 @@ final class OperatorDesk: OperatorBackend {
     let parts: Parts
     private let signal = EventSignal()
     let pending = PendingCommands()
-    let directory: SensorDirectory
+    let sensorNames: SensorNames
     private let accounts: AccountNames
     /// Who is told; attached once it is there.
     let routing = Mutex<RoutingDesk?>(nil)
 
     init(_ parts: Parts) {
         self.parts = parts
-        self.directory = SensorDirectory(parts.live)
+        self.sensorNames = SensorNames(parts.live)
         self.accounts = AccountNames(parts.files.reads)
     }
 

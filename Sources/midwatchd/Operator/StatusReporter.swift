@@ -201,7 +201,11 @@ final class StatusReporter: Sendable {
     }
 
     /// What the monitor cannot do at the moment, in words.
-    func modes() -> [String] { self.modes(self.parts.delivery.status()) }
+    func modes() -> [String] {
+        // Settings are no trouble of the moment: who is called at night cannot do anything about them.
+        let settings = Set(self.parts.unsafeSettings)
+        return self.modes(self.parts.delivery.status()).filter { !settings.contains($0) }
+    }
 
     private func modes(_ delivery: DeliveryStatus) -> [String] {
         var modes: [String] = []
@@ -412,9 +416,4 @@ extension EndpointView {
             } ?? 0)
         self.condition = hasSecrets ? status.condition.word : "unusable"
     }
-}
-
-/// What this build calls itself.
-enum Build {
-    static let version = "0.1.0"
 }

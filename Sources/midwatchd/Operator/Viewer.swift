@@ -7,8 +7,8 @@ import StateFolder
 
 /// Makes views of sensors and alarms from one copy of the names and one moment.
 struct Viewer {
-    let paths: [String]
-    private let sources: [String]
+    let paths: NameTable.Names
+    private let sources: NameTable.Names
     private let live: LiveState
     private let rules: RuleBook
     private let now: MonotonicInstant

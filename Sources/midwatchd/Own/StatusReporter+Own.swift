@@ -149,14 +149,9 @@ extension StatusReporter {
             delivery.endpoints.count { $0.breaker != .closed })
         readout.levels[.endpointsUnusable] = Double(
             delivery.endpoints.count {
-                unusable.contains($0.endpoint) || $0.condition == .disabled
+                unusable.contains($0.endpoint) || $0.condition != .usable
             })
-        readout.levels[.outbox] = Self.isFailing(delivery.outbox) ? 1 : 0
-    }
-
-    private static func isFailing(_ outbox: OutboxCondition) -> Bool {
-        if case .failing = outbox { return true }
-        return false
+        readout.levels[.outbox] = delivery.outbox.fault == nil ? 0 : 1
     }
 
     /// Silence of the watchdog in seconds; a start gives it time to come.
@@ -204,16 +199,19 @@ extension StatusReporter {
         words += unusable.map { "endpoint \($0.name) not usable: \($0.reason)" }
         for endpoint in delivery.endpoints
         where !unusable.contains(where: { $0.name == endpoint.endpoint }) {
-            if endpoint.condition == .disabled {
-                words.append("endpoint \(endpoint.endpoint) not usable: it answered 410")
-            } else if endpoint.breaker != .closed {
-                words.append("endpoint \(endpoint.endpoint) unreachable")
+            let name = endpoint.endpoint
+            switch endpoint.condition {
+            case .disabled: words.append("endpoint \(name) not usable: it answered 410")
+            case .paused(let status, _):
+                words.append("endpoint \(name) not usable: it refuses our credentials (\(status))")
+            case .usable:
+                if endpoint.breaker != .closed { words.append("endpoint \(name) unreachable") }
             }
         }
         if let priority = delivery.deadLetterPriority, priority >= .high {
             words.append("alert of \(priority.word) priority given up")
         }
-        if Self.isFailing(delivery.outbox) { words.append("outbox not written") }
+        if let fault = delivery.outbox.fault { words.append(fault) }
         if self.parts.own.isAPIDown(self.parts.clock.now()) { words.append("operator API down") }
         return words
     }

@@ -22,7 +22,7 @@ struct PendingEffect: Sendable {
 ///
 /// The engine queues, the ledger thread confirms, the gate thread expires; whoever makes an effect
 /// leave takes it out, so each leaves exactly once. A disk that hangs holds the ledger thread, never
-/// this queue (RULES 3).
+/// this queue.
 ///
 /// The queue is bounded by `capacity`. When it is full the oldest effect leaves unrecorded at once
 /// and is counted: an alert without a ledger record is better than one that waits for memory.

@@ -35,7 +35,7 @@ struct EngineClock: Sendable {
     /// Engine time and wall time of one moment.
     ///
     /// Reads the monotonic clock before and after the wall clock and takes the middle; of five
-    /// tries the one with the shortest distance (RULES D; under 10 µs is usual).
+    /// tries the one with the shortest distance (under 10 µs is usual).
     func anchor() -> (engine: MonotonicInstant, wall: WallInstant) {
         var best: (engine: MonotonicInstant, wall: WallInstant)?
         var bestDistance = UInt64.max

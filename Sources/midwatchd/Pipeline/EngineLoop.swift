@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// The thread owns the engine. A tick is not acted on when its time comes but offered to the ring
 /// and acted on when it comes back as a record: so every input has one place in one sequence, and
-/// silence never overtakes a reading that was already received (RULES 1, 4).
+/// silence never overtakes a reading that was already received.
 final class EngineLoop: Sendable {
     /// Lateness of the loop that is told to the engine as our own lag.
     static let lagMinNanoseconds: UInt64 = 50_000_000
@@ -251,14 +251,12 @@ final class EngineLoop: Sendable {
             }
             if decision.kind == .areaModeChanged {
                 self.live.publishAreas(engine, change: decision)
+                self.publishAlarms(engine, &turn)
             }
             if decision.kind == .configurationApplied {
                 self.live.publishRules(engine.ruleBook)
                 self.live.publishAreas(engine)
-                for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
-                for alarm in 0..<engine.alarmCount {
-                    self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
-                }
+                self.publishAlarms(engine, &turn)
             }
             self.gate.queue(
                 decision, body: engine.ledgerBody(of: decision),
@@ -282,6 +280,14 @@ final class EngineLoop: Sendable {
 
     // MARK: - Live tables
 
+    /// Shows every alarm anew: other limits hold, and alarms that moved left rows that show nothing.
+    private func publishAlarms(_ engine: borrowing AlarmEngine, _ turn: inout Turn) {
+        for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
+        for alarm in 0..<engine.alarmCount {
+            self.live.alarms.write(engine.liveAlarm(alarm), at: alarm)
+        }
+    }
+
     private func publishAll(_ engine: borrowing AlarmEngine, _ turn: inout Turn) {
         for index in 0..<engine.sensorCount { turn.dirty.insert(UInt32(index)) }
         self.live.publishAreas(engine)
@@ -294,13 +300,9 @@ final class EngineLoop: Sendable {
         turn.lastPublish = now
         if turn.namesChanged {
             turn.namesChanged = false
-            if engine.sensorCount != self.live.sensors.count
-                || engine.sourceNames.count != self.live.sourceNames.count
-            {
-                self.live.publishNames(engine)
-                for index in self.live.sensors.count..<engine.sensorCount {
-                    turn.dirty.insert(UInt32(index))
-                }
+            self.live.publishNames(engine)
+            for index in self.live.sensors.count..<engine.sensorCount {
+                turn.dirty.insert(UInt32(index))
             }
         }
         for index in turn.dirty.indexes where Int(index) < engine.sensorCount {

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// The journal thread does both, one after the other. While it hangs in a write or a sync, the
 /// stall guard drains the ring in its place: the drain is one locked step that either thread takes,
-/// so a disk that hangs fills staging, not the ring (RULES 7).
+/// so a disk that hangs fills staging, not the ring.
 final class JournalLoop: Sendable {
     private struct Drain: ~Copyable, Sendable {
         var reader: RingReader

@@ -96,17 +96,19 @@ final class LedgerLoop: Sendable {
             withinNanoseconds: SystemLimits.effectHoldMaxNanoseconds)
     }
 
+    /// What nobody waits for is written with the next decision, or within a quarter of a second: a
+    /// sync of its own would hold up the alert that comes behind it.
     private func put(_ note: Note) {
-        let isTaken = self.notes.withLock { notes in
-            guard notes.count < Self.noteCapacity else { return false }
+        let (isTaken, isUrgent) = self.notes.withLock { notes in
+            guard notes.count < Self.noteCapacity else { return (false, true) }
             notes.append(note)
-            return true
+            return (true, note.receipt != nil || notes.count >= Self.batchMax)
         }
         if !isTaken {
             self.lostNotes.wrappingAdd(1, ordering: .relaxed)
             note.receipt?.settle(false)
         }
-        self.gate.wakeAll()
+        if isUrgent { self.gate.wakeAll() }
     }
 
     func start() -> [LoopThread] {

@@ -46,7 +46,8 @@ final class LiveState: Sendable {
 
     let sensors = LiveTable<LiveSensor>()
     let alarms = LiveTable<LiveAlarm>()
-    private let names = Mutex<(paths: [String], sources: [String])>(([], []))
+    private let sensorNames = NameTable()
+    private let sourceTable = NameTable()
     private let counters = Mutex(EngineCounters())
     private let engineTime = Atomic<UInt64>(0)
     private let published = Atomic<Bool>(false)
@@ -60,15 +61,13 @@ final class LiveState: Sendable {
 
     init(rules: RuleBook) { self.rules = Mutex(rules) }
 
-    var paths: [String] { self.names.withLock { $0.paths } }
+    var paths: NameTable.Names { self.sensorNames.names }
     /// The path of a sensor, for the log; its number while the name is not known here.
     func path(of sensor: SensorIndex) -> String {
-        let index = Int(sensor.rawValue)
-        return self.names.withLock { names in
-            index < names.paths.count ? names.paths[index] : "#\(index)"
-        }
+        let (index, paths) = (Int(sensor.rawValue), self.paths)
+        return index < paths.count ? paths[index] : "#\(index)"
     }
-    var sourceNames: [String] { self.names.withLock { $0.sources } }
+    var sourceNames: NameTable.Names { self.sourceTable.names }
     var counts: EngineCounters { self.counters.withLock { $0 } }
     var time: MonotonicInstant {
         MonotonicInstant(nanoseconds: self.engineTime.load(ordering: .acquiring))
@@ -125,10 +124,14 @@ final class LiveState: Sendable {
         self.decided.wrappingAdd(1, ordering: .releasing)
     }
 
+    /// Adds the names that came since the last call; no other ever changes.
     func publishNames(_ engine: borrowing AlarmEngine) {
-        let paths = engine.paths
-        let sources = engine.sourceNames
-        self.names.withLock { $0 = (paths, sources) }
+        for index in self.sensorNames.count..<engine.sensorCount {
+            self.sensorNames.append(engine.path(of: index))
+        }
+        for index in self.sourceTable.count..<engine.sourceNames.count {
+            self.sourceTable.append(engine.sourceNames[index])
+        }
     }
 
     func publishRules(_ rules: RuleBook) { self.rules.withLock { $0 = rules } }

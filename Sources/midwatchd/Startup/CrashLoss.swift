@@ -7,7 +7,7 @@ import MidwatchModel
 import StateFolder
 import Vitals
 
-/// Readings that the end of the run before took between its sockets and its journal (RULES 17).
+/// Readings that the end of the run before took between its sockets and its journal.
 ///
 /// The page of that run says how many arrived and what became of them; the journal has more than
 /// the page says only behind the last commit that the run lived to count, so a few blocks are read.

@@ -42,7 +42,9 @@ struct Recovery {
 
     func run() throws -> Recovered {
         var checkpoints = Checkpoints(
-            CheckpointFile.each(folder: self.checkpointFolder, settingAside: true))
+            CheckpointFile.each(folder: self.checkpointFolder, settingAside: false) {
+                self.passOver($0, "it is damaged, or cannot be read")
+            })
         var found = self.restoreNext(&checkpoints)
         var options = self.options
         if let newest = found?.position {

@@ -85,7 +85,16 @@ final class SessionKeeper: Sendable {
         _ parts: Parts, _ logger: Logger
     ) -> (SessionReplay, UInt64) {
         let folder = parts.folders.sessions
-        for file in CheckpointFile.each(folder: folder, settingAside: true) {
+        func passOver(_ name: String, _ reason: String) {
+            logger.error(
+                "picture of the sessions passed over",
+                metadata: ["sessions.name": "\(name)", "sessions.reason": "\(reason)"])
+            CheckpointFile.setAside(name, folder: folder)
+        }
+        let files = CheckpointFile.each(folder: folder, settingAside: false) {
+            passOver($0, "it is damaged, or cannot be read")
+        }
+        for file in files {
             let reason: String
             do throws(SessionStore.PictureError) {
                 let (store, next) = try SessionStore.restore(file.body)
@@ -96,10 +105,7 @@ final class SessionKeeper: Sendable {
             } catch {
                 reason = "\(error)"
             }
-            logger.error(
-                "picture of the sessions passed over",
-                metadata: ["sessions.name": "\(file.name)", "sessions.reason": "\(reason)"])
-            CheckpointFile.setAside(file.name, folder: folder)
+            passOver(file.name, reason)
         }
         let end = parts.report.nextN
         return (SessionReplay(), end > self.rereadMax ? end - self.rereadMax : 0)

@@ -48,6 +48,14 @@ import Testing
         Case(
             .rateOfChange(rise: 1, fall: nil, deadband: 0.5, windowNanoseconds: seconds(40)),
             met: { $0.read("a", 100) }, over: { $0.read("a", 50) }),
+        Case(
+            .window(
+                measure: .max, limit: RuleLimit(setpoint: 60), windowNanoseconds: seconds(8)),
+            60, 50),
+        // Met by time alone, exactly at second 20: the value stands since second 10.
+        Case(
+            .flatLine(epsilon: 0, durationNanoseconds: seconds(10)), met: { _ in },
+            over: { $0.read("a", 51) }),
     ]
 
     @Test(arguments: Self.cases.indices)
@@ -60,9 +68,15 @@ import Testing
             ["a", "b", "c"].map { .make($0, deadline: 1_000) }, rules: [rule])
         func isRaised() -> Bool? { world.alarm(named: "rule", "a")?.state.isRaised }
         for path in ["b", "c"] { world.send(path, 50, at: 0) }
-        // A rate rests on what was before.
-        if case .rateOfChange = test.condition {
+        // These rest on what was before.
+        switch test.condition {
+        case .rateOfChange, .window:
             for second in 0...20 { world.send("a", 50, at: Double(second)) }
+        case .flatLine:
+            for second in 0...19 {
+                world.send("a", second < 10 ? Double(second) : 50, at: Double(second))
+            }
+        default: break
         }
         world.leap(to: 20)
         test.met(world)

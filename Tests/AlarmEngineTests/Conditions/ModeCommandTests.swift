@@ -77,6 +77,46 @@ import Testing
         world.verifyReplay()
     }
 
+    @Test func `a mode that people chose suppresses what names it, and no more when they leave it`()
+        throws
+    {
+        var high = LimitSetting.at(50, .high)
+        high.handling.suppressions = [.areaMode(area: "west", mode: "closed")]
+        let area = AreaDeclaration(name: "west", sensors: ["w/#"], modes: ["open", "closed"])
+        // Of another area: what is suppressed need not belong to it.
+        let world = World([.make("e/a", deadline: 1_000, high: high)], rules: [], areas: [area])
+        world.send("e/a", 60, at: 1)
+        #expect(world.annunciations(.high).count == 1)
+        #expect(Self.set(world, "closed")?.kind == .areaModeChanged)
+        #expect(world.alarm(.high, "e/a")?.suppression == .suppressedByDesign)
+        let why = try #require(world.why("e/a", at: 1))
+        let reason = why.alarms[0].suppressions.first { $0.kind == .rule }
+        #expect(reason?.isInForce == true)
+        #expect(reason?.reason == "while the area west is in mode closed: it is in mode closed")
+        world.send("e/a", 10, at: 2)
+        world.send("e/a", 60, at: 3)
+        #expect(world.decisions(.alarmRaisedSuppressed, .high).count == 1)
+        #expect(Self.set(world, "open")?.kind == .areaModeChanged)
+        #expect(world.alarm(.high, "e/a")?.suppression == [])
+        #expect(world.annunciations(.high).count == 2)
+        world.verifyReplay()
+    }
+
+    @Test func `a mode that a sensor says suppresses nothing by the name of its area`() {
+        var high = LimitSetting.at(50, .high)
+        high.handling.suppressions = [.areaMode(area: "west", mode: "closed")]
+        var area = AreaDeclaration(name: "west", sensors: ["w/#"], modes: ["open", "closed"])
+        area.sensor = "mode"
+        let world = World(
+            [.make("w/a", deadline: 1_000, high: high), .make("mode", deadline: 10)], rules: [],
+            areas: [area])
+        world.send("mode", 1, at: 1)
+        world.send("w/a", 60, at: 20)
+        // The mode is silent: what holds since is not known.
+        #expect(world.annunciations(.high).count == 1)
+        world.verifyReplay()
+    }
+
     @Test func `a command about an area survives its payload`() {
         let command = OperatorCommand(
             area: "we\"st", mode: "clo\\sed", user: "\u{1F6A8}", origin: "tty\t1", comment: "\n")

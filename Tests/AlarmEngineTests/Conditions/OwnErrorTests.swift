@@ -4,7 +4,7 @@ import AlarmEngine
 import MidwatchModel
 import Testing
 
-/// Rules that err by themselves: nothing that cannot be verified is shown as OK (RULES 23).
+/// Rules that err by themselves: nothing that cannot be verified is shown as OK.
 @Suite struct OwnErrorTests {
     private static func sensor(_ path: String, grace: Double = 4) -> SensorDeclaration {
         var sensor = SensorDeclaration.make(path, deadline: 60, stale: .low, unknownGrace: grace)

@@ -183,4 +183,49 @@ import Testing
         let returned = world.clear(self.alarm, to: .normal)
         #expect(world.takeSent() == ["\(returned) > a"])
     }
+
+    @Test func `in turn the next is told at once of what an unusable endpoint would get`() {
+        var world = RoutingWorld(
+            RoutingWorld.policy(["a", "b"], inTurn: 30), endpoints: ["a", "b"])
+        let first = world.raise(self.alarm)
+        world.router.endpoint("a", isUsable: false)
+        world.tick()
+        #expect(world.takeSent() == ["\(first) > a", "\(first)_r1s1 > b"])
+        let second = world.raise("tunnel/east/co:high")
+        world.tick()
+        #expect(world.takeSent() == ["\(second) > a", "\(second)_r1s1 > b"])
+        // Its breaker closing says nothing about credentials.
+        world.router.breaker(endpoint: "a", isOpen: true)
+        world.router.breaker(endpoint: "a", isOpen: false)
+        let third = world.raise("tunnel/north/co:high")
+        world.tick()
+        #expect(world.takeSent() == ["\(third) > a", "\(third)_r1s1 > b"])
+        world.router.endpoint("a", isUsable: true)
+        let fourth = world.raise("tunnel/south/co:high")
+        world.tick()
+        #expect(world.takeSent() == ["\(fourth) > a"])
+    }
+
+    @Test func `steps beyond the room stay due and are made once there is some`() {
+        var policy = RoutingWorld.policy(["a"], levels: [(["b"], 900)])
+        policy.flood.criticalPerMinute = .max
+        var world = RoutingWorld(policy, endpoints: ["a", "b"])
+        for number in 0..<50 {
+            let alert = world.raise("tunnel/\(number)/co:high")
+            world.outcome(alert, at: "a")
+        }
+        world.pass(899)
+        let due = world.now.advanced(byNanoseconds: 2_000_000_000)
+        let without = world.router.tick(now: due, wall: world.wall, actionMax: 0)
+        #expect(without.isEmpty)
+        var escalated: Set<String> = []
+        for _ in 0..<5 {
+            let actions = world.router.tick(now: due, wall: world.wall, actionMax: 10)
+            #expect(actions.count == 10)
+            for case .send(let alert) in actions { escalated.insert(alert.id) }
+        }
+        #expect(escalated.count == 50)
+        let rest = world.router.tick(now: due, wall: world.wall, actionMax: 10)
+        #expect(rest.isEmpty)
+    }
 }

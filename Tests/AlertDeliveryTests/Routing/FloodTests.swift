@@ -109,10 +109,13 @@ import Testing
         let east = world.raise("tunnel/east/co:high", .high)
         let critical = world.raise("tunnel/west/fire:high", .critical)
         #expect(world.takeSent() == [first, east, critical].map { "\($0) > a" })
+        // What follows of an alarm that waits waits with it.
+        let returned = world.clear("tunnel/west/no:high", .high)
+        #expect(world.takeSent().isEmpty)
         world.pass(5)
         let digest = try #require(world.digests.first)
         #expect(digest.cause == .group)
-        #expect(digest.members == others)
+        #expect(digest.members == others + [returned])
         let later = world.raise("tunnel/west/temp:high", .high)
         #expect(world.takeSent() == ["\(later) > a"], "the group is over")
     }

@@ -164,4 +164,73 @@ import Testing
         let target = world.raise(self.alarm)
         #expect(world.takeSent() == ["\(target) > a"])
     }
+
+    @Test func `of several inhibitors the first stays the one until it goes`() {
+        var world = RoutingWorld(Self.inhibiting, endpoints: ["a"])
+        world.raise("tunnel/west/b:powerFailed")
+        let target = world.raise(self.alarm)
+        world.raise("tunnel/west/a:powerFailed")
+        world.tick()
+        #expect(world.withheld == ["\(target): inhibition power by tunnel/west/b:powerFailed"])
+        world.clear("tunnel/west/b:powerFailed", to: .normal)
+        world.tick()
+        #expect(world.withheld.last == "\(target): inhibition power by tunnel/west/a:powerFailed")
+        world.clear("tunnel/west/a:powerFailed", to: .normal)
+        _ = world.takeSent()
+        world.tick()
+        #expect(world.takeSent() == ["\(target) > a"])
+    }
+
+    @Test func `an alarm that is raised anew with other labels inhibits others than before`() {
+        var policy = Self.inhibiting
+        policy.inhibitions[0].equal = ["priority"]
+        var world = RoutingWorld(policy, endpoints: ["a"])
+        world.raise("tunnel/west/mains:powerFailed", .high)
+        let critical = world.raise("tunnel/west/co:high", .critical)
+        let high = world.raise("tunnel/west/no:high", .high)
+        #expect(world.takeSent().contains("\(critical) > a"))
+        #expect(world.withheld.map { $0.prefix { $0 != ":" } } == [high[...]])
+        world.raise("tunnel/west/mains:powerFailed", .critical)
+        _ = world.takeSent()
+        world.tick()
+        #expect(world.takeSent() == ["\(high) > a"])
+        #expect(world.withheld.last?.hasPrefix(critical) == true)
+    }
+
+    /// What one tick may look at does not grow with what is wrong.
+    @Test func `of very many alarms a tick looks at a part, the most urgent first`() {
+        var world = RoutingWorld(RoutingWorld.policy(["a"]), endpoints: ["a"])
+        let count = RoutingLimits.lookMax(1) + 100
+        for number in 0..<count {
+            world.raise("tunnel/\(number)/co:high", number < 10 ? .critical : .low)
+        }
+        _ = world.add(Self.silence(includesCritical: true))
+        world.tick()
+        #expect(world.withheld.count == RoutingLimits.lookMax(1))
+        let urgent = (1...10).map { "alert_1_\($0)_0: silence s1" }
+        #expect(Set(world.withheld.prefix(10)) == Set(urgent))
+        world.tick()
+        #expect(world.withheld.count == count)
+        #expect(Set(world.withheld).count == count)
+    }
+
+    @Test func `a flood of inhibitors and of what they keep back is asked by what is equal`() {
+        var policy = Self.inhibiting
+        policy.flood.alertsPerMinute = .max
+        policy.flood.criticalPerMinute = .max
+        var world = RoutingWorld(policy, endpoints: ["a"])
+        let places = RoutingLimits.inhibitorCountMax
+        for place in 0..<places { world.raise("tunnel/\(place)/mains:powerFailed", .high) }
+        for number in 0..<4 * places {
+            world.raise("tunnel/\(number % (2 * places))/co\(number):high", .high)
+        }
+        #expect(world.withheld.count == 2 * places, "the other half is elsewhere")
+        _ = world.takeSent()
+        world.clear("tunnel/7/mains:powerFailed", .high, to: .normal)
+        _ = world.takeSent()
+        // Only those of its place are looked at again.
+        world.tick()
+        #expect(world.takeSent().count == 2)
+        #expect(world.router.looks.count == 0)
+    }
 }

@@ -93,7 +93,7 @@ import Testing
 
     @Test(arguments: 0..<40)
     func `a picture and the ledger behind it give the state of the whole ledger`(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var world = self.world()
         var cut = (records: [[UInt8]](), at: 0)
         for step in 0..<120 {
@@ -114,7 +114,7 @@ import Testing
     func `a crash at any moment repeats only ids that are known, and none that was confirmed`(
         seed: UInt64
     ) {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var world = self.world()
         var known: Set<String> = []
         for _ in 0..<80 {
@@ -138,7 +138,7 @@ import Testing
     }
 
     /// One thing that happens to one of a few alarms.
-    private func act(in world: inout RoutingWorld, _ random: inout SeededGenerator) {
+    private func act(in world: inout RoutingWorld, _ random: inout SplitMix64) {
         let alarm = "tunnel/\(random.next() % 4)/co:high"
         let state = world.router.cases[alarm]?.state ?? .normal
         switch random.next() % 6 {

@@ -103,9 +103,9 @@ struct RoutingWorld {
         }
     }
 
-    mutating func tick() {
+    mutating func tick(actionMax: Int = .max) {
         let (now, wall) = (self.now, self.wall)
-        self.note(self.router.tick(now: now, wall: wall))
+        self.note(self.router.tick(now: now, wall: wall, actionMax: actionMax))
     }
 
     /// An outcome, in the ledger as well.

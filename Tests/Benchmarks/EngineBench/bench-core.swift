@@ -95,6 +95,7 @@ struct EngineBench {
             self.measureMemory(sensors: sensors)
             self.measureVisits(sensors: sensors)
             self.measureBinding(sensors: sensors)
+            self.measureSources(sensors: sensors)
         }
         var plain = Double.infinity
         for round in Round.allCases where wanted.isEmpty || wanted.contains(round) {
@@ -206,6 +207,57 @@ struct EngineBench {
         }
         print("reload: \((self.clock() - begin) / 1_000_000) ms with 1000 rules")
         engine.takeDecisions { _ in }
+    }
+
+    /// What it costs when gateways break, and come back, one after the other.
+    private static func measureSources(sensors: Int) {
+        let each = 100
+        let gateways = UInt64(max(1, sensors / each))
+        var engine = self.engine(sensors: sensors)
+        var n: UInt64 = 20_000_000
+        func apply(_ head: Slot, _ text: String, to engine: inout AlarmEngine) {
+            for slot in ControlRecord.slots(head: head, payload: Array(text.utf8)) {
+                engine.apply(slot, n: n)
+                n += 1
+            }
+        }
+        let now = MonotonicInstant(nanoseconds: self.origin + 1)
+        for gateway in 1...gateways {
+            let source = SourceIndex(rawValue: UInt32(gateway))
+            let name = "gateway/\(gateway)"
+            apply(Slot(kind: .registerSource, arrival: now, source: source), name, to: &engine)
+            var stand = Slot(kind: .registerSensor, arrival: now)
+            stand.sensor = SensorIndex(rawValue: UInt32(engine.sensorCount))
+            apply(stand, RuleBook.sourcePathPrefix + name, to: &engine)
+        }
+        for index in 0..<sensors {
+            let source = SourceIndex(rawValue: UInt32(min(Int(gateways), 1 + index / each)))
+            engine.apply(
+                Slot(
+                    reading: 50, of: SensorIndex(rawValue: UInt32(index)), from: source,
+                    arrival: now), n: n)
+            n += 1
+        }
+        func nanoseconds(of evidence: SourceEvidence, _ engine: inout AlarmEngine) -> UInt64 {
+            let begin = self.clock()
+            for gateway in 1...gateways {
+                var slot = Slot(
+                    kind: .sourceEvidence, arrival: now,
+                    source: SourceIndex(rawValue: UInt32(gateway)))
+                slot.valueBits = UInt64(evidence.rawValue)
+                engine.apply(slot, n: n)
+                n += 1
+            }
+            let taken = self.clock() - begin
+            engine.takeDecisions { _ in }
+            return taken / gateways
+        }
+        let lost = nanoseconds(of: .closedAbnormally, &engine)
+        let back = nanoseconds(of: .connected, &engine)
+        precondition(engine.counts.sourcesLost == gateways)
+        print(
+            "sources: \(lost) ns a loss, \(back) ns a return,",
+            "\(gateways) gateways with \(each) sensors each")
     }
 
     private static func residentBytes() -> Int {

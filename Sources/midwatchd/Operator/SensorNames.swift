@@ -9,9 +9,9 @@ import Synchronization
 /// The names of all sensors as pages need them: in order, and in lower case for searching.
 ///
 /// Made anew when a sensor or other rules come; a page then costs what it shows, not what there is.
-final class SensorDirectory: Sendable {
+final class SensorNames: Sendable {
     struct Content: Sendable {
-        var paths: [String] = []
+        var paths = NameTable.Names()
         /// Numbers of sensors in the order of their paths, without the canary.
         var order: [UInt32] = []
         /// Place of a sensor in `order`; the canary has none.
@@ -41,7 +41,7 @@ final class SensorDirectory: Sendable {
 
     init(_ live: LiveState) { self.live = live }
 
-    /// The directory of the sensors and rules of now.
+    /// The names of the sensors and rules of now.
     func now() -> Content {
         let paths = self.live.paths
         let book = self.live.ruleBook
@@ -53,7 +53,7 @@ final class SensorDirectory: Sendable {
         return made
     }
 
-    private static func make(_ paths: [String], _ book: RuleBook) -> Content {
+    private static func make(_ paths: NameTable.Names, _ book: RuleBook) -> Content {
         var content = Content(paths: paths, book: book)
         content.order = paths.indices.filter { !Revisions.isCanary(paths[$0]) }.map { UInt32($0) }
             .sorted { paths[Int($0)] < paths[Int($1)] }

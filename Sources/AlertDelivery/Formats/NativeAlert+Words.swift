@@ -3,7 +3,7 @@
 internal import JSONText
 internal import MidwatchModel
 
-extension AlertFacts {
+extension NativeAlert {
     /// Alarms that the sentence of a digest names; it counts the others.
     static let namedInDigestMax = 5
 

@@ -3,10 +3,10 @@
 internal import JSONText
 internal import MidwatchModel
 
-/// What formats ask of an alert, read from its native JSON.
+/// An alert as formats ask for it: read from its native JSON.
 ///
 /// A member that is missing is an empty text: a format leaves it out then, and says the rest.
-struct AlertFacts: Sendable {
+struct NativeAlert: Sendable {
     /// Where the alarm stands, as receivers see it.
     enum Phase: String, Sendable {
         case raised, acknowledged, returned
@@ -136,7 +136,7 @@ struct AlertFacts: Sendable {
         let key = self.site.isEmpty ? self.alert.alarmID : "\(self.site):\(self.alert.alarmID)"
         guard key.utf16.count > charactersMax else { return key }
         // Still one key for one alarm: its hash takes the place of what is cut.
-        let hash = HashText.hex(HashText.fnv1a(key.utf8))
+        let hash = HexDigits.text(of: NameHash.of(key))
         return TextLimit.prefix(key, charactersMax - hash.utf8.count - 1) + "~" + hash
     }
 }
@@ -167,21 +167,5 @@ package enum TextLimit {
             end = next
         }
         return String(text[..<end])
-    }
-}
-
-/// Hashes that names are made of; no secret rests on them.
-enum HashText {
-    static let fnvOffset: UInt64 = 0xCBF2_9CE4_8422_2325
-    private static let fnvPrime: UInt64 = 0x0000_0100_0000_01B3
-
-    static func fnv1a(_ bytes: some Sequence<UInt8>, from start: UInt64 = fnvOffset) -> UInt64 {
-        bytes.reduce(start) { ($0 ^ UInt64($1)) &* Self.fnvPrime }
-    }
-
-    /// Sixteen digits.
-    static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
