@@ -102,9 +102,7 @@ extension AlertDelivery {
 
     /// A name for an alert at an endpoint that is small enough to keep many of them.
     private static func pair(_ alertID: String, _ endpoint: String) -> UInt64 {
-        HashText.fnv1a(
-            endpoint.utf8,
-            from: HashText.fnv1a(CollectionOfOne(0), from: HashText.fnv1a(alertID.utf8)))
+        NameHash.of(endpoint, from: NameHash.of(CollectionOfOne(0), from: NameHash.of(alertID)))
     }
 }
 

@@ -16,9 +16,9 @@ enum AttemptTrace {
         guard trace.count == Self.digitCount, trace.allSatisfy(Self.isDigit),
             trace.contains(where: { $0 != UInt8(ascii: "0") })
         else { return nil }
-        let span = HashText.fnv1a("\(alert.id)@\(endpoint)#\(number)".utf8)
+        let span = NameHash.of("\(alert.id)@\(endpoint)#\(number)")
         // All zeros would be no span.
-        return "00-\(String(decoding: trace, as: UTF8.self))-\(HashText.hex(max(span, 1)))-01"
+        return "00-\(String(decoding: trace, as: UTF8.self))-\(HexDigits.text(of: max(span, 1)))-01"
     }
 
     private static let member = Array(#""traceparent":"00-"#.utf8)
