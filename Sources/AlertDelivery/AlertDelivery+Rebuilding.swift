@@ -102,7 +102,9 @@ extension AlertDelivery {
 
     /// A name for an alert at an endpoint that is small enough to keep many of them.
     private static func pair(_ alertID: String, _ endpoint: String) -> UInt64 {
-        NameHash.of(endpoint, from: NameHash.of(CollectionOfOne(0), from: NameHash.of(alertID)))
+        NameHash.of(
+            endpoint.utf8,
+            from: NameHash.of(CollectionOfOne(0), from: NameHash.of(alertID.utf8)))
     }
 }
 

@@ -16,7 +16,7 @@ enum AttemptTrace {
         guard trace.count == Self.digitCount, trace.allSatisfy(Self.isDigit),
             trace.contains(where: { $0 != UInt8(ascii: "0") })
         else { return nil }
-        let span = NameHash.of("\(alert.id)@\(endpoint)#\(number)")
+        let span = NameHash.of("\(alert.id)@\(endpoint)#\(number)".utf8)
         // All zeros would be no span.
         return "00-\(String(decoding: trace, as: UTF8.self))-\(HexDigits.text(of: max(span, 1)))-01"
     }

@@ -239,22 +239,9 @@ extension ConfigurationReader {
     static func complaint(aboutSecret text: String) -> String? {
         let expected = "expected {env: NAME}, {file: /path} or whsec_ and base64 of 24-64 bytes"
         guard text.hasPrefix("whsec_") else { return "\(expected); got something else" }
-        let encoded = text.utf8.dropFirst(6)
-        let digits = encoded.prefix { $0 != UInt8(ascii: "=") }
-        let padding = encoded.count - digits.count
-        let isBase64 =
-            encoded.count % 4 == 0 && padding <= 2
-            && encoded.suffix(padding).allSatisfy { $0 == UInt8(ascii: "=") }
-            && digits.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
-                    true
-                default: false
-                }
-            }
-        guard isBase64 else { return "\(expected); this is not base64" }
-        let count = digits.count * 6 / 8
+        guard let count = Base64Text.decode(text.dropFirst(6))?.count else {
+            return "\(expected); this is not base64"
+        }
         guard (24...64).contains(count) else { return "\(expected); this is \(count) bytes" }
         return nil
     }

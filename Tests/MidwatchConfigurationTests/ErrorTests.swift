@@ -230,6 +230,11 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             "m.yaml:2:61: alerts.endpoints[0].secrets[0]: expected {env: NAME}, {file: /path} or "
                 + "whsec_ and base64 of 24-64 bytes; this is 3 bytes"),
         BadFile(
+            "alerts: {endpoints: [{name: a, url: \"https://a/\", "
+                + "secrets: [\"whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB==\"]}]}",
+            "m.yaml:2:61: alerts.endpoints[0].secrets[0]: expected {env: NAME}, {file: /path} or "
+                + "whsec_ and base64 of 24-64 bytes; this is not base64"),
+        BadFile(
             "alerts: {endpoints: [{name: a, url: \"https://a/\", secrets: [{env: A, file: /b}]}]}",
             "m.yaml:2:61: alerts.endpoints[0].secrets[0]: expected one of env: NAME or file: /path"),
         BadFile(
