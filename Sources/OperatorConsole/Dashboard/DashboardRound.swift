@@ -102,13 +102,15 @@ package struct DashboardRound {
     private mutating func askMore(
         _ need: DashboardNeed, _ answer: inout DashboardAnswer
     ) throws(ClientError) {
+        // At first always: a key that needs them must not say that there are none.
+        let wantsAreas = need.wantsAreas || self.commands == nil
+        if wantsAreas { answer.areas = try self.client.areas().items }
         if self.commands == nil {
             let bytes = try self.client.get("/v1/openapi.json")
             if let json = try? JSONValue(parsing: bytes.span) {
                 self.commands = CommandSet(description: json)
             }
         }
-        if need.wantsAreas { answer.areas = try self.client.areas().items }
         if need.wantsMetrics {
             answer.metrics = MetricsPicture(
                 page: try self.client.get("/metrics"), at: answer.askedAt)
