@@ -36,6 +36,11 @@ extension IntegrationTests {
             #expect(try await waits(10) { try !site.client.rejects(limit: 5).items.isEmpty })
             #expect(
                 try await waits(20) { try site.metric("midwatch_readings_stored_total") > 0 })
+            // On a slow disk an alert leaves before the ledger has it.
+            #expect(
+                try await waits(20) {
+                    try site.ledger().contains { $0.kind == "alarmRaised" && !$0.isOwn }
+                })
             return (site, sink, device)
         }
 
