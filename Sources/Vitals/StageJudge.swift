@@ -85,6 +85,9 @@ package struct StageJudge: Sendable, Equatable {
         return .moving
     }
 
+    /// Leaves out of account that work waited until `now`: another stage holds it up.
+    package mutating func excuse(until now: MonotonicInstant) { self.workedAt = now }
+
     /// How long no beat was seen.
     package func silence(now: MonotonicInstant) -> UInt64 { now.nanosecondsSince(self.beatAt) }
 

@@ -122,6 +122,7 @@ extension SupervisionMachine {
         if self.isFrozen(observation, now: now, &actions) { return }
         var isDiskStalled = false
         var isDiskProven = true
+        self.excuseLedger(observation, now: now)
         for stage in Stage.allCases {
             let problem = Problem.stageStuck(stage)
             guard observation.stagesInUse.contains(stage) else {
@@ -155,6 +156,18 @@ extension SupervisionMachine {
             }
         }
         if !isDiskStalled, isDiskProven { self.clear(.diskStalled, now: now, &actions) }
+    }
+
+    /// Decisions wait for their readings: a ledger that beats is not wedged because the journal's disk
+    /// does not answer.
+    private mutating func excuseLedger(_ observation: VitalsObservation, now: Moment) {
+        let journal = Stage.journal.rawValue
+        guard observation.stagesInUse.contains(.journal),
+            observation.stages[journal].isCallingDisk,
+            case .stuck = self.judges[journal].verdict(
+                self.policy.deadlines[journal], now: now.at)
+        else { return }
+        self.judges[Stage.ledger.rawValue].excuse(until: now.at)
     }
 
     /// Stages beat once a second: one that was silent for longer missed a beat.

@@ -326,6 +326,26 @@ struct SupervisedWorld {
         #expect(world.kills.isEmpty, "what waited for the disk has its time again")
     }
 
+    @Test func `a ledger that waits behind the disk of the journal is not restarted`() {
+        var world = SupervisedWorld()
+        world.send(.daemonFound)
+        world.run(5)
+        world.beating.remove(.journal)
+        world.observation.stages[Stage.journal.rawValue].isCallingDisk = true
+        world.observation.stages[Stage.ledger.rawValue].backlog = 5
+        world.run(600)
+        #expect(world.raised == ["diskStalled"])
+        #expect(world.kills.isEmpty)
+        // The disk answers: what waited has its time again.
+        world.beating.insert(.journal)
+        world.observation.stages[Stage.journal.rawValue].isCallingDisk = false
+        world.run(4)
+        #expect(world.kills.isEmpty)
+        world.run(20)
+        #expect(world.raised == ["diskStalled", "stageStuck.ledger"])
+        #expect(world.kills.count == 1, "with a disk that answers it must try")
+    }
+
     @Test(arguments: [Stage.journal, .ledger])
     func `a log that stands still outside a call to its disk is restarted`(_ stage: Stage) {
         var world = SupervisedWorld()

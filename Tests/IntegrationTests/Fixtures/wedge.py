@@ -4,8 +4,8 @@
 usage: wedge.py PID THREAD
 
 Prints "wedged" when the thread stands; goes on when standard input or this process ends. It uses
-PTRACE_SEIZE and PTRACE_INTERRUPT: the product has no switch for this. A thread that is in a call to
-the disk would wait for the disk, so it is let go and stopped again.
+PTRACE_SEIZE and PTRACE_INTERRUPT: the product has no switch for this. It is stopped where it waits
+for work: one that stands in or about a call to the disk would be said to wait for the disk.
 """
 
 import ctypes
@@ -39,24 +39,25 @@ found = list(threads())
 if len(found) != 1:
     sys.exit(f"{len(found)} threads of {pid} are named {name}")
 tid = found[0]
-DISK_CALLS = {"18", "74", "75"}  # pwrite64, fsync, fdatasync on x86-64
+# poll, nanosleep, futex, clock_nanosleep, epoll_wait, ppoll, epoll_pwait, recvmmsg on x86-64
+WAITS = {"7", "35", "202", "230", "232", "271", "281", "299"}
 
 
-def in_disk_call():
+def is_waiting():
     with open(f"/proc/{pid}/task/{tid}/syscall") as call:
-        return call.read().split()[0] in DISK_CALLS
+        return call.read().split()[0] in WAITS
 
 
-for attempt in range(200):
+for attempt in range(1000):
     ptrace(SEIZE, tid)
     ptrace(INTERRUPT, tid)
     os.waitpid(tid, WALL)
-    if not in_disk_call():
+    if is_waiting():
         break
     ptrace(DETACH, tid)
     time.sleep(0.005)
 else:
-    sys.exit(f"{name} never leaves its disk")
+    sys.exit(f"{name} never waits")
 signal.signal(signal.SIGTERM, lambda *_: (libc.ptrace(DETACH, tid, None, None), os._exit(0)))
 print("wedged", flush=True)
 # A killed process is gone only when its last traced thread was waited for.
