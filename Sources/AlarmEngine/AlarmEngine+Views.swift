@@ -136,6 +136,20 @@ extension AlarmEngine {
         return live
     }
 
+    /// The activations that stand, with their sensors.
+    package var standingActivations: [(id: DecisionID, sensor: SensorIndex)] {
+        var found: [(id: DecisionID, sensor: SensorIndex)] = []
+        for index in 0..<self.alarms.count where self.alarms[index].isRaised {
+            guard let detail = self.knownDetail(of: index) else { continue }
+            found.append(
+                (
+                    self.details[detail].activation,
+                    SensorIndex(rawValue: self.alarms[index].sensor)
+                ))
+        }
+        return found
+    }
+
     /// The alarms of sensor `index`, as a range of the alarm table.
     package borrowing func alarmRange(of index: Int) -> Range<Int> {
         let first = Int(self.sensorDetails[index].firstAlarm)

@@ -115,7 +115,7 @@ struct Topology {
         let engineLoop = EngineLoop(
             ring: ring, staging: journal.staging, gate: gate, live: live, clock: clock,
             progress: vitals.progress(of: .engine), checkpoints: checkpoints,
-            latency: latencies[.arrivalToEvaluated])
+            latency: latencies[.arrivalToEvaluated], earlier: recovered.earlier)
 
         // 5. What leaves: the ledger first, then alerts and answers.
         if catchUp.appendedCount + catchUp.refusedCount > 0 {
@@ -145,6 +145,7 @@ struct Topology {
         let routing = AlertWiring.routing(
             configuration, builder: builder, live: live, folders: folders, epoch: report.epoch,
             clock: clock, logger: logger)
+        routing.attach(recovered.earlier)
         let effects = Effects(
             builder: builder, live: live, delivery: delivery, routing: routing, logger: logger)
         let ledgerLoop = LedgerLoop(

@@ -305,6 +305,15 @@ import Testing
         #expect(again["alert"] == first["alert"])
         #expect(again["contextOfTheMoment"]?.bool == false)
         #expect(again["readingsBefore"] == nil)
+        // Read back from the journal after a restart: what was not reached is said.
+        var context = AlertContext.none
+        context.history = ReadingHistory(notReached: "readings before 10:00 were not looked for")
+        let message = try Self.message(try Self.alert(Self.raised, context))
+        #expect(try SchemaCheck.faults(message).isEmpty)
+        #expect(message.value(atPath: "data.readingsBefore.count")?.integer == 0)
+        #expect(
+            message.value(atPath: "data.readingsBefore.notReached")?.string
+                == "readings before 10:00 were not looked for")
         // Another decision of the same activation: the same trace, another span.
         let other = try Self.body(
             Self.returned.replacing(#""decision":"1:70.0""#, with: #""decision":"1:90.0""#), .none)

@@ -17,10 +17,10 @@ extension AlertBody {
         let values = history.readings.map(\.value).filter(\.isFinite)
         json.objectField("readingsBefore") { json in
             json.field("count", history.readings.count)
-            if let first = history.readings.first, let last = history.readings.last {
-                json.field(
-                    "windowSeconds", Self.seconds(last.arrival.nanosecondsSince(first.arrival)))
+            if !history.readings.isEmpty {
+                json.field("windowSeconds", Self.seconds(history.spanNanoseconds))
             }
+            if let words = history.notReached { json.field("notReached", words) }
             if let least = values.min(), let most = values.max() {
                 json.field("min", least)
                 json.field("max", most)

@@ -56,7 +56,7 @@ extension AlertSentences {
         let usable = history.readings.filter { $0.value.isFinite }
         guard let first = usable.first, let last = usable.last, usable.count > 1 else { return nil }
         let unit = self.facts.declaration.unit
-        let span = AlertWords.time(last.arrival.nanosecondsSince(first.arrival))
+        let span = AlertWords.time(history.spanNanoseconds)
         let values = usable.map(\.value)
         guard let least = values.min(), let most = values.max() else { return nil }
         if least == most {

@@ -11,6 +11,9 @@ extension RoutingDesk {
     /// The picture is kept this often at most: it spares reading, and is no record.
     private static let pictureNanoseconds: UInt64 = 30_000_000_000
 
+    /// What is owed waits no longer for the readings before it.
+    private static let lookBackNanoseconds: UInt64 = 100_000_000
+
     // MARK: The start
 
     /// Reads the picture and the ledger behind it; false if the disk did not give all.
@@ -62,7 +65,10 @@ extension RoutingDesk {
     }
 
     /// The ledger is read: what must be offered again.
+    ///
+    /// It says what came before it: the look back into the journal is given a moment to end.
     func resume() -> [Alert] {
+        self.state.withLock { $0.earlier }?.wait(nanoseconds: Self.lookBackNanoseconds)
         let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
         return self.state.withLock { state in
             var alerts: [Alert] = []

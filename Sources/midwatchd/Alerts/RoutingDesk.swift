@@ -49,6 +49,8 @@ final class RoutingDesk: Sendable {
     struct State {
         var router: AlertRouter
         var attached: Attached?
+        /// Readings of the runs before this one.
+        var earlier: EarlierReadings?
         var nextNumber: UInt64 = 0
         var contexts = KeptContexts()
         var drills: [String: Drill] = [:]
@@ -69,6 +71,8 @@ final class RoutingDesk: Sendable {
     }
 
     func attach(_ attached: Attached) { self.state.withLock { $0.attached = attached } }
+
+    func attach(_ earlier: EarlierReadings) { self.state.withLock { $0.earlier = earlier } }
 
     func offer(_ alert: Alert) {
         let offer = self.state.withLock { $0.attached?.offer }
@@ -297,6 +301,9 @@ final class RoutingDesk: Sendable {
         } else {
             guard let record = AlertRecord(routed.record) else { return nil }
             var context = state.contexts.context(of: AlertBuilder.alertID(record.id))
+            if context.history == nil, record.id.position.epoch < self.parts.epoch {
+                context.history = state.earlier?.history(before: record.id)
+            }
             // What the monitor cannot do is asked now: the message leaves now.
             context.modes = state.attached?.modes() ?? []
             guard

@@ -37,6 +37,7 @@ final class EngineLoop: Sendable {
     private let progress: StageProgress
     private let checkpoints: CheckpointWriter
     private let latency: LatencyHistogram
+    private let earlier: EarlierReadings?
     /// What operators ask of the engine's state.
     let questions = EngineQuestions()
     private let stop = StopFlag()
@@ -46,7 +47,7 @@ final class EngineLoop: Sendable {
     init(
         ring: ReadingRing, staging: JournalStaging, gate: EffectGate, live: LiveState,
         clock: EngineClock, progress: StageProgress, checkpoints: CheckpointWriter,
-        latency: LatencyHistogram
+        latency: LatencyHistogram, earlier: EarlierReadings? = nil
     ) {
         self.ring = ring
         self.staging = staging
@@ -56,6 +57,7 @@ final class EngineLoop: Sendable {
         self.progress = progress
         self.checkpoints = checkpoints
         self.latency = latency
+        self.earlier = earlier
     }
 
     /// Ticks that were more than `lagMinNanoseconds` late.
@@ -273,9 +275,16 @@ final class EngineLoop: Sendable {
     ) -> ReadingHistory? {
         switch decision.kind {
         case .alarmRaised, .alarmReturned:
-            recent.extract(of: decision.sensor) { engine.wall(of: $0) }
+            self.whole(
+                recent.extract(of: decision.sensor) { engine.wall(of: $0) }, decision.sensor)
         default: nil
         }
+    }
+
+    /// The readings of this run, and before them those of the runs before.
+    private func whole(_ history: ReadingHistory?, _ sensor: SensorIndex) -> ReadingHistory? {
+        guard let earlier = self.earlier else { return history }
+        return earlier.complete(history, of: sensor)
     }
 
     // MARK: - Live tables

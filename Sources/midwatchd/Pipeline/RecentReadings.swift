@@ -7,7 +7,8 @@ import MidwatchModel
 ///
 /// The journal links each reading to the one before, but an alert may not wait for a disk, and a
 /// walk of 20 links through a full disk's queue is one. So the engine's thread keeps a copy of the
-/// newest readings, 16 bytes each; it alone writes and reads.
+/// newest readings, 16 bytes each; it alone writes and reads. What came before the start is in
+/// `EarlierReadings`.
 ///
 /// Memory comes in chunks of 1,024 sensors when the first of them speaks, and stays: 360 KiB a
 /// chunk. Sensors beyond `sensorCountMax` have no such readings, and their alerts say so.
@@ -125,4 +126,18 @@ struct ReadingHistory: Sendable, Equatable {
     /// Oldest first; the reading that the decision rests on is among them.
     var readings: [Reading] = []
     var lastGood: Reading?
+    /// Part of it was read back from the journal of runs before this one.
+    var isReadBack = false
+    /// What of the time before is not known, in words; nil: nothing is missing that could be here.
+    var notReached: String?
+
+    /// From the first reading to the last.
+    ///
+    /// Engine time stands still while Midwatch does not run: over a restart the calendar counts.
+    var spanNanoseconds: UInt64 {
+        guard let first = self.readings.first, let last = self.readings.last else { return 0 }
+        let span = last.arrival.nanosecondsSince(first.arrival)
+        guard self.isReadBack, last.at > first.at else { return span }
+        return max(span, UInt64(last.at.nanoseconds &- first.at.nanoseconds))
+    }
 }

@@ -12,6 +12,8 @@ struct Recovered: ~Copyable {
     var engine: AlarmEngine
     var journal: OpenJournal
     var replayedCount: UInt64
+    /// What was heard before, read back beside the rest of the start.
+    var earlier: EarlierReadings
 }
 
 /// Rebuilds the engine from the newest checkpoint that fits and the journal behind it.
@@ -128,6 +130,7 @@ struct Recovery {
     ) throws -> Recovered {
         var engine = engine
         var count: UInt64 = 0
+        var decided = Decided()
         let end = journal.report.nextN
         if let oldest = self.oldest() {
             var first = oldest.n
@@ -156,13 +159,37 @@ struct Recovery {
                 guard engine.hasDecisions else { return }
                 var taken: [Decision] = []
                 engine.takeDecisions { taken.append($0) }
+                decided.note(taken)
                 for decision in taken where self.ledgerHolds.map({ decision.id > $0 }) ?? true {
                     self.catchUp.append(engine.ledgerBody(of: decision), now: engine.now)
                 }
             }
         }
         self.catchUp.commit(now: engine.now)
-        return Recovered(engine: engine, journal: journal, replayedCount: count)
+        let earlier = EarlierReadings()
+        earlier.read(
+            folder: self.journalFolder, below: end,
+            wanted: engine.standingActivations.map {
+                EarlierReadings.Wanted(id: $0.id, sensor: $0.sensor)
+            } + decided.wanted)
+        return Recovered(
+            engine: engine, journal: journal, replayedCount: count, earlier: earlier)
+    }
+
+    /// The newest decisions made again of which people may be told.
+    private struct Decided {
+        private(set) var wanted: [EarlierReadings.Wanted] = []
+
+        mutating func note(_ decisions: [Decision]) {
+            for decision in decisions
+            where decision.kind == .alarmRaised || decision.kind == .alarmReturned {
+                self.wanted.append(
+                    EarlierReadings.Wanted(id: decision.id, sensor: decision.sensor))
+            }
+            if self.wanted.count > 2 * EarlierReadings.decisionCountMax {
+                self.wanted.removeFirst(self.wanted.count - EarlierReadings.decisionCountMax)
+            }
+        }
     }
 
     /// The oldest record that can be read; nil if there is none, or the disk does not say.
