@@ -46,6 +46,12 @@ package struct Alert: Sendable, Equatable {
         self.body = body
     }
 
+    /// What the id of a test begins with.
+    package static let drillPrefix = "drill_"
+
+    /// Whether it is a test: nobody is in danger who is not told.
+    package var isDrill: Bool { self.id.hasPrefix(Self.drillPrefix) }
+
     /// Whether id, type and body can be put on the wire.
     ///
     /// The id goes into a header and into the signed text, where a dot separates fields.

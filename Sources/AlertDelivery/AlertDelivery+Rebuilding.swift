@@ -16,6 +16,15 @@ extension AlertDelivery {
         self.wantsLedger.exchange(false, ordering: .acquiringAndReleasing)
     }
 
+    /// Ordering keys of the alarms of which only the lost file held alerts; asked once, after
+    /// `takeWantsLedger`.
+    package nonisolated func takeLostAlarms() -> Set<UInt64> {
+        self.lostAlarms.withLock { lost in
+            defer { lost = [] }
+            return lost
+        }
+    }
+
     /// Everything of the ledger up to `n` that has no outcome was offered again.
     package nonisolated func rebuilt(through n: UInt64) -> OfferAnswer {
         self.hand(over: .rebuilt(through: n))
@@ -30,6 +39,8 @@ extension AlertDelivery {
             wasCursorHeld: self.rebuilding?.wasCursorHeld ?? self.isCursorHeld)
         self.isCursorHeld = true
         self.generation += 1
+        let parked = self.machines.map(\.parkedAlarms)
+        self.lostAlarms.withLock { for keys in parked { $0.formUnion(keys) } }
         self.keepMemory(&rebuilding)
         self.rebuilding = rebuilding
         self.recent = RecentIDs(countMax: DeliveryLimits.recentIDCountMax)

@@ -39,7 +39,10 @@ extension AlertDelivery {
         let deleted = self.store.counters[.deadLettersDeleted]
         let deadLetterCount = self.deadLetterCount - min(deleted, self.deadLetterCount)
         var condition = self.outboxCondition
-        if condition == .writing, let aside = self.aside { condition = .setAside(path: aside.path) }
+        if condition == .writing, let aside = self.aside {
+            condition = .setAside(
+                path: aside.path, at: aside.at, isMadeAgain: self.rebuilding == nil)
+        }
         let (shown, untoldCount) = (condition, self.untold.count)
         let (deadLetterPriority, lostCount) = (self.deadLetters.highest, self.lostCount)
         self.published.withLock { status in

@@ -98,11 +98,11 @@ extension AlertDelivery {
         case .failing(let cause):
             self.logger.error("outbox fails", metadata: ["outbox.cause": "\(cause)"])
             self.outboxCondition = condition
-        case .setAside(let path):
+        case .setAside(let path, let at, _):
             self.logger.error("outbox was unreadable", metadata: ["outbox.aside": "\(path)"])
             let until = self.clock.monotonic().advanced(
                 byNanoseconds: DeliveryLimits.asideShownNanoseconds)
-            self.aside = (path, until)
+            self.aside = (path, at, until)
             // Without a file before it the start reads the ledger anyway.
             if self.store.hasLostFile { self.beginRebuilding() }
         }

@@ -60,10 +60,12 @@ package actor AlertDelivery {
     /// Set while the ledger offers again what a damaged outbox held.
     var rebuilding: Rebuilding?
     nonisolated let wantsLedger = Atomic<Bool>(false)
+    /// Keys of the alarms of which the damaged file held alerts that memory did not.
+    nonisolated let lostAlarms = Mutex<Set<UInt64>>([])
     /// Counts the files of the outbox: what was read of an older one is void.
     var generation: UInt64 = 0
     /// That the file was set aside is shown until then.
-    var aside: (path: String, until: MonotonicInstant)?
+    var aside: (path: String, at: WallInstant, until: MonotonicInstant)?
     var nextOrder: UInt64 = 1
     var calls: [CallKey: Task<Void, Never>] = [:]
     /// Marks that found no room in the store, in order.
@@ -265,7 +267,9 @@ package actor AlertDelivery {
         }
         let item = QueuedAlert(
             order: self.takeOrder(of: alert), alert: alert, takenAt: offeredAt)
-        if alert.priority == .critical { self.note(untold: item.order, takenAt: offeredAt) }
+        if alert.priority == .critical, !alert.isDrill {
+            self.note(untold: item.order, takenAt: offeredAt)
+        }
         let names = targets.map { self.configuration.endpoints[$0].name }
         let movesCursor = alert.ledgerN > 0 && !self.isCursorHeld
         let isStored = self.store.offer(

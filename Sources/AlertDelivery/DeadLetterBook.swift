@@ -22,7 +22,7 @@ struct DeadLetterBook: Sendable {
 
     /// Whether giving an alert up is a loss: not for a test, nor for what is about delivery itself.
     static func follows(_ alert: Alert) -> Bool {
-        guard !alert.id.hasPrefix("drill_") else { return false }
+        guard !alert.isDrill else { return false }
         let path = alert.alarmID.lastIndex(of: ":").map { alert.alarmID[..<$0] }
         return !OwnPath.isDelivery(String(path ?? alert.alarmID[...]))
     }

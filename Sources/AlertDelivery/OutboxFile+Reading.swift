@@ -45,12 +45,14 @@ extension OutboxFile {
         let untold = try self.database.prepare(
             """
             SELECT alert_order, taken_at FROM alert WHERE priority = ?1 AND body IS NOT NULL
+                AND substr(id, 1, length(?2)) <> ?2
                 AND EXISTS (SELECT 1 FROM delivery d WHERE d.alert_order = alert.alert_order
                     AND d.state IN (0, 2))
                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.alert_order = alert.alert_order
                     AND d.state IN (1, 3))
             """)
         untold.bind(1, Int64(AlarmPriority.critical.rawValue))
+        untold.bind(2, Alert.drillPrefix)
         while try untold.step() {
             knowledge.untold.append(
                 (UInt64(bitPattern: untold.int64(0)), WallInstant(nanoseconds: untold.int64(1))))

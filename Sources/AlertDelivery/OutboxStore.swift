@@ -3,7 +3,7 @@
 internal import CLinux
 internal import EmbeddedStore
 internal import Glibc
-internal import MidwatchModel
+package import MidwatchModel
 internal import Synchronization
 
 /// Whether the outbox file takes what it is given.
@@ -11,8 +11,9 @@ package enum OutboxCondition: Sendable, Equatable {
     case writing
     /// Writes wait in memory and are tried again once a second; alerts leave all the same.
     case failing(String)
-    /// The file was not a database; it was kept under this path and a new one begun.
-    case setAside(path: String)
+    /// The file was no database or damaged; it was kept under this path and a new one begun, which
+    /// is made again from memory and ledger.
+    case setAside(path: String, at: WallInstant, isMadeAgain: Bool)
 
     /// Word used in JSON, metrics and on screens.
     package var word: String {
@@ -28,7 +29,12 @@ package enum OutboxCondition: Sendable, Equatable {
         switch self {
         case .writing: nil
         case .failing: "outbox not written"
-        case .setAside(let path): "outbox was damaged and is made again, kept as \(path)"
+        case .setAside(let path, let at, let isMadeAgain):
+            "outbox was damaged: set aside at \(at.rfc3339) as \(path); "
+                + (isMadeAgain
+                    ? "a new one was made from memory and ledger, its dead letters are in "
+                        + "midwatch alerts log --failed"
+                    : "a new one is being made from memory and ledger")
         }
     }
 }
@@ -235,7 +241,7 @@ final class OutboxStore: Sendable {
         let aside = try self.setAside()
         let file = try OutboxFile(path: self.path)
         if damage.wasSetAside() { self.lostFile.store(true, ordering: .releasing) }
-        self.onCondition(.setAside(path: aside))
+        self.onCondition(.setAside(path: aside, at: self.wall(), isMadeAgain: false))
         return file
     }
 

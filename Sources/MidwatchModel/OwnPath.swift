@@ -21,6 +21,14 @@ package enum OwnPath {
         self.isOwn(path) && path.split(separator: "/").dropLast().last == self.delivery[...]
     }
 
+    /// What the path of a test alarm has behind the node.
+    package static let drill = "drill"
+
+    /// Whether `path` is that of a test alarm: labelled, and left out where alarms are counted.
+    package static func isDrill(_ path: String) -> Bool {
+        self.isOwn(path) && path.split(separator: "/").dropLast().last == self.drill[...]
+    }
+
     /// The path of `name` about the node `node`, well-formed whatever the node is called.
     package static func path(node: String, _ name: String) -> String {
         "\(self.root)\(self.levels(node))/\(name)"

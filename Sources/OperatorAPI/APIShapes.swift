@@ -121,7 +121,9 @@ enum APIShapes {
         SilenceRemoved: id string, recorded boolean?
         AlertTestRequest: route string?, endpoint string?, priority string?
         AlertTestBegun: id string, endpoints string[]
-        AlertTest: id string, open string[], attempts AlertTestAttempt[]
+        AlertTest: id string, open string[], attempts AlertTestAttempt[], raised boolean, decision \
+        string?, problem string?, hindrances AlertTestHindrance[]
+        AlertTestHindrance: endpoint string, reason string, remedy string, lasting boolean
         AlertTestAttempt: endpoint string, attempt integer, status integer, failure string, \
         milliseconds integer, answer string, delivered boolean
         Configuration: revision string, file string, settings object, next string?

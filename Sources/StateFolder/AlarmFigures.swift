@@ -116,7 +116,7 @@ private struct Tally {
         guard let json = try? JSONValue(parsing: line.body.span),
             let kind = json["kind"]?.string.flatMap({ Self.kinds[$0] }),
             let wall = json["at"]?.string.flatMap({ Moment.parse($0, now: self.last) }),
-            wall.nanoseconds > 0, let path = json["sensor"]?.string,
+            wall.nanoseconds > 0, let path = json["sensor"]?.string, !OwnPath.isDrill(path),
             let name = json["alarm"]?.string,
             let priority = json["priority"]?.string.flatMap({ AlarmPriority(word: $0) })
         else { return self.noteFirst(line) }

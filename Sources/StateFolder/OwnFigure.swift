@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MidwatchConfiguration
-internal import MidwatchModel
+package import MidwatchModel
 
 /// What Midwatch measures about itself; the raw value is the end of the sensor's path.
 ///
@@ -92,6 +92,21 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     case unsafeSettings = "configuration/unsafe"
     /// Configuration revisions whose text is missing.
     case missingRevisions = "configuration/missingRevisions"
+    /// State: 1 while a test alarm of this priority is asked for.
+    case drillLow = "drill/low"
+    case drillMedium = "drill/medium"
+    case drillHigh = "drill/high"
+    case drillCritical = "drill/critical"
+
+    /// The figure whose alarm is a test of a priority.
+    package static func drill(_ priority: AlarmPriority) -> OwnFigure {
+        switch priority {
+        case .low: .drillLow
+        case .medium: .drillMedium
+        case .high: .drillHigh
+        case .critical: .drillCritical
+        }
+    }
 
     /// The path of the sensor at a node.
     package func path(of configuration: MidwatchConfiguration) -> String {

@@ -51,6 +51,32 @@ extension OwnRules {
         }
     }
 
+    /// A file that is not written, or was damaged: both are over once it is written again.
+    static var outboxDamaged: SensorDeclaration {
+        self.sensor("outbox not written, or damaged and made again", "").above(
+            high: self.limit(0.5, .medium, on: 5, off: 5)
+        ).meaning(
+            "Alerts leave. While it is not written a restart may send some again; what only a "
+                + "damaged one held is sent again from the ledger.",
+            answer: "See what was set aside and when (midwatch status); make room on the disk or "
+                + "replace it.",
+            within: 900,
+            check: ["Is the disk full (df)?", "Does it answer without errors (dmesg)?"])
+    }
+
+    /// A test alarm: it leaves the list by itself, and nobody can keep it out of view for later.
+    static func drill(_ priority: AlarmPriority) -> SensorDeclaration {
+        var limit = self.limit(0.5, priority)
+        limit.handling.isAutoAcknowledged = true
+        limit.handling.shelvingMaxNanoseconds = 0
+        var declaration = self.sensor("", "").above(high: limit).meaning(
+            "None: this is a test.", answer: "Nothing is to be done.", within: 0,
+            check: ["Did the message arrive where it should?"])
+        declaration.title = "DRILL, a test of \(priority.word) priority"
+        declaration.supervision = .event
+        return declaration
+    }
+
     /// As urgent as the alert that was given up.
     static var deadLettersUrgent: SensorDeclaration {
         var declaration = self.sensor("urgent alert given up (1 high, 2 critical)", "").above(

@@ -12,7 +12,7 @@ package enum OwnRules {
     /// The version a start puts in force.
     ///
     /// It grows with every change of a shipped rule; older versions stay.
-    package static let version = 3
+    package static let version = 4
 
     /// Time without a reading after which such a sensor is stale: it is sent at least every 10 s.
     static let deadlineNanoseconds: UInt64 = 30_000_000_000
@@ -30,6 +30,7 @@ package enum OwnRules {
         case 1: self.version1(configuration)
         case 2: self.version2(configuration)
         case 3: self.version3(configuration)
+        case 4: self.version4(configuration)
         default: nil
         }
     }
@@ -102,11 +103,28 @@ package enum OwnRules {
         return self.version2(configuration) + [urgent]
     }
 
+    /// Alarms that people ask for, to see that alerts arrive, one for each priority; and other words
+    /// about the outbox.
+    private static func version4(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
+        guard !configuration.alerts.endpoints.isEmpty else { return self.version3(configuration) }
+        let drills = AlarmPriority.allCases.map { priority in
+            var drill = self.drill(priority)
+            drill.pattern = OwnFigure.drill(priority).path(of: configuration)
+            return drill
+        }
+        var outbox = self.outboxDamaged
+        outbox.pattern = OwnFigure.outbox.path(of: configuration)
+        return self.version3(configuration).filter { $0.pattern != outbox.pattern } + [outbox]
+            + drills
+    }
+
     private static func version1(
         _ figure: OwnFigure, _ configuration: MidwatchConfiguration
     ) -> SensorDeclaration? {
         switch figure {
-        case .rejectedShare, .deadLettersUrgent: nil
+        case .rejectedShare, .deadLettersUrgent, .drillLow, .drillMedium, .drillHigh,
+            .drillCritical:
+            nil
         case .uptime, .evaluationLateness, .evaluationUnverified, .stageSilence, .ringFill, .shed,
             .shedCritical, .kernelDrops, .rejected, .listenersDown, .ownRefused:
             self.pipeline(figure, configuration)

@@ -155,7 +155,9 @@ struct Topology {
             logger: logger,
             release: { effect, isRecorded, ledgerN in
                 own.note(effect.decision.kind, isRecorded: isRecorded)
-                load.note(effect.decision)
+                if !OwnPath.isDrill(live.path(of: effect.decision.sensor)) {
+                    load.note(effect.decision)
+                }
                 outcomes.willAlert(effect)
                 effects.release(effect, isRecorded: isRecorded, ledgerN: ledgerN)
             },
@@ -282,11 +284,19 @@ struct Topology {
                 }), logger: logger)
 
         // Midwatch's sensors about itself, through the same ring and the same engine.
-        let ownSensors = OwnSensors(configuration, rules: rules, ingest: ingest, clock: clock) {
+        let ownSensors = OwnSensors(
+            configuration, rules: rules, ingest: ingest, clock: clock,
+            levels: { routing.drillLevels() }
+        ) {
             var readout = reporter.ownReadout()
             readout.levels[.clockStep] = Double(housekeeper.takeWorstStep()) / 1e9
+            readout.levels.merge(routing.drillLevels()) { $1 }
             return readout
         }
+        routing.attach(
+            RoutingDesk.DrillParts(
+                hindrance: { EndpointHindrance.of($0, delivery.status(), keys.unusable) },
+                look: { ownSensors.look() }))
 
         // 9. The order of starting; stopping goes the other way round. Services begin all at once,
         // so the opening stands in the ring before any of them can put something there.

@@ -21,7 +21,7 @@ import Testing
 
     private static func setAside(_ log: OutcomeLog) -> [String] {
         log.all.compactMap { outcome in
-            guard case .outbox(.setAside(let path)) = outcome else { return nil }
+            guard case .outbox(.setAside(let path, _, _)) = outcome else { return nil }
             return path
         }
     }
@@ -62,6 +62,13 @@ import Testing
         #expect(await eventually { bench.delivery.status().outbox.word == "setAside" })
         let aside = Self.setAside(bench.log)
         #expect(aside.count == 1)
+        let fault = bench.delivery.status().outbox.fault ?? ""
+        #expect(fault.contains("set aside at 20") && fault.contains("is being made"))
+        // Alarms that only the file held alerts of: more than memory has room for, and not the
+        // first, which was delivered.
+        let lost = bench.delivery.takeLostAlarms()
+        #expect(lost.count > 150 && lost.isSubset(of: Set(alerts.map(\.alarmKey))))
+        #expect(bench.delivery.takeLostAlarms().isEmpty)
         #expect(unsafe access(aside.first ?? "", R_OK) == 0, "it is kept")
         // A crash now must have the ledger read again: the cursor waits for the program.
         _ = bench.delivery.ledgerRead(through: 500)
@@ -77,6 +84,10 @@ import Testing
         #expect(try cursor() == 0)
         #expect(bench.delivery.rebuilt(through: 500) == .accepted)
         #expect(await eventually { (try? cursor()) == 500 })
+        #expect(
+            await eventually {
+                bench.delivery.status().outbox.fault?.contains("a new one was made") == true
+            })
         await bench.delivery.stop(withinNanoseconds: 2_000_000_000)
         for name in ["one", "two"] {
             let ids = bench.log.deliveredIDs(name)

@@ -325,7 +325,7 @@ import Testing
         _ = bench.delivery.offer(makeAlert(1, n: 1))
         #expect(await eventually { bench.log.deliveredIDs("one").count == 1 })
         let aside = bench.log.all.compactMap { outcome -> String? in
-            guard case .outbox(.setAside(let path)) = outcome else { return nil }
+            guard case .outbox(.setAside(let path, _, _)) = outcome else { return nil }
             return path
         }
         #expect(aside.count == 1)
@@ -373,13 +373,18 @@ import Testing
             [try makeEndpoint("old", sink.url("old"))], outbox: folder.file("outbox.sqlite"))
         _ = await first.delivery.start()
         _ = first.delivery.offer(makeAlert(1, priority: .critical))
-        #expect(await eventually { sink.requests().count == 1 })
+        // Nobody is in danger who does not hear of a test: it calls no last resort.
+        var drill = makeAlert(2, priority: .critical)
+        drill.id = "drill_1_2"
+        _ = first.delivery.offer(drill)
+        #expect(await eventually { sink.requests().count == 2 })
+        #expect(first.delivery.status().untoldCriticalCount == 1)
         await first.delivery.stop(withinNanoseconds: 0)
         let second = try Bench(
             [try makeEndpoint("new", sink.url("new"))], outbox: folder.file("outbox.sqlite"))
         _ = await second.delivery.start()
         let letters = try #require(await second.delivery.deadLetters(limit: 5))
-        #expect(letters.map(\.reason) == [.endpointRemoved])
+        #expect(letters.map(\.reason) == [.endpointRemoved, .endpointRemoved])
         #expect(letters.first.map { second.log.all.contains(.deadLettered($0)) } == true)
         #expect(second.delivery.status().untoldCriticalCount == 1)
         await second.delivery.stop(withinNanoseconds: 1_000_000_000)

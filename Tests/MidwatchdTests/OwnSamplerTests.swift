@@ -32,6 +32,17 @@ import Testing
         #expect(take(6, 0.001) == [0.001], "and leaving it")
     }
 
+    @Test func `a level that is asked for between two readouts leaves rates their second`() {
+        var sampler = OwnSampler(figures: [.shed, .drillHigh], listenerCount: 0)
+        _ = sampler.take(self.readout(1, levels: [.drillHigh: 0], totals: [.shed: 0]))
+        let now = MonotonicInstant(nanoseconds: 1_010_000_000)
+        let between = sampler.take(between: [.drillHigh: 1], at: now)
+        #expect(between == [OwnSampler.Reading(sensor: 1, value: 1)])
+        #expect(sampler.take(between: [.drillHigh: 1], at: now) == [])
+        let next = sampler.take(self.readout(2, levels: [.drillHigh: 1], totals: [.shed: 5]))
+        #expect(next == [OwnSampler.Reading(sensor: 0, value: 5)])
+    }
+
     @Test func `a figure that grows for hours is not told every second`() {
         var sampler = OwnSampler(figures: [.watchdogSilence], listenerCount: 0)
         var told: [Double] = []

@@ -5,6 +5,7 @@ import JSONText
 import Journal
 import Logging
 import MidwatchModel
+import StateFolder
 import Synchronization
 import Testing
 
@@ -24,6 +25,7 @@ import Testing
         /// Alerts that it takes until it is full.
         let room = Mutex<Int>(.max)
         let wantsLedger = Mutex<Bool>(false)
+        let lost = Mutex<Set<UInt64>>([])
         let rebuilt = Mutex<[UInt64]>([])
         let cursor: UInt64?
         private let sequence = Mutex<UInt64>(0)
@@ -103,6 +105,8 @@ import Testing
             }
         }
 
+        func takeLostAlarms() -> Set<UInt64> { self.lost.withLock { $0 } }
+
         func rebuilt(through n: UInt64) -> OfferAnswer {
             guard self.room.withLock({ $0 > 0 }) else { return .inboxFull }
             self.rebuilt.withLock { $0.append(n) }
@@ -117,14 +121,18 @@ import Testing
         }
 
         /// One decision: into the ledger, then out.
-        func decide(_ n: UInt64, _ kind: String, _ state: AlarmState) throws {
+        func decide(
+            _ n: UInt64, _ kind: String, _ state: AlarmState, activation: UInt64? = nil,
+            sensor: UInt64? = nil
+        ) throws {
             var decision = Decision(.alarmRaised, time: MonotonicInstant(nanoseconds: n))
             decision.id = DecisionID(position: Position(epoch: 1, n: n), ordinal: 0)
-            let activation = kind == "alarmRaised" ? n : 1
+            let activation = activation ?? (kind == "alarmRaised" ? n : 1)
+            let sensor = sensor ?? activation
             let body = Array(
                 #"""
                 {"decision":"1:\#(n).0","kind":"\#(kind)","at":"2026-01-01T00:00:00Z",\#
-                "engineTime":\#(n),"sensor":"a/b\#(activation)","alarm":"high",\#
+                "engineTime":\#(n),"sensor":"a/b\#(sensor)","alarm":"high",\#
                 "priority":"high","activation":"1:\#(activation).0","to":"\#(state.word)",\#
                 "freshness":"fresh","quality":"good"}
                 """#.utf8)
@@ -140,6 +148,49 @@ import Testing
                     sequence: sequence, decision: decision, body: body, queuedAt: .zero),
                 isRecorded: true, ledgerN: number)
             effects?.ledgerWritten(through: number)
+        }
+
+        /// A decision about the alarm of a test of high priority.
+        func decideDrill(_ n: UInt64, _ kind: String, activation: UInt64) throws {
+            var decision = Decision(.alarmRaised, time: MonotonicInstant(nanoseconds: n))
+            decision.id = DecisionID(position: Position(epoch: 1, n: n), ordinal: 0)
+            let state = kind == "alarmRaised" ? "unacknowledged" : "normal"
+            let body = Array(
+                #"""
+                {"decision":"1:\#(n).0","kind":"\#(kind)","at":"2026-01-01T00:00:00Z",\#
+                "engineTime":\#(n),"sensor":"midwatch/n/drill/high","alarm":"high",\#
+                "priority":"high","activation":"1:\#(activation).0","from":"normal",\#
+                "to":"\#(state)","freshness":"fresh","quality":"good","value":1}
+                """#.utf8)
+            let number = try self.writer.append(body: body, written: WallInstant(nanoseconds: 0))
+            _ = self.writer.commit(now: .zero)
+            let sequence = self.sequence.withLock { sequence in
+                sequence += 1
+                return sequence - 1
+            }
+            let effects = self.effects.withLock { $0 }
+            effects?.release(
+                PendingEffect(
+                    sequence: sequence, decision: decision, body: body, queuedAt: .zero),
+                isRecorded: true, ledgerN: number)
+        }
+
+        /// Begins a test; its id.
+        @discardableResult
+        func beginTest(_ wanted: String) throws -> String {
+            let json = try JSONValue(parsing: wanted)
+            let answer = try self.desk.beginTest(json, author: "jo", origin: "test")
+            let begun = try JSONValue(parsing: answer.span)
+            return begun["id"]?.string ?? ""
+        }
+
+        func testText(_ id: String) throws -> JSONValue {
+            let bytes = try self.desk.testText(id)
+            return try JSONValue(parsing: bytes.span)
+        }
+
+        func drillLevel(_ priority: AlarmPriority) -> Double? {
+            self.desk.drillLevels()[.drill(priority)]
         }
 
         func delivered(_ alert: String, at endpoint: String) throws {
@@ -258,6 +309,37 @@ import Testing
         #expect(world.ids.count == 2 && world.rebuilt.withLock { $0.count } == 1)
     }
 
+    @Test func `a return that waited long in a lost outbox is told, in its order`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 1) { policy in
+            policy.flood.alertsPerMinute = 10_000
+        }
+        defer { world.end() }
+        await world.begin()
+        // Three alarms were told to the room; the returns of two of them wait for it.
+        for n in UInt64(1)...3 {
+            try world.decide(n, "alarmRaised", .unacknowledged)
+            try world.delivered("alert_1_\(n)_0", at: "room")
+            world.desk.withRouter {
+                $0.delivered(alert: "alert_1_\(n)_0", endpoint: "room", now: .zero)
+            }
+        }
+        for n in UInt64(1)...3 {
+            try world.decide(n + 10, "alarmReturned", .normal, activation: n)
+        }
+        try world.delivered("alert_1_13_0", at: "room")
+        // The first is raised again, and that is not told yet either.
+        try world.decide(20, "alarmRaised", .unacknowledged, activation: 20, sensor: 1)
+        for n in 0..<Effects.repeatMax { try world.delivered("other_\(n)", at: "room") }
+        let effects = world.effects.withLock { $0 }
+        world.alerts.withLock { $0 = [] }
+        world.lost.withLock { $0 = [AlertMembers.key("a/b1:high")] }
+        world.wantsLedger.withLock { $0 = true }
+        effects?.catchUp()
+        #expect(world.ids == ["alert_1_11_0", "alert_1_20_0"])
+        let again = world.alerts.withLock { $0 }
+        #expect(again.map(\.targets) == [["room"], ["room"]])
+    }
+
     @Test func `what is due waits for room in delivery, and is not lost`() async throws {
         let world = try World(TemporaryFolder(), epoch: 1) { policy in
             policy.flood.alertsPerMinute = .max
@@ -345,8 +427,9 @@ import Testing
         try world.decide(2, "alarmAcknowledged", .acknowledged)
         try world.decide(3, "alarmReturned", .normal)
         for n in 4...9 { try world.decide(UInt64(n), "alarmRaised", .unacknowledged) }
-        _ = try world.desk.beginTest(
-            JSONValue(parsing: #"{"route":"all"}"#), author: "jo", origin: "test")
+        try world.beginTest(#"{"route":"all"}"#)
+        try world.decideDrill(10, "alarmRaised", activation: 10)
+        try world.decideDrill(11, "alarmReturned", activation: 10)
         #expect(
             eventually {
                 world.desk.tick { _ = world.offer($0) }
@@ -488,23 +571,49 @@ import Testing
                 == ["silenceAdded", "alertWithheld", "silenceRemoved", "alertRouted"])
     }
 
-    @Test func `a drill says that it is one and is followed to its end`() async throws {
+    @Test func `a test is raised by the engine, says that it is one and ends`() async throws {
         let world = try World(TemporaryFolder(), epoch: 4)
         defer { world.end() }
         await world.begin()
-        let wanted = try JSONValue(parsing: #"{"route":"all"}"#)
-        let answer = try world.desk.beginTest(wanted, author: "jo", origin: "test")
-        let begun = try JSONValue(parsing: answer.span)
-        let id = try #require(begun["id"]?.string)
+        let id = try world.beginTest(#"{"route":"all"}"#)
         #expect(id == "drill_4_1")
+        // Nothing leaves before the engine has decided.
+        #expect(world.ids.isEmpty)
+        #expect(try world.testText(id)["raised"]?.bool == false)
+        #expect(world.drillLevel(.high) == 1 && world.drillLevel(.critical) == 0)
+        #expect(throws: (any Error).self) { try world.beginTest(#"{"route":"all"}"#) }
+        try world.decideDrill(1, "alarmRaised", activation: 1)
+        #expect(world.ids == [id])
+        #expect(try world.testText(id)["decision"]?.string == "1:1.0")
+        try world.decideDrill(2, "alarmReturned", activation: 1)
+        #expect(world.drillLevel(.high) == 0)
         let alerts = world.alerts.withLock { $0 }
         #expect(alerts.map(\.id) == [id, id + "_end"])
         #expect(alerts.map(\.targets) == [["room", "pager"], ["room", "pager"]])
         for alert in alerts {
             let body = try JSONValue(parsing: alert.body.span)
             #expect(body["drill"]?.bool == true)
-            #expect(body["message"]?.string?.hasPrefix("DRILL: ") == true)
+            #expect(body["alarmID"]?.string == "midwatch/n/drill/high:high")
+            for name in ["message", "summary", "answers.happening", "answers.checkFirst"] {
+                #expect(body.value(atPath: name)?.string?.hasPrefix("DRILL: ") == true, "\(name)")
+            }
+            #expect(body["message"]?.string?.contains("test of route all") == true)
         }
+        let next = try world.beginTest(#"{"route":"all"}"#)
+        #expect(next != id && next.hasPrefix("drill_4_"))
+    }
+
+    private static func deaf(_ endpoint: String) -> EndpointHindrance? {
+        EndpointHindrance(reason: "\(endpoint) is deaf", remedy: "shout", isLasting: true)
+    }
+
+    @Test func `a test is followed to its end at every endpoint`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 4)
+        defer { world.end() }
+        await world.begin()
+        world.desk.attach(RoutingDesk.DrillParts(hindrance: Self.deaf))
+        let id = try world.beginTest(#"{"route":"all"}"#)
+        try world.decideDrill(1, "alarmRaised", activation: 1)
         var report = AttemptReport(
             alertID: id, alarmID: "", endpoint: "room", attempt: 1, status: 204, failure: nil,
             answer: [], latencyNanoseconds: 5_000_000, at: WallInstant(nanoseconds: 0))
@@ -512,14 +621,98 @@ import Testing
         report.endpoint = "pager"
         report.status = 500
         world.desk.take(.attemptFailed(report, retryAt: WallInstant(nanoseconds: 0)))
-        let outcome = try world.desk.testText(id)
-        let text = try JSONValue(parsing: outcome.span)
+        let text = try world.testText(id)
         #expect(text["open"]?.array == [.string("pager")])
         #expect(text["attempts"]?.array?.count == 2)
-        #expect(throws: (any Error).self) {
-            try world.desk.beginTest(
-                JSONValue(parsing: #"{"endpoint":"nobody"}"#), author: "jo", origin: "test")
+        // What stands in the way is said of those that did not take it, and of no other.
+        let hindrances = text["hindrances"]?.array ?? []
+        #expect(hindrances.map { $0["endpoint"]?.string } == ["pager"])
+        #expect(hindrances.first?["reason"]?.string == "pager is deaf")
+        #expect(throws: (any Error).self) { try world.beginTest(#"{"endpoint":"nobody"}"#) }
+    }
+
+    @Test func `a test keeps no alarm back and is kept back by none`() async throws {
+        let world = try World(TemporaryFolder(), epoch: 1) { policy in
+            var inhibition = InhibitionDeclaration(name: "any")
+            inhibition.source.priorities = [.high]
+            inhibition.target.priorities = [.high]
+            policy.inhibitions = [inhibition]
         }
+        defer { world.end() }
+        await world.begin()
+        _ = try await world.desk.addSilence(
+            JSONValue(
+                parsing: #"{"match":{"sensors":["midwatch/#"]},"seconds":60,"reason":"quiet"}"#),
+            author: "jo", origin: "test")
+        // More than the flood lets through singly.
+        for n in 1...5 as ClosedRange<UInt64> {
+            try world.beginTest(#"{"endpoint":"room"}"#)
+            try world.decideDrill(10 * n, "alarmRaised", activation: 10 * n)
+            if n < 5 { try world.decideDrill(10 * n + 1, "alarmReturned", activation: 10 * n) }
+        }
+        #expect(world.ids.count == 9)
+        try world.decide(60, "alarmRaised", .unacknowledged)
+        let last = try #require(world.alerts.withLock { $0.last })
+        #expect(last.id == "alert_1_60_0")
+        let body = try JSONValue(parsing: last.body.span)
+        #expect(body["activeAlarmCount"]?.integer == 1, "no other alert counts a test")
+        #expect(body["relatedActiveAlarmCount"]?.integer == 0)
+        #expect(world.desk.withRouter { $0.caseCount } == 1)
+    }
+
+    @Test func `after a restart only who was told of a test is told that it is over`()
+        async throws
+    {
+        let folder = TemporaryFolder()
+        do {
+            let first = try World(folder, epoch: 1)
+            await first.begin()
+            try first.beginTest(#"{"endpoint":"pager"}"#)
+            // The ledger has what the desk noted, and the decision.
+            for note in first.notes.withLock({ $0 }) {
+                _ = try first.writer.append(body: note, written: WallInstant(nanoseconds: 0))
+            }
+            try first.decideDrill(1, "alarmRaised", activation: 1)
+            #expect(first.ids == ["drill_1_1"])
+            first.end()
+        }
+
+        let second = try World(folder, epoch: 2, cursor: 0)
+        defer { second.end() }
+        await second.begin()
+        #expect(second.ids.isEmpty, "a test is not sent again")
+        #expect(second.drillLevel(.high) == 0)
+        try second.decideDrill(2, "alarmReturned", activation: 1)
+        #expect(second.ids == ["drill_1_1_end"])
+        let over = try #require(second.alerts.withLock { $0.first })
+        #expect(over.targets == ["pager"])
+        // Nobody asked for this one.
+        try second.decideDrill(3, "alarmRaised", activation: 3)
+        #expect(second.ids.count == 1)
+    }
+
+    @Test func `a test that the engine does not raise, or keeps back, has failed`() async throws {
+        let begun = MonotonicInstant(nanoseconds: 5)
+        let late = begun.advanced(byNanoseconds: RoutingDesk.drillRaiseNanoseconds)
+        var drill = Drill(open: ["room"], askedAt: begun)
+        #expect(drill.problem(at: begun) == nil)
+        #expect(drill.problem(at: late)?.contains("did not raise the alarm within 10 s") == true)
+        drill.decision = "1:1.0"
+        #expect(drill.problem(at: late) == nil)
+        var order = DrillOrder(
+            id: "drill_1_1", endpoints: [], about: "", author: "", priority: .low, askedAt: begun)
+        #expect(order.isAsked(at: begun) && !order.isAsked(at: late), "it ends by itself")
+        order.raisedAt = begun
+        #expect(
+            !order.isAsked(at: begun.advanced(byNanoseconds: RoutingDesk.drillStandNanoseconds)))
+
+        let world = try World(TemporaryFolder(), epoch: 1)
+        defer { world.end() }
+        await world.begin()
+        let id = try world.beginTest(#"{"route":"all"}"#)
+        try world.decideDrill(1, "alarmRaisedSuppressed", activation: 1)
+        #expect(world.ids.isEmpty)
+        #expect(try world.testText(id)["problem"]?.string == "the engine kept the alarm back")
     }
 
     @Test func `the secret of the links is made once`() throws {

@@ -45,6 +45,8 @@ import Testing
         self.write(world, "alarmReturned", 200)
         self.write(world, "alarmRaisedSuppressed", 300)
         self.write(world, "commandRefused", 400)
+        // A test of the way of alerts is no alarm.
+        self.write(world, "alarmRaised", 500, "midwatch/node/drill/high")
         self.write(world, "alarmRaised", 90_000, "fan")
         self.write(world, "alarmRaised", 90_600, "fan", cause: "reAlarm")
         let figures = try self.read(world, since: 0, now: 172_800)

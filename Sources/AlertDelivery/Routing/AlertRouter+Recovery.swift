@@ -64,6 +64,7 @@ extension AlertRouter {
             }
         case .silenceAdded(let silence): _ = self.add(silence)
         case .silenceRemoved(let id): _ = self.removeSilence(id: id)
+        case .drill: break
         }
     }
 

@@ -12,6 +12,7 @@ package enum RoutingRecord: Sendable, Equatable {
     case digest(id: String, endpoint: String, members: [String])
     case silenceAdded(AlertSilence)
     case silenceRemoved(id: String)
+    case drill(DrillRecord)
 
     /// Reads a ledger body; nil if it is about something else.
     package init?(body: [UInt8]) {
@@ -40,10 +41,36 @@ package enum RoutingRecord: Sendable, Equatable {
         case "silenceRemoved":
             guard let id = json["id"]?.string else { return nil }
             self = .silenceRemoved(id: id)
+        case "alertDrill":
+            guard let drill = DrillRecord(json) else { return nil }
+            self = .drill(drill)
         default:
             guard let transition = AlarmTransition(json, kind: kind, body: body) else { return nil }
             self = .alarm(transition)
         }
+    }
+}
+
+/// A test that an operator began: whom its alarm is told to.
+package struct DrillRecord: Sendable, Equatable {
+    /// Id of the alert.
+    package var alert: String
+    package var alarmID: String
+    /// What is tested: `route NAME`.
+    package var about: String
+    package var author: String
+    package var endpoints: [String]
+
+    /// nil for one that no alarm follows.
+    init?(_ json: JSONValue) {
+        guard let alert = json["alert"]?.string, let alarmID = json["alarmID"]?.string else {
+            return nil
+        }
+        self.alert = alert
+        self.alarmID = alarmID
+        self.about = json["route"]?.string ?? ""
+        self.author = json["user"]?.string ?? ""
+        self.endpoints = (json["endpoints"]?.array ?? []).compactMap(\.string)
     }
 }
 
@@ -52,6 +79,9 @@ package struct DecisionOrder: Comparable, Sendable {
     package var epoch: UInt64
     package var n: UInt64
     package var ordinal: UInt64
+
+    /// `epoch:n.k`.
+    package var text: String { "\(self.epoch):\(self.n).\(self.ordinal)" }
 
     static var none: DecisionOrder { DecisionOrder(epoch: 0, n: 0, ordinal: 0) }
 
@@ -99,6 +129,12 @@ package struct AlarmTransition: Sendable, Equatable {
     package var wall: WallInstant
     /// The ledger body.
     package var record: [UInt8]
+
+    /// Whether the alarm is a test, which takes no part in routing.
+    package var isDrill: Bool {
+        let end = self.alarmID.lastIndex(of: ":") ?? self.alarmID.endIndex
+        return OwnPath.isDrill(String(self.alarmID[..<end]))
+    }
 
     init?(_ json: JSONValue, kind: String, body: [UInt8]) {
         switch kind {

@@ -12,9 +12,11 @@ extension AlertsCommand {
             commandName: "test",
             abstract: "Sends a labelled test alarm end to end, and says what became of it.",
             discussion: """
-                The message says DRILL and carries "drill": true; its return follows at once. All \
-                endpoints of the route are told, those of its escalation as well. Exits with 0 if \
-                every one of them took it, else with 1.
+                The engine raises an alarm that says DRILL everywhere (midwatch/NODE/drill/…); it \
+                stands for 3 s, needs no acknowledgement and counts in no figure. All endpoints of \
+                the route are told, those of its escalation as well, then that it is over. Exits \
+                with 0 if every one of them took it, else with 1: at once if nothing can be sent \
+                to one of them before somebody does something.
 
                 EXAMPLES:
                   midwatch alerts test tunnel
@@ -57,7 +59,9 @@ extension AlertsCommand {
             }
             let id = (try? JSONValue(parsing: begun.span))?["id"]?.string ?? ""
             let last = try self.follow(id)
+            let hindered = Set((last["hindrances"]?.array ?? []).compactMap(Self.endpoint))
             let open = (last["open"]?.array ?? []).compactMap(\.string)
+                .filter { !hindered.contains($0) && last["problem"] == nil }
             let taken = Set(
                 (last["attempts"]?.array ?? []).filter { $0["delivered"]?.bool == true }
                     .compactMap { $0["endpoint"]?.string })
@@ -75,6 +79,7 @@ extension AlertsCommand {
         /// Shows attempts as they come; what was known last.
         private func follow(_ id: String) throws -> JSONValue {
             var shown = 0
+            var told: Set<String> = []
             var last = JSONValue.null
             var left = self.wait * 5
             while true {
@@ -83,11 +88,13 @@ extension AlertsCommand {
                 }
                 last = (try? JSONValue(parsing: bytes.span)) ?? .null
                 let attempts = last["attempts"]?.array ?? []
+                self.sayRaised(last, told: &told)
                 if !self.daemon.json {
                     for attempt in attempts.dropFirst(shown) { Self.show(attempt) }
                 }
                 shown = attempts.count
-                if last["open"]?.array?.isEmpty != false || left == 0 {
+                self.sayHindrances(last, told: &told)
+                if Self.isOver(last) || left == 0 {
                     if self.daemon.json {
                         CommandOutput.write(String(decoding: bytes, as: UTF8.self))
                     }
@@ -95,6 +102,42 @@ extension AlertsCommand {
                 }
                 left -= 1
                 usleep(200_000)
+            }
+        }
+
+        /// Whether waiting any longer would tell nothing more.
+        private static func isOver(_ test: JSONValue) -> Bool {
+            if test["problem"] != nil { return true }
+            guard test["raised"]?.bool == true else { return false }
+            let lasting = (test["hindrances"]?.array ?? []).filter { $0["lasting"]?.bool == true }
+            let stuck = Set(lasting.compactMap(Self.endpoint))
+            return (test["open"]?.array ?? []).compactMap(\.string).allSatisfy(stuck.contains)
+        }
+
+        private static func endpoint(_ hindrance: JSONValue) -> String? {
+            hindrance["endpoint"]?.string
+        }
+
+        /// Says once what the engine did.
+        private func sayRaised(_ test: JSONValue, told: inout Set<String>) {
+            guard let decision = test["decision"]?.string, told.insert("raised").inserted,
+                !self.daemon.json
+            else { return }
+            CommandOutput.line(TerminalText.clean("engine: alarm raised, decision \(decision)"))
+        }
+
+        /// Says once each what stands in the way.
+        private func sayHindrances(_ test: JSONValue, told: inout Set<String>) {
+            if let problem = test["problem"]?.string, told.insert("problem").inserted {
+                CommandOutput.complain(TerminalText.clean(problem))
+            }
+            for hindrance in test["hindrances"]?.array ?? [] {
+                let endpoint = Self.endpoint(hindrance) ?? ""
+                let reason = hindrance["reason"]?.string ?? ""
+                guard told.insert("\(endpoint) \(reason)").inserted else { continue }
+                CommandOutput.complain(
+                    TerminalText.clean(
+                        "\(endpoint): \(reason); \(hindrance["remedy"]?.string ?? "")"))
             }
         }
 

@@ -20,6 +20,8 @@ struct AlertBody {
         var version: String
         var isRecorded: Bool
         var links: [AlertLink]
+        /// What is tested and by whom, if this is a test.
+        var drill: String?
     }
 
     /// Version of the members; it grows when one changes its meaning or goes.
@@ -80,6 +82,7 @@ struct AlertBody {
     private func writeIdentity(to json: inout JSONWriter) {
         json.field("format", Self.format)
         json.field("alert", self.head.alertID)
+        if self.head.drill != nil { json.field("drill", true) }
         json.field("alarmID", self.record.alarmID)
         json.field("dedupKey", self.head.dedupKey)
         json.field("sequence", self.head.sequence)
@@ -96,12 +99,17 @@ struct AlertBody {
     private func writeWords(to json: inout JSONWriter) {
         let sentences = AlertSentences(self.facts)
         let bytes = self.size.answerBytes
-        json.field("summary", self.cut(sentences.summary, "summary", bytes))
-        json.field("message", self.cut(sentences.message, "message", bytes))
+        // Whoever reads only one of them must know that nothing is to be done.
+        let drill = self.head.drill.map { "DRILL: \($0); nothing is to be done" }
+        func told(_ text: String) -> String { drill == nil ? text : "DRILL: " + text }
+        json.field("summary", self.cut(drill ?? sentences.summary, "summary", bytes))
+        json.field("message", self.cut(drill ?? sentences.message, "message", bytes))
         json.objectField("answers") { json in
-            json.field("happening", self.cut(sentences.happening, "answers.happening", bytes))
-            json.field("affected", self.cut(sentences.affected, "answers.affected", bytes))
-            json.field("checkFirst", self.cut(sentences.checkFirst, "answers.checkFirst", bytes))
+            json.field(
+                "happening", self.cut(told(sentences.happening), "answers.happening", bytes))
+            json.field("affected", self.cut(told(sentences.affected), "answers.affected", bytes))
+            json.field(
+                "checkFirst", self.cut(told(sentences.checkFirst), "answers.checkFirst", bytes))
         }
     }
 

@@ -34,10 +34,10 @@ struct AlertBuilder: Sendable {
     /// The alert of a ledger record; nil for what people are not told.
     ///
     /// `ledgerN` is 0 while the record is not in the ledger; `step` is the id of a later message about
-    /// the same decision.
+    /// the same decision, `drill` says what is tested and by whom.
     func alert(
         of record: AlertRecord, ledgerN: UInt64, isRecorded: Bool, rules: RuleBook,
-        context: AlertContext, step: String? = nil
+        context: AlertContext, step: String? = nil, drill: String? = nil
     ) -> Alert? {
         guard let type = record.messageType else { return nil }
         let facts = AlertFacts(
@@ -49,7 +49,7 @@ struct AlertBuilder: Sendable {
             alertID: id, sequence: sequence,
             dedupKey: "\(facts.place.site):\(record.alarmID)",
             node: self.node, site: self.site, version: self.version, isRecorded: isRecorded,
-            links: self.links(record))
+            links: self.links(record), drill: drill)
         return Alert(
             id: id, alarmKey: AlertMembers.key(record.alarmID), alarmID: record.alarmID,
             sequence: sequence, priority: record.priority, type: type, occurredAt: record.at,

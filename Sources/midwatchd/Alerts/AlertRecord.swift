@@ -77,6 +77,9 @@ struct AlertRecord: Sendable {
     /// Whether it speaks of a source that carries other sensors.
     var isSource: Bool { self.path.hasPrefix(RuleBook.sourcePathPrefix) }
 
+    /// Whether its alarm is a test.
+    var isDrill: Bool { OwnPath.isDrill(self.path) }
+
     /// Whether it speaks of Midwatch itself.
     var isOwn: Bool { OwnPath.isOwn(self.path) && !self.isSource }
 }

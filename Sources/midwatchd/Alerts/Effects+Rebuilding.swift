@@ -16,10 +16,13 @@ extension Effects {
         }
         guard let ledger = state, self.delivery.takeWantsLedger() else { return }
         let newest = ledger.newest()
+        let lost = RoutingDesk.Lost(
+            alarms: self.delivery.takeLostAlarms(),
+            from: newest > Self.rebuildMax ? newest - Self.rebuildMax : 0)
         let from = newest > Self.repeatMax ? newest - Self.repeatMax : 0
-        let alerts = self.routing?.again(ledger.folder, owedFrom: from, through: newest) {
-            self.tell($0)
-        }
+        let alerts = self.routing?.again(
+            ledger.folder, owedFrom: from, through: newest, lost: lost
+        ) { self.tell($0) }
         self.attached.withLock { $0.again = ((alerts ?? [])[...], newest) }
     }
 

@@ -20,6 +20,8 @@ protocol AlertTaker: Sendable {
     func compare(standing: Set<UInt64>)
     /// Whether it lost what it had and the ledger has; asked once.
     func takeWantsLedger() -> Bool
+    /// Keys of the alarms of which it lost alerts; asked once, after that.
+    func takeLostAlarms() -> Set<UInt64>
     /// That was offered again, for the ledger up to `n`.
     func rebuilt(through n: UInt64) -> OfferAnswer
 }
@@ -28,6 +30,7 @@ extension AlertTaker {
     var hasBoards: Bool { false }
     func compare(standing: Set<UInt64>) {}
     func takeWantsLedger() -> Bool { false }
+    func takeLostAlarms() -> Set<UInt64> { [] }
     func rebuilt(through n: UInt64) -> OfferAnswer { .accepted }
 }
 
@@ -55,6 +58,8 @@ final class Effects: Sendable {
     private static let compareSeconds = 60
     /// Ledger records that are looked through for alerts when delivery has no cursor.
     static let repeatMax: UInt64 = 1_024
+    /// Ledger records that are looked through for alerts of alarms of which delivery lost some.
+    static let rebuildMax: UInt64 = 65_536
 
     /// The ledger, for what was left to it.
     struct Ledger: Sendable {
@@ -173,7 +178,11 @@ final class Effects: Sendable {
         let alert = AlertRecord(effect.body).flatMap { record -> Alert? in
             let rules = self.live.ruleBook
             // Also what nobody is told: it was raised, and it is active or not.
-            let picture = self.activity.follow(record, groups: self.builder.groups(record, rules))
+            // But not a test: no other alert is to name it.
+            let picture =
+                record.isDrill
+                ? AlarmActivity.Picture()
+                : self.activity.follow(record, groups: self.builder.groups(record, rules))
             guard record.messageType != nil, self.routing != nil || !record.isToldOnly else {
                 return nil
             }
@@ -243,7 +252,7 @@ final class Effects: Sendable {
     ///
     /// Any thread.
     func remember(_ body: [UInt8]) {
-        guard let record = AlertRecord(body) else { return }
+        guard let record = AlertRecord(body), !record.isDrill else { return }
         self.activity.remember(record, groups: self.builder.groups(record, self.live.ruleBook))
     }
 

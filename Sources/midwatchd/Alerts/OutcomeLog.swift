@@ -87,7 +87,8 @@ final class OutcomeLog: Sendable {
                 "endpoint condition",
                 metadata: ["endpoint.name": "\(endpoint)", "endpoint.condition": "\(condition)"])
         case .outbox(let condition):
-            self.logger.warning("outbox", metadata: ["outbox.condition": "\(condition)"])
+            self.logger.warning(
+                "outbox", metadata: ["outbox.condition": "\(condition.fault ?? condition.word)"])
         case .unrouted(let alertID, _):
             self.logger.debug("alert without a route", metadata: ["alert.id": "\(alertID)"])
         }

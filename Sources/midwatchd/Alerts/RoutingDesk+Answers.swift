@@ -7,7 +7,7 @@ import MidwatchModel
 import OperatorAPI
 import OperatorViews
 
-/// What operators ask about routes, silences and tests.
+/// What operators ask about routes and silences.
 extension RoutingDesk {
     /// The longest silence that an operator can make; longer ones belong into the configuration.
     static let silenceSecondsMax: Int64 = 31 * 86_400
@@ -15,10 +15,8 @@ extension RoutingDesk {
     private static let wordBytesMax = 1_024
     /// Words of the filter of a silence.
     private static let wordCountMax = 64
-    /// Tests that are followed at once.
-    private static let drillCountMax = 16
 
-    private func object(_ write: (inout JSONWriter) -> Void) -> [UInt8] {
+    func object(_ write: (inout JSONWriter) -> Void) -> [UInt8] {
         var json = JSONWriter(reservingBytes: 1_024)
         json.object(write)
         return json.bytes
@@ -231,134 +229,6 @@ extension RoutingDesk {
         return self.object { json in
             json.field("id", silence.id)
             json.field("recorded", isRecorded)
-        }
-    }
-
-    // MARK: Tests
-
-    /// `{"route": "…"}` or `{"endpoint": "…"}`, and `"priority"`.
-    func beginTest(
-        _ wanted: JSONValue, author: String, origin: String
-    ) throws(Problem) -> [UInt8] {
-        let priority = wanted["priority"]?.string ?? AlarmPriority.high.word
-        guard let priority = AlarmPriority(word: priority) else {
-            throw Problem(.badRequest, detail: "\"priority\" must be low, medium, high or critical")
-        }
-        let (name, endpoints) = try self.testTargets(wanted)
-        guard self.drillCount < Self.drillCountMax else {
-            throw Problem(.refused, detail: "\(Self.drillCountMax) tests are under way")
-        }
-        let number = self.takeNumber()
-        let id = "drill_\(self.parts.epoch)_\(number)"
-        self.begin(drill: id, endpoints: endpoints)
-        self.note("alertDrill") { json in
-            json.field("alert", id)
-            json.field("route", name)
-            json.field("user", author)
-            json.field("origin", origin)
-        }
-        for isReturn in [false, true] {
-            self.offer(
-                self.drill(
-                    id: isReturn ? id + "_end" : id, number: number, priority, isReturn: isReturn,
-                    about: name, author: author, endpoints: endpoints))
-        }
-        return self.object { json in
-            json.field("id", id)
-            json.arrayField("endpoints") { json in for name in endpoints { json.value(name) } }
-        }
-    }
-
-    private func testTargets(
-        _ wanted: JSONValue
-    ) throws(Problem) -> (name: String, endpoints: [String]) {
-        let table = self.withRouter { $0.table }
-        if let endpoint = wanted["endpoint"]?.string {
-            guard table.endpoint(endpoint) != nil else {
-                throw Problem(
-                    .notFound,
-                    detail: "the endpoints are " + table.endpoints.joined(separator: ", "),
-                    instance: endpoint)
-            }
-            return ("endpoint \(endpoint)", [endpoint])
-        }
-        let name = wanted["route"]?.string ?? ""
-        guard let route = table.routes.first(where: { $0.name == name }) else {
-            throw Problem(
-                .notFound,
-                detail: "the routes are " + table.routes.map(\.name).joined(separator: ", "),
-                instance: name)
-        }
-        var endpoints: [String] = []
-        for number in route.stages.flatMap(\.endpoints)
-        where !endpoints.contains(table.endpoints[number]) {
-            endpoints.append(table.endpoints[number])
-        }
-        guard !endpoints.isEmpty else {
-            throw Problem(.refused, detail: "the route tells nobody", instance: name)
-        }
-        return ("route \(name)", endpoints)
-    }
-
-    /// The message of a drill: whoever reads it sees first that it is one.
-    private func drill(
-        id: String, number: UInt64, _ priority: AlarmPriority, isReturn: Bool, about name: String,
-        author: String, endpoints: [String]
-    ) -> Alert {
-        let path = OwnPath.path(node: self.parts.builder.node, "drill")
-        let wall = EngineClock.wall()
-        let what = isReturn ? "the test of \(name) is over" : "test of \(name)"
-        let body = self.object { json in
-            json.field("format", AlertBody.format)
-            json.field("alert", id)
-            json.field("drill", true)
-            json.field("alarmID", "\(path):test")
-            json.field("aboutMonitor", true)
-            json.field("message", "DRILL: \(what), begun by \(author); nothing is to be done")
-            json.field("title", "DRILL")
-            json.field("kind", isReturn ? "alarmReturned" : "alarmRaised")
-            json.field("sensor", path)
-            json.field("alarm", "test")
-            json.field("priority", priority.word)
-            json.field("activation", id)
-            json.field("at", wall.rfc3339)
-            json.objectField("monitor") { json in
-                json.field("node", self.parts.builder.node)
-                json.field("site", self.parts.builder.site)
-                json.field("version", self.parts.builder.version)
-            }
-        }
-        var alert = Alert(
-            id: id, alarmKey: AlertMembers.key("drill/\(number)"), alarmID: "\(path):test",
-            sequence: isReturn ? 2 : 1, priority: priority,
-            type: isReturn ? "alarm.returned" : "alarm.raised", occurredAt: wall, ledgerN: 0,
-            isRecorded: true, body: body)
-        alert.targets = endpoints
-        return alert
-    }
-
-    func testText(_ id: String) throws(Problem) -> [UInt8] {
-        guard let drill = self.drill(id) else {
-            throw Problem(.notFound, detail: "no test has this id", instance: id)
-        }
-        return self.object { json in
-            json.field("id", id)
-            json.arrayField("open") { json in
-                for endpoint in drill.open.sorted() { json.value(endpoint) }
-            }
-            json.arrayField("attempts") { json in
-                for attempt in drill.attempts {
-                    json.object { json in
-                        json.field("endpoint", attempt.endpoint)
-                        json.field("attempt", attempt.number)
-                        json.field("status", attempt.status)
-                        json.field("failure", attempt.failure)
-                        json.field("milliseconds", attempt.latencyNanoseconds / 1_000_000)
-                        json.field("answer", attempt.answer)
-                        json.field("delivered", attempt.isDelivered)
-                    }
-                }
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AlarmEngine
 import AlertDelivery
 import Journal
 import Logging
@@ -52,8 +53,11 @@ extension RoutingDesk {
     func restore(_ body: [UInt8], isOwed: Bool, isPicture: Bool = false) {
         guard let record = RoutingRecord(body: body) else { return }
         var subject: AlertSubject?
-        if case .alarm(let transition) = record {
-            subject = self.subject(transition)
+        switch record {
+        case .drill(let drill): return self.restore(drill)
+        case .alarm(let transition) where transition.isDrill: return self.restore(drill: transition)
+        case .alarm(let transition): subject = self.subject(transition)
+        default: break
         }
         self.state.withLock { state in
             if isPicture {
@@ -101,30 +105,65 @@ extension RoutingDesk {
 
     // MARK: A lost outbox
 
-    /// What delivery must be offered again when its outbox is gone, in order.
+    /// Alarms of which only the lost outbox held alerts, and how far back those may stand.
+    struct Lost: Sendable {
+        var alarms: Set<UInt64> = []
+        /// They stand behind this record of the ledger.
+        var from: UInt64 = 0
+    }
+
+    /// What delivery must be offered again when its outbox is gone, in the order of the decisions.
     ///
     /// A second router finds out, as that of a start would, what has no outcome; then the one in use
-    /// lets it out, so that a flood ends in digests here as well.
+    /// lets it out, so that a flood ends in digests here as well. Behind the newest records this is
+    /// everything; further back only what is about `lost`, of which it is known that something
+    /// waited: a return that waited for hours is told, and old news of other alarms is not.
     func again(
-        _ folder: String, owedFrom: UInt64, through newest: UInt64, gap: (LedgerGap) -> Void
+        _ folder: String, owedFrom: UInt64, through newest: UInt64, lost: Lost = Lost(),
+        gap: (LedgerGap) -> Void
     ) -> [Alert] {
+        let now = self.parts.clock.now()
+        var wanted = self.unanswered(folder, owedFrom: owedFrom, through: newest, now, gap: gap)
+        if !lost.alarms.isEmpty, lost.from < owedFrom {
+            let known = Set(wanted.map(\.id))
+            wanted += self.unanswered(
+                folder, owedFrom: lost.from, through: newest, now, gap: { _ in }
+            ).filter {
+                lost.alarms.contains(AlertMembers.key($0.alarmID)) && !known.contains($0.id)
+            }
+        }
+        // An alarm's return that is offered before its raise would overtake it.
+        let order = wanted.indices.map { (AlertRecord(wanted[$0].record)?.id ?? .none, $0) }
+            .sorted { $0 < $1 }.map(\.1)
+        var alerts: [Alert] = []
+        let wall = EngineClock.wall()
+        for start in stride(from: 0, to: order.count, by: Self.heldCountMax) {
+            let slice = order[start..<min(start + Self.heldCountMax, order.count)]
+                .map { RoutingAction.send(wanted[$0]) }
+            self.state.withLock { state in
+                let actions = state.router.emitAgain(slice[...], now: now)
+                self.perform(actions, in: &state, made: nil, wall: wall) { alerts.append($0) }
+            }
+        }
+        return alerts
+    }
+
+    /// What the ledger behind a record has without an outcome, each singly.
+    private func unanswered(
+        _ folder: String, owedFrom: UInt64, through newest: UInt64, _ now: MonotonicInstant,
+        gap: (LedgerGap) -> Void
+    ) -> [RoutedAlert] {
         var parts = self.parts
         parts.policy = parts.policy.ungated
         let scratch = RoutingDesk(parts, logger: self.logger)
         let picture = RoutingPicture(n: newest, records: self.withRouter { $0.picture() })
         _ = scratch.restore(
             folder, owedFrom: owedFrom, through: newest, picture: picture, gap: gap)
-        let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
-        let wanted = scratch.withRouter { $0.resume(now: now, wall: wall) }
-        var alerts: [Alert] = []
-        for start in stride(from: 0, to: wanted.count, by: Self.heldCountMax) {
-            let slice = wanted[start..<min(start + Self.heldCountMax, wanted.count)]
-            self.state.withLock { state in
-                let actions = state.router.emitAgain(slice, now: now)
-                self.perform(actions, in: &state, made: nil, wall: wall) { alerts.append($0) }
-            }
+        let wall = EngineClock.wall()
+        return scratch.withRouter { $0.resume(now: now, wall: wall) }.compactMap { action in
+            guard case .send(let routed) = action else { return nil }
+            return routed
         }
-        return alerts
     }
 }
 

@@ -17,8 +17,6 @@ final class RoutingDesk: Sendable {
     private static let membersPerRecordMax = 1_500
     /// Alerts that are made under one hold of the lock: what happens meanwhile waits for it.
     static let heldCountMax = 16
-    /// Drills whose attempts can be asked for.
-    private static let drillKeptMax = 64
 
     struct Parts: Sendable {
         var policy: AlertPolicy
@@ -46,15 +44,34 @@ final class RoutingDesk: Sendable {
         var offer: @Sendable (Alert) -> Void
     }
 
+    /// What tests need beside it.
+    struct DrillParts: Sendable {
+        /// Why nothing gets through to an endpoint at the moment.
+        var hindrance: @Sendable (_ endpoint: String) -> EndpointHindrance?
+        /// Has the sensors of the tests looked at now.
+        var look: @Sendable () -> Void
+
+        init(
+            hindrance: @escaping @Sendable (String) -> EndpointHindrance? = { _ in nil },
+            look: @escaping @Sendable () -> Void = {}
+        ) {
+            self.hindrance = hindrance
+            self.look = look
+        }
+    }
+
     struct State {
         var router: AlertRouter
         var attached: Attached?
+        var drillParts = DrillParts()
         /// Readings of the runs before this one.
         var earlier: EarlierReadings?
         var nextNumber: UInt64 = 0
         var contexts = KeptContexts()
         var drills: [String: Drill] = [:]
         var drillOrder: [String] = []
+        /// Tests that the engine has not ended, by alarm.
+        var orders: [String: DrillOrder] = [:]
         var isChanged = false
         var keptAt = MonotonicInstant.zero
     }
@@ -71,6 +88,8 @@ final class RoutingDesk: Sendable {
     }
 
     func attach(_ attached: Attached) { self.state.withLock { $0.attached = attached } }
+
+    func attach(_ parts: DrillParts) { self.state.withLock { $0.drillParts = parts } }
 
     func attach(_ earlier: EarlierReadings) { self.state.withLock { $0.earlier = earlier } }
 
@@ -129,6 +148,9 @@ final class RoutingDesk: Sendable {
             // Nothing that routes understand: better to everybody than to nobody.
             if let alert { offer(alert) }
             return
+        }
+        if transition.isDrill {
+            return self.take(drill: transition, made: alert, context: context, offer: offer)
         }
         let subject = self.subject(transition)
         let (now, wall) = (self.parts.clock.now(), EngineClock.wall())
@@ -209,7 +231,7 @@ final class RoutingDesk: Sendable {
         return found
     }
 
-    // MARK: Silences, links, drills
+    // MARK: Silences, links
 
     /// What `body` does to the router under the lock.
     func withRouter<Answer: Sendable>(
@@ -243,22 +265,6 @@ final class RoutingDesk: Sendable {
         }
         return await record?(Self.fields(kind, write)) ?? false
     }
-
-    /// Follows a drill; the oldest that is over makes room for it.
-    func begin(drill id: String, endpoints: [String]) {
-        self.state.withLock { state in
-            state.drills[id] = Drill(open: Set(endpoints))
-            state.drillOrder.append(id)
-            while state.drillOrder.count > Self.drillKeptMax {
-                state.drills[state.drillOrder.removeFirst()] = nil
-            }
-        }
-    }
-
-    func drill(_ id: String) -> Drill? { self.state.withLock { $0.drills[id] } }
-
-    /// Drills without an outcome at some endpoint.
-    var drillCount: Int { self.state.withLock { $0.drills.values.count { !$0.open.isEmpty } } }
 
     // MARK: What comes out
 

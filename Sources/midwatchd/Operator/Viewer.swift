@@ -117,6 +117,7 @@ struct Viewer {
         view.currentValue = state.lastArrival != .zero && current.isFinite ? current : nil
         view.unit = declaration.unit
         view.title = declaration.title
+        if OwnPath.isDrill(path) { view.message = "DRILL: a test, nothing is to be done" }
         let texts = self.rules.rationalization(
             of: self.rules.alarmName(live.kind, rule: live.rule), declaration)
         view.consequence = texts.consequence

@@ -69,6 +69,18 @@ struct OwnSampler: Sendable {
         return readings
     }
 
+    /// The readings that are due of a few levels between two readouts; rates keep their second.
+    mutating func take(
+        between levels: [OwnFigure: Double], at now: MonotonicInstant
+    ) -> [Reading] {
+        var readings: [Reading] = []
+        for (sensor, figure) in self.figures.enumerated() {
+            guard let value = levels[figure] else { continue }
+            self.offer(value, figure, sensor, now, &readings)
+        }
+        return readings
+    }
+
     /// The readings found no place: they are due again with the next readout.
     mutating func refused(_ readings: [Reading]) {
         for reading in readings { self.sent[reading.sensor] = nil }
@@ -121,7 +133,8 @@ struct OwnSampler: Sendable {
             .journalAdmission, .damage, .timeToFull, .archiveState, .archiveLag, .ledgerFailing,
             .alertAge, .alertUntold, .deadLettersUrgent, .endpointsDown, .endpointsUnusable,
             .outbox,
-            .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions:
+            .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions, .drillLow,
+            .drillMedium, .drillHigh, .drillCritical:
             1
         }
     }

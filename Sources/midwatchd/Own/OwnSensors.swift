@@ -56,14 +56,16 @@ final class OwnSensors: Sendable {
     private let ingest: SensorIngest
     private let clock: EngineClock
     private let readout: @Sendable () -> OwnReadout
+    private let levels: @Sendable () -> [OwnFigure: Double]
     private let stop = StopFlag()
     private let pause = WakeWord()
     private let thread = Mutex<LoopThread?>(nil)
 
-    /// `readout` must not touch a disk nor wait.
+    /// `readout` and `levels`, which are those that `look` asks for, must not touch a disk nor wait.
     init(
         _ configuration: MidwatchConfiguration, rules: RuleBook, ingest: SensorIngest,
-        clock: EngineClock, readout: @escaping @Sendable () -> OwnReadout
+        clock: EngineClock, levels: @escaping @Sendable () -> [OwnFigure: Double] = { [:] },
+        readout: @escaping @Sendable () -> OwnReadout
     ) {
         let declared = Set(rules.declaredPaths)
         self.figures = OwnFigure.allCases.filter { declared.contains($0.path(of: configuration)) }
@@ -73,6 +75,7 @@ final class OwnSensors: Sendable {
         self.ingest = ingest
         self.clock = clock
         self.readout = readout
+        self.levels = levels
     }
 
     /// Starts the thread; the sensors are registered before.
@@ -82,6 +85,9 @@ final class OwnSensors: Sendable {
             thread = LoopThread("own-sensors") { self.run(target) }
         }
     }
+
+    /// Has `levels` looked at now, not only when the second is over.
+    func look() { self.pause.wake() }
 
     /// Ends the thread and waits for it.
     func end() {
@@ -94,14 +100,26 @@ final class OwnSensors: Sendable {
         var sampler = OwnSampler(
             figures: self.figures, listenerCount: self.paths.count - self.figures.count)
         while !self.stop.isSet {
-            let due = sampler.take(self.readout())
-            var start = 0
-            while start < due.count {
-                let batch = Array(due[start..<min(due.count, start + Self.batchMax)])
-                if !self.ingest.offer(batch, to: target) { sampler.refused(batch) }
-                start += batch.count
+            let next = self.clock.now().advanced(byNanoseconds: Self.intervalNanoseconds)
+            self.offer(sampler.take(self.readout()), to: target, &sampler)
+            while !self.stop.isSet {
+                let now = self.clock.now()
+                guard now < next else { break }
+                self.pause.sleep(nanoseconds: next.nanosecondsSince(now))
+                let levels = self.levels()
+                self.offer(
+                    sampler.take(between: levels, at: self.clock.now()), to: target, &sampler)
             }
-            self.pause.sleep(nanoseconds: Self.intervalNanoseconds)
+        }
+    }
+
+    private func offer(
+        _ due: [OwnSampler.Reading], to target: SensorIngest.OwnTarget,
+        _ sampler: inout OwnSampler
+    ) {
+        for start in stride(from: 0, to: due.count, by: Self.batchMax) {
+            let batch = Array(due[start..<min(due.count, start + Self.batchMax)])
+            if !self.ingest.offer(batch, to: target) { sampler.refused(batch) }
         }
     }
 }
