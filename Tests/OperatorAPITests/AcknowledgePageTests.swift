@@ -72,7 +72,7 @@ extension FakeBackend: RoutingBackend {
     }
 
     func test(_ id: String) async throws(Problem) -> [UInt8] {
-        Array(#"{"id":"\#(id)","open":[],"attempts":[]}"#.utf8)
+        Array(#"{"id":"\#(id)","open":[],"attempts":[],"raised":true,"hindrances":[]}"#.utf8)
     }
 }
 
@@ -174,7 +174,7 @@ extension FakeBackend: RoutingBackend {
                     #"{"items":[{"route":"all"}]}"#, #"{"items":[{"alarmID":"a/b"}]}"#,
                     #"{"items":[{"id":"s0","holds":true,"silence":{}}]}"#,
                     #"{"id":"s1","author":"\#(me)"}"#, #"{"id":"s1"}"#, #"{"id":"drill_1_1"}"#,
-                    #"{"id":"drill_1_1","open":[],"attempts":[]}"#,
+                    #"{"id":"drill_1_1","open":[],"attempts":[],"raised":true,"hindrances":[]}"#,
                 ])
             for (arguments, path, status) in [
                 ("", "/v1/alerts/routes?explain=nowhere", "404"),
