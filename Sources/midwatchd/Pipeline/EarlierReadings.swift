@@ -3,6 +3,7 @@
 import AlarmEngine
 import Journal
 import MidwatchModel
+import NamedThread
 import StateFolder
 import Synchronization
 
@@ -76,8 +77,14 @@ final class EarlierReadings: @unchecked Sendable {
             MonotonicInstant(nanoseconds: EngineClock.running())
         }
     ) {
-        _ = LoopThread("look-back") {
-            self.look(folder, end, wanted, recordCountMax, now)
+        do throws(ThreadRefusal) {
+            try NamedThread.detach("look-back") {
+                self.look(folder, end, wanted, recordCountMax, now)
+                self.done.store(true, ordering: .releasing)
+            }
+        } catch {
+            // The monitor goes on without it, and its alerts say so.
+            self.isGivenUp = true
             self.done.store(true, ordering: .releasing)
         }
     }
