@@ -177,9 +177,9 @@ import Testing
 
         /// Begins a test; its id.
         @discardableResult
-        func beginTest(_ wanted: String) throws -> String {
+        func beginTest(_ wanted: String) async throws -> String {
             let json = try JSONValue(parsing: wanted)
-            let answer = try self.desk.beginTest(json, author: "jo", origin: "test")
+            let answer = try await self.desk.beginTest(json, author: "jo", origin: "test")
             let begun = try JSONValue(parsing: answer.span)
             return begun["id"]?.string ?? ""
         }
@@ -427,7 +427,7 @@ import Testing
         try world.decide(2, "alarmAcknowledged", .acknowledged)
         try world.decide(3, "alarmReturned", .normal)
         for n in 4...9 { try world.decide(UInt64(n), "alarmRaised", .unacknowledged) }
-        try world.beginTest(#"{"route":"all"}"#)
+        try await world.beginTest(#"{"route":"all"}"#)
         try world.decideDrill(10, "alarmRaised", activation: 10)
         try world.decideDrill(11, "alarmReturned", activation: 10)
         #expect(
@@ -575,13 +575,14 @@ import Testing
         let world = try World(TemporaryFolder(), epoch: 4)
         defer { world.end() }
         await world.begin()
-        let id = try world.beginTest(#"{"route":"all"}"#)
+        let id = try await world.beginTest(#"{"route":"all"}"#)
         #expect(id == "drill_4_1")
         // Nothing leaves before the engine has decided.
         #expect(world.ids.isEmpty)
+        #expect(try world.kinds() == ["alertDrill"], "the ledger has it first")
         #expect(try world.testText(id)["raised"]?.bool == false)
         #expect(world.drillLevel(.high) == 1 && world.drillLevel(.critical) == 0)
-        #expect(throws: (any Error).self) { try world.beginTest(#"{"route":"all"}"#) }
+        await #expect(throws: (any Error).self) { try await world.beginTest(#"{"route":"all"}"#) }
         try world.decideDrill(1, "alarmRaised", activation: 1)
         #expect(world.ids == [id])
         #expect(try world.testText(id)["decision"]?.string == "1:1.0")
@@ -599,7 +600,7 @@ import Testing
             }
             #expect(body["message"]?.string?.contains("test of route all") == true)
         }
-        let next = try world.beginTest(#"{"route":"all"}"#)
+        let next = try await world.beginTest(#"{"route":"all"}"#)
         #expect(next != id && next.hasPrefix("drill_4_"))
     }
 
@@ -612,7 +613,7 @@ import Testing
         defer { world.end() }
         await world.begin()
         world.desk.attach(RoutingDesk.DrillParts(hindrance: Self.deaf))
-        let id = try world.beginTest(#"{"route":"all"}"#)
+        let id = try await world.beginTest(#"{"route":"all"}"#)
         try world.decideDrill(1, "alarmRaised", activation: 1)
         var report = AttemptReport(
             alertID: id, alarmID: "", endpoint: "room", attempt: 1, status: 204, failure: nil,
@@ -628,7 +629,9 @@ import Testing
         let hindrances = text["hindrances"]?.array ?? []
         #expect(hindrances.map { $0["endpoint"]?.string } == ["pager"])
         #expect(hindrances.first?["reason"]?.string == "pager is deaf")
-        #expect(throws: (any Error).self) { try world.beginTest(#"{"endpoint":"nobody"}"#) }
+        await #expect(throws: (any Error).self) {
+            try await world.beginTest(#"{"endpoint":"nobody"}"#)
+        }
     }
 
     @Test func `a test keeps no alarm back and is kept back by none`() async throws {
@@ -646,7 +649,7 @@ import Testing
             author: "jo", origin: "test")
         // More than the flood lets through singly.
         for n in 1...5 as ClosedRange<UInt64> {
-            try world.beginTest(#"{"endpoint":"room"}"#)
+            try await world.beginTest(#"{"endpoint":"room"}"#)
             try world.decideDrill(10 * n, "alarmRaised", activation: 10 * n)
             if n < 5 { try world.decideDrill(10 * n + 1, "alarmReturned", activation: 10 * n) }
         }
@@ -667,7 +670,7 @@ import Testing
         do {
             let first = try World(folder, epoch: 1)
             await first.begin()
-            try first.beginTest(#"{"endpoint":"pager"}"#)
+            try await first.beginTest(#"{"endpoint":"pager"}"#)
             // The ledger has what the desk noted, and the decision.
             for note in first.notes.withLock({ $0 }) {
                 _ = try first.writer.append(body: note, written: WallInstant(nanoseconds: 0))
@@ -709,7 +712,7 @@ import Testing
         let world = try World(TemporaryFolder(), epoch: 1)
         defer { world.end() }
         await world.begin()
-        let id = try world.beginTest(#"{"route":"all"}"#)
+        let id = try await world.beginTest(#"{"route":"all"}"#)
         try world.decideDrill(1, "alarmRaisedSuppressed", activation: 1)
         #expect(world.ids.isEmpty)
         #expect(try world.testText(id)["problem"]?.string == "the engine kept the alarm back")

@@ -14,12 +14,19 @@ struct DrillOrder: Sendable {
     var priority: AlarmPriority
     var askedAt: MonotonicInstant
     var raisedAt: MonotonicInstant?
-    /// Nothing is asked of the engine for a test of a run before.
-    var isOfThisRun = true
+    /// The engine is asked for the alarm: not before the ledger has the test, nor for one of a run
+    /// before.
+    var isAskedFor = true
+
+    /// From now on the engine is asked for the alarm.
+    mutating func ask(at now: MonotonicInstant) {
+        self.askedAt = now
+        self.isAskedFor = true
+    }
 
     /// Whether the sensor of the test is to show it.
     func isAsked(at now: MonotonicInstant) -> Bool {
-        guard self.isOfThisRun else { return false }
+        guard self.isAskedFor else { return false }
         guard let raisedAt = self.raisedAt else {
             return now.nanosecondsSince(self.askedAt) < RoutingDesk.drillRaiseNanoseconds
         }
@@ -28,7 +35,9 @@ struct DrillOrder: Sendable {
 
     /// Whether another one of the same alarm must wait.
     func isUnderWay(at now: MonotonicInstant) -> Bool {
-        self.raisedAt != nil || self.isAsked(at: now)
+        self.raisedAt != nil
+            || self.askedAt > .zero
+                && now.nanosecondsSince(self.askedAt) < RoutingDesk.drillRaiseNanoseconds
     }
 }
 
@@ -65,7 +74,7 @@ struct Drill: Sendable {
     private(set) var attempts: [Attempt] = []
     /// The decision that raised the alarm, `epoch:n.k`; nil: the engine has not raised it yet.
     var decision: String?
-    private let askedAt: MonotonicInstant
+    var askedAt: MonotonicInstant
     private var failure: String?
 
     init(open: Set<String>, askedAt: MonotonicInstant) {

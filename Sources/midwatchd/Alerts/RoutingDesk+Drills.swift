@@ -28,9 +28,12 @@ extension RoutingDesk {
     // MARK: What operators ask
 
     /// `{"route": "…"}` or `{"endpoint": "…"}`, and `"priority"`.
+    ///
+    /// The ledger has it before the engine raises the alarm: after a crash who was told is told
+    /// that it is over.
     func beginTest(
         _ wanted: JSONValue, author: String, origin: String
-    ) throws(Problem) -> [UInt8] {
+    ) async throws(Problem) -> [UInt8] {
         let priority = wanted["priority"]?.string ?? AlarmPriority.high.word
         guard let priority = AlarmPriority(word: priority) else {
             throw Problem(.badRequest, detail: "\"priority\" must be low, medium, high or critical")
@@ -43,13 +46,13 @@ extension RoutingDesk {
         let alarmID = self.drillAlarm(priority)
         let order = DrillOrder(
             id: id, endpoints: endpoints, about: name, author: author, priority: priority,
-            askedAt: self.parts.clock.now())
+            askedAt: self.parts.clock.now(), isAskedFor: false)
         guard self.begin(order, alarmID: alarmID) else {
             throw Problem(
                 .refused, detail: "a test of \(priority.word) priority is under way",
                 instance: alarmID)
         }
-        self.note("alertDrill") { json in
+        _ = await self.record("alertDrill") { json in
             json.field("alert", id)
             json.field("alarmID", alarmID)
             json.field("route", name)
@@ -57,7 +60,12 @@ extension RoutingDesk {
             json.field("user", author)
             json.field("origin", origin)
         }
-        let parts = self.state.withLock { $0.drillParts }
+        let now = self.parts.clock.now()
+        let parts = self.state.withLock { state in
+            state.orders[alarmID]?.ask(at: now)
+            state.drills[id]?.askedAt = now
+            return state.drillParts
+        }
         parts.look()
         return self.object { json in
             json.field("id", id)
@@ -223,7 +231,7 @@ extension RoutingDesk {
     func restore(_ record: DrillRecord) {
         let order = DrillOrder(
             id: record.alert, endpoints: record.endpoints, about: record.about,
-            author: record.author, priority: .low, askedAt: .zero, isOfThisRun: false)
+            author: record.author, priority: .low, askedAt: .zero, isAskedFor: false)
         self.state.withLock { state in
             guard
                 state.orders[record.alarmID] != nil

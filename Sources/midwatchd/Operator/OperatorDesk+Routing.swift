@@ -36,7 +36,7 @@ extension OperatorDesk: RoutingBackend {
     func beginTest(
         _ wanted: JSONValue, author: String, origin: String
     ) async throws(Problem) -> [UInt8] {
-        try self.desk().beginTest(wanted, author: author, origin: origin)
+        try await self.desk().beginTest(wanted, author: author, origin: origin)
     }
 
     func test(_ id: String) async throws(Problem) -> [UInt8] { try self.desk().testText(id) }

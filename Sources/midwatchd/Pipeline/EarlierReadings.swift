@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AlarmEngine
+import Glibc
 import Journal
 import MidwatchModel
 import NamedThread
@@ -30,6 +31,7 @@ final class EarlierReadings: @unchecked Sendable {
     static let anchorCountMax = 4_096
     /// A clock that is slewed moves less between two anchors that are kept.
     private static let anchorNanosecondsMin: UInt64 = 1_000_000
+    private static let niceness: Int32 = 10
     /// Records between two looks at the clock.
     private static let recordsPerLook: UInt64 = 4_096
     /// A look at whether it is done, by somebody who waits.
@@ -79,6 +81,8 @@ final class EarlierReadings: @unchecked Sendable {
     ) {
         do throws(ThreadRefusal) {
             try NamedThread.detach("look-back") {
+                // Of this thread alone: the start goes first where processors are few.
+                setpriority(Int32(PRIO_PROCESS.rawValue), 0, Self.niceness)
                 self.look(folder, end, wanted, recordCountMax, now)
                 self.done.store(true, ordering: .releasing)
             }
