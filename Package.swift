@@ -83,16 +83,21 @@ var targets: [Target] = [
     target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
     // Edges: one outside technology each
     target(
-        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "AccessControl", "CLinux"],
+        "Ingest",
+        [
+            "MidwatchModel", "ReadingRing", "TelemetryWire", "AccessControl", "NamedThread",
+            "CLinux",
+        ],
         [nioCore, nioPosix, nioTLS, crypto, log]),
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
-        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
+        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "NamedThread", "CLinux"],
         [crypto, http, nioCore, nioHTTP, nioPosix, nioTLS, log]),
     target(
         "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
-    target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
+    target(
+        "OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "NamedThread", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
     target(
         "MidwatchConfiguration",
@@ -105,7 +110,8 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "AlarmEngine", "Journal", "MidwatchConfiguration",
             "CLinux",
         ]),
-    target("FleetSimulation", ["MidwatchModel", "CLinux"]),
+    target("NamedThread", ["CLinux"]),
+    target("FleetSimulation", ["MidwatchModel", "NamedThread", "CLinux"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -117,15 +123,15 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
             "AccessControl", "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery",
             "OperatorAPI",
-            "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
+            "Vitals", "MidwatchConfiguration", "StateFolder", "NamedThread", "CLinux",
         ], [log, lifecycle, signals, arguments]),
-    program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
+    program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "NamedThread", "CLinux"]),
     program(
         "midwatch",
         [
             "MidwatchModel", "JSONText", "TelemetryWire", "AlarmEngine", "OperatorViews",
             "Journal", "Historian", "OperatorConsole", "MidwatchConfiguration", "StateFolder",
-            "FleetSimulation", "AccessControl", "CLinux",
+            "FleetSimulation", "AccessControl", "NamedThread", "CLinux",
         ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
