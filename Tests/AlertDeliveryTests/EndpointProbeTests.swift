@@ -197,8 +197,10 @@ import Testing
         #expect(behind.reach?.address == local)
         endpoint.interface = "nosuch0"
         #expect(try await self.report(endpoint).faults == [.interface("nosuch0")])
-        endpoint.interface = nil
         await sink.stop()
+        // Nobody listens there, and no other test can come to.
+        endpoint = try makeEndpoint("one", "http://hook.example:1/in")
+        endpoint.allowed = [try #require(AddressBlock("127.0.0.0/8"))]
         let gone = try await self.report(endpoint, [["127.0.0.1", "127.0.0.2"]])
         let last = try #require(NetworkAddress("127.0.0.2"))
         #expect(gone.faults == [.connection(last, "Connection refused")])

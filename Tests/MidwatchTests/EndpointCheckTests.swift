@@ -82,7 +82,8 @@ import Testing
         let address = try #require(NetworkAddress("192.0.2.7"))
         let secure = try Self.findings(
             EndpointReport(reach: .init(address: address, version: "TLS 1.3")))
-        #expect(secure == [.ok("endpoint sink", "192.0.2.7 speaks TLS 1.3; nothing was sent")])
+        #expect(
+            secure == [.ok("endpoint sink", "192.0.2.7 port 443 speaks TLS 1.3; nothing was sent")])
         let bound = try Self.endpoint(", via: wwan0")
         let plain = EndpointChecks.findings(
             EndpointReport(reach: .init(address: address)), bound, now: WallInstant(nanoseconds: 0))
@@ -90,8 +91,14 @@ import Testing
             plain == [
                 .ok(
                     "endpoint sink",
-                    "192.0.2.7 through wwan0 answers, without TLS; nothing was sent")
+                    "192.0.2.7 port 443 through wwan0 answers, without TLS; nothing was sent")
             ])
+    }
+
+    @Test func `no name of an endpoint is cut`() {
+        let topic = "endpoint control-room-of-the-west-tube"
+        #expect(DoctorFinding.ok(topic, "fine").lines == ["ok       \(topic) fine"])
+        #expect(DoctorFinding.ok("clock", "fine").lines == ["ok       clock              fine"])
     }
 
     @Test func `an address that is none is said without a way to it`() throws {

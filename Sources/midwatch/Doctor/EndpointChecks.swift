@@ -98,17 +98,26 @@ struct EndpointChecks {
         _ report: EndpointReport, _ endpoint: AlertEndpointConfiguration, now: WallInstant
     ) -> [DoctorFinding] {
         let topic = self.topic(endpoint)
-        let way = endpoint.via.map { " through \($0)" } ?? ""
         var findings = report.faults.map { fault -> DoctorFinding in
             let (found, remedy) = self.words(fault, endpoint)
-            return .failure(topic, found + way, remedy: remedy)
+            return .failure(topic, found, remedy: remedy)
         }
         if let reach = report.reach {
             let version = reach.version.map { "speaks \($0)" } ?? "answers, without TLS"
             findings.append(
-                .ok(topic, "\(reach.address)\(way) \(version); nothing was sent"))
+                .ok(
+                    topic,
+                    "\(self.place(reach.address, endpoint)) \(version); nothing was sent"))
         }
         return findings + report.terms.compactMap { self.ending($0, endpoint, now: now) }
+    }
+
+    /// `192.0.2.7 port 443 through wwan0`.
+    private static func place(
+        _ address: NetworkAddress, _ endpoint: AlertEndpointConfiguration
+    ) -> String {
+        let port = (try? EndpointAddress(endpoint.url)).map { " port \($0.port)" } ?? ""
+        return "\(address)\(port)" + (endpoint.via.map { " through \($0)" } ?? "")
     }
 
     private static func words(
@@ -134,7 +143,7 @@ struct EndpointChecks {
             )
         case .connection(let address, let words):
             (
-                "no connection to \(address): \(words)",
+                "no connection to \(self.place(address, endpoint)): \(words)",
                 "is the receiver running, and does a firewall let this machine out?"
             )
         case .files(let words):
@@ -143,7 +152,7 @@ struct EndpointChecks {
                 "correct caFile, clientCertificate, clientKey; their files are PEM, readable for the daemon"
             )
         case .handshake(let address, let fault):
-            self.words(fault, "\(address)", endpoint)
+            self.words(fault, self.place(address, endpoint), endpoint)
         }
     }
 
@@ -192,7 +201,7 @@ struct EndpointChecks {
             )
         case .closed:
             return (
-                "\(address) closes the connection in the handshake",
+                "\(address) closes the connection as soon as it is made",
                 "see the receiver's log; it may ask for a client certificate, or know no such name"
             )
         case .timeout:
