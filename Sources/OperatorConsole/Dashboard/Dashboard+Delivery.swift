@@ -163,7 +163,7 @@ extension Dashboard {
     private func reason(_ letter: DeadLetterView) -> String {
         var text = Words.spaced(letter.reason)
         if letter.lastStatus > 0 { text += ", status \(letter.lastStatus)" }
-        return text + ", \(letter.attemptCount) attempts"
+        return text + ", " + Words.counted(Int64(letter.attemptCount), "attempt")
     }
 
     private func routeItems(_ detail: DeliveryDetail?) -> [Item] {

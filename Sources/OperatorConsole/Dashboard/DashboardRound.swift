@@ -59,6 +59,13 @@ package struct DashboardRound {
         self.details = DetailRounds()
     }
 
+    /// Something was done: what it changed is asked for with the next round.
+    package mutating func lookAgain() {
+        self.details.deliveryAt = 0
+        self.details.alarmAt = 0
+        self.details.sensorAt = 0
+    }
+
     /// Asks for everything that is needed.
     package mutating func ask(_ need: DashboardNeed) throws(ClientError) -> DashboardAnswer {
         let askedAt = clinux_boottime_ns()
