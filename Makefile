@@ -10,10 +10,10 @@ CORE := MidwatchModelTests,JSONTextTests,ReadingRingTests,TelemetryWireTests,Ala
 TEST_PATH := $(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo test check lint format core sim bench sanitize fuzz soak clean
+.PHONY: help deps deps-test build build-tests demo test check lint format core sim bench sanitize fuzz soak clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 deps: ## Install the C libraries the build needs (Debian packages)
 	@Deploy/install-packages.sh libpq-dev libsqlite3-dev libyaml-dev pkg-config
@@ -32,9 +32,14 @@ build: deps ## Build the three programs (release)
 demo: build ## See it work: a simulated tunnel, the embedded store, the dashboard
 	.build/release/midwatch demo
 
-test: deps-test ## Build and run every test, with real PostgreSQL and MQTT clients
+build-tests: deps-test ## Build every test, and the programs they run (release)
 	MIDWATCH_TESTING=1 $(SWIFT) build -c release --build-tests
-	MIDWATCH_TESTING=1 PATH="$(TEST_PATH)" $(SWIFT) test -c release --skip-build --no-parallel
+
+test: build-tests ## Build and run every test, with real PostgreSQL and MQTT clients
+	@set -o pipefail; MIDWATCH_TESTING=1 PATH="$(TEST_PATH)" \
+		$(SWIFT) test -c release --skip-build --no-parallel 2>&1 | tee .build/tests.txt \
+		|| { echo "What failed (all of it: .build/tests.txt):"; \
+		grep -A 4 "recorded an issue\|Fatal error\|Crash" .build/tests.txt; exit 1; }
 
 check: lint core ## What to run before a commit: format, core tests with assertions, architecture
 	MIDWATCH_TARGETS=ArchitectureTests $(SWIFT) test --scratch-path .build-core

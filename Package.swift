@@ -84,16 +84,21 @@ var targets: [Target] = [
     target("Journal", ["MidwatchModel", "JSONText", "CLinux"], [crypto]),
     // Edges: one outside technology each
     target(
-        "Ingest", ["MidwatchModel", "ReadingRing", "TelemetryWire", "AccessControl", "CLinux"],
+        "Ingest",
+        [
+            "MidwatchModel", "ReadingRing", "TelemetryWire", "AccessControl", "NamedThread",
+            "CLinux",
+        ],
         [nioCore, nioPosix, nioTLS, crypto, log]),
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
-        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "CLinux"],
+        "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "NamedThread", "CLinux"],
         [crypto, http, nioCore, nioHTTP, nioPosix, nioTLS, nioHandshake, log]),
     target(
         "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
-    target("OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "CLinux"]),
+    target(
+        "OperatorConsole", ["MidwatchModel", "JSONText", "OperatorViews", "NamedThread", "CLinux"]),
     target("Vitals", ["MidwatchModel", "CLinux"]),
     target(
         "MidwatchConfiguration",
@@ -106,7 +111,8 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "AlarmEngine", "Journal", "MidwatchConfiguration",
             "CLinux",
         ]),
-    target("FleetSimulation", ["MidwatchModel", "CLinux"]),
+    target("NamedThread", ["CLinux"]),
+    target("FleetSimulation", ["MidwatchModel", "NamedThread", "CLinux"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -118,15 +124,15 @@ var targets: [Target] = [
             "MidwatchModel", "JSONText", "ReadingRing", "TelemetryWire", "AlarmEngine",
             "AccessControl", "OperatorViews", "Journal", "Ingest", "Historian", "AlertDelivery",
             "OperatorAPI",
-            "Vitals", "MidwatchConfiguration", "StateFolder", "CLinux",
+            "Vitals", "MidwatchConfiguration", "StateFolder", "NamedThread", "CLinux",
         ], [log, lifecycle, signals, arguments]),
-    program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "CLinux"]),
+    program("midwatch-watchdog", ["MidwatchModel", "JSONText", "Vitals", "NamedThread", "CLinux"]),
     program(
         "midwatch",
         [
             "MidwatchModel", "JSONText", "TelemetryWire", "AlarmEngine", "OperatorViews",
             "Journal", "Historian", "OperatorConsole", "MidwatchConfiguration", "StateFolder",
-            "FleetSimulation", "AccessControl", "AlertDelivery", "CLinux",
+            "FleetSimulation", "AccessControl", "AlertDelivery", "NamedThread", "CLinux",
         ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),

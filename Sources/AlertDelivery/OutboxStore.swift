@@ -4,6 +4,7 @@ internal import CLinux
 internal import EmbeddedStore
 internal import Glibc
 internal import MidwatchModel
+internal import NamedThread
 internal import Synchronization
 
 /// Whether the outbox file takes what it is given.
@@ -91,15 +92,12 @@ final class OutboxStore: Sendable {
 
     /// Starts the thread, once.
     func start() {
-        var thread = pthread_t()
-        let context = unsafe Unmanaged.passRetained(self).toOpaque()
-        let code = unsafe pthread_create(&thread, nil, { unsafe outboxThread($0) }, context)
-        guard code == 0 else {
-            unsafe Unmanaged<OutboxStore>.fromOpaque(context).release()
-            self.onCondition(.failing("no thread: error \(code)"))
-            return self.end()
+        do throws(ThreadRefusal) {
+            try NamedThread.detach("OutboxStore") { self.run() }
+        } catch {
+            self.onCondition(.failing("\(error)"))
+            self.end()
         }
-        pthread_detach(thread)
     }
 
     /// Hands over one write; false if there is no room for it.
@@ -167,8 +165,7 @@ final class OutboxStore: Sendable {
 
     // MARK: Thread
 
-    fileprivate func run() {
-        unsafe "OutboxStore".withCString { unsafe clinux_set_thread_name($0) }
+    private func run() {
         var file: OutboxFile?
         var isFailing = false
         var damage = OutboxDamage()
@@ -370,11 +367,4 @@ final class OutboxStore: Sendable {
         }
         for waiter in waiters { waiter.resume() }
     }
-}
-
-/// Start routine of the store's thread: takes over one reference to the store.
-private func outboxThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let context = unsafe context else { return nil }
-    unsafe Unmanaged<OutboxStore>.fromOpaque(context).takeRetainedValue().run()
-    return nil
 }

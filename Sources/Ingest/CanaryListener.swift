@@ -2,6 +2,7 @@
 
 internal import CLinux
 package import MidwatchModel
+internal import NamedThread
 package import ReadingRing
 internal import Synchronization
 
@@ -40,7 +41,7 @@ package final class CanaryListener: Sendable {
     private let clock: IngestClock
     private let counters = CounterBlock<Counter>()
     private let isStopping = Atomic<Bool>(false)
-    private let thread = Mutex<IngestThread?>(nil)
+    private let thread = Mutex<NamedThread?>(nil)
 
     /// Binds to 127.0.0.1; port 0 takes a free one.
     ///
@@ -63,10 +64,12 @@ package final class CanaryListener: Sendable {
 
     /// Starts the thread; once.
     package func start() throws(SocketError) {
-        guard let thread = IngestThread(name: "canary", run: { [self] in self.run() }) else {
+        do throws(ThreadRefusal) {
+            let thread = try NamedThread("canary") { [self] in self.run() }
+            self.thread.withLock { $0 = thread }
+        } catch {
             throw .exhausted(what: "thread")
         }
-        self.thread.withLock { $0 = thread }
     }
 
     /// Ends the thread and waits for it.

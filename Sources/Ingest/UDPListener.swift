@@ -3,6 +3,7 @@
 internal import CLinux
 package import Logging
 package import MidwatchModel
+internal import NamedThread
 internal import ReadingRing
 internal import Synchronization
 package import TelemetryWire
@@ -78,7 +79,7 @@ package final class UDPListener: Sendable {
     private let progress: StageProgress
     private let logger: Logger
     private let isStopping = Atomic<Bool>(false)
-    private let thread = Mutex<IngestThread?>(nil)
+    private let thread = Mutex<NamedThread?>(nil)
 
     /// Binds the socket; readings flow after `start`.
     ///
@@ -117,10 +118,12 @@ package final class UDPListener: Sendable {
     /// Starts the thread; once.
     package func start() throws(SocketError) {
         let name = self.configuration.name
-        guard let thread = IngestThread(name: name, run: { [self] in self.run() }) else {
+        do throws(ThreadRefusal) {
+            let thread = try NamedThread(name) { [self] in self.run() }
+            self.thread.withLock { $0 = thread }
+        } catch {
             throw .exhausted(what: "thread")
         }
-        self.thread.withLock { $0 = thread }
         self.logger.info(
             "listening",
             metadata: ["listener.name": "\(name)", "listener.port": "\(self.port)"])

@@ -95,6 +95,8 @@ package protocol DiskFile: AnyObject, Sendable {
 extension DiskFile {
     /// Reads exactly `count` bytes from `offset`, or nil if the file is shorter.
     func bytes(at offset: UInt64, count: Int) throws(DiskError) -> [UInt8]? {
+        // An array of no capacity is one for the whole program, and its count would be written here.
+        guard count > 0 else { return [] }
         var failure: DiskError?
         var total = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in

@@ -4,6 +4,7 @@ import CLinux
 import Glibc
 import JSONText
 package import MidwatchModel
+import NamedThread
 import Synchronization
 package import Vitals
 
@@ -47,7 +48,9 @@ package final class HeartbeatWorker: Sendable {
     }
 
     /// Starts the thread; false if there is none to be had.
-    package func start() -> Bool { WorkerThread.start { self.run() } }
+    package func start() -> Bool {
+        (try? NamedThread.detach("heartbeat") { self.run() }) != nil
+    }
 
     /// Sends a beat soon.
     package func beat(node: String, bootID: BootID, now: MonotonicInstant, wall: WallInstant) {
@@ -75,7 +78,6 @@ package final class HeartbeatWorker: Sendable {
     }
 
     private func run() {
-        unsafe clinux_set_thread_name("heartbeat")
         var isFailing = false
         while true {
             let (waiting, isOver) = self.cell.withLock { cell in

@@ -3,6 +3,7 @@
 import CLinux
 import Glibc
 package import MidwatchModel
+import NamedThread
 import Synchronization
 import Vitals
 
@@ -54,7 +55,9 @@ package final class RouteWorker: Sendable {
     package var name: String { self.route.name }
 
     /// Starts the thread; false if there is none to be had.
-    package func start() -> Bool { WorkerThread.start { self.run() } }
+    package func start() -> Bool {
+        (try? NamedThread.detach("route-\(self.name)") { self.run() }) != nil
+    }
 
     /// Takes a message on, unless it is below the route's priority.
     package func offer(_ message: AlertMessage) {
@@ -102,7 +105,6 @@ package final class RouteWorker: Sendable {
     // MARK: The thread
 
     private func run() {
-        unsafe clinux_set_thread_name("route-\(self.route.name)")
         var retry = RetryPause()
         var refusalCount = 0
         while true {
@@ -194,33 +196,5 @@ package struct RetryPause: Sendable {
         // The low digits of the clock differ between machines well enough.
         let spread = now.nanoseconds / 1_000 % 1_000 * (base / 4_000)
         return now.advanced(byNanoseconds: base + spread)
-    }
-}
-
-/// Threads of the program.
-enum WorkerThread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    /// Runs `body` on a new detached thread; false if there is none to be had.
-    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
-        var thread = pthread_t()
-        let context = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
-        let rc = unsafe pthread_create(
-            &thread, nil,
-            { context in
-                if let context = unsafe context {
-                    unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                }
-                return nil
-            }, context)
-        guard rc == 0 else {
-            unsafe Unmanaged<Body>.fromOpaque(context).release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
     }
 }

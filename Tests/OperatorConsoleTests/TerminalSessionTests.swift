@@ -29,9 +29,10 @@ private struct PseudoTerminal {
         return mode.c_lflag & tcflag_t(ICANON | ECHO | ISIG) == 0
     }
 
-    /// What was written to the terminal, up to and with `end`; the kernel hands it over in its own
-    /// time, for which this waits two seconds at most.
-    func output(through end: String) -> String {
+    /// What was written to the terminal, up to and with `end`, which may come more than once.
+    ///
+    /// The kernel hands it over in its own time and in pieces; this waits two seconds at most.
+    func output(through end: String, times: Int = 1) -> String {
         var text = ""
         for _ in 0..<200 {
             var bytes = [UInt8](repeating: 0, count: 65_536)
@@ -39,7 +40,7 @@ private struct PseudoTerminal {
                 unsafe read(self.main, buffer.baseAddress, buffer.count)
             }
             text += String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-            if text.hasSuffix(end) { break }
+            if text.hasSuffix(end), text.ranges(of: end).count >= times { break }
             var entry = pollfd(fd: self.main, events: Int16(POLLIN), revents: 0)
             _ = unsafe poll(&entry, 1, 10)
         }
@@ -109,19 +110,26 @@ private struct PseudoTerminal {
                 else { _exit(10) }
                 raise(SIGTSTP)
                 // The handler of SIGCONT may run on another thread a moment later.
-                for _ in 0..<1_000 where !session.takeChange() { _ = poll(nil, 0, 5) }
+                var turns = 0
+                while !session.takeChange(), turns < 1_000 {
+                    _ = poll(nil, 0, 5)
+                    turns += 1
+                }
                 var status: Int32 = 0
                 _ = unsafe waitpid(pid, &status, 0)
                 let wasGivenBack = unsafe unlink(mark) == 0
                 guard wasGivenBack else { _exit(11) }
-                guard PseudoTerminal.isRaw else { _exit(12) }
+                // While the session lives: its end gives the terminal back once more.
+                withExtendedLifetime(session) {
+                    guard PseudoTerminal.isRaw else { _exit(12) }
+                    let output = terminal.output(through: "\u{1B}[2J", times: 2)
+                    let taken = output.ranges(of: "\u{1B}[?1049h").count
+                    let given = output.ranges(of: "\u{1B}[?1049l").count
+                    _exit(taken == 2 && given == 1 ? 0 : 14)
+                }
             } catch {
                 _exit(13)
             }
-            let output = terminal.output(through: "\u{1B}[2J")
-            let taken = output.ranges(of: "\u{1B}[?1049h").count
-            let given = output.ranges(of: "\u{1B}[?1049l").count
-            _exit(taken == 2 && given == 1 ? 0 : 14)
         }
     }
 

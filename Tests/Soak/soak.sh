@@ -3,7 +3,7 @@
 # The long forms of the integration tests: more kills, longer outages, higher rates. Prints what
 # was measured. Needs root for the frozen disk.
 #
-#   Tests/Soak/soak.sh                      everything, about an hour, and mutants.sh
+#   Tests/Soak/soak.sh                      everything: two hours, the fuzzers, and mutants.sh
 #   Tests/Soak/soak.sh CrashTests           one suite
 #   MIDWATCH_SOAK_KILLS=100 Tests/Soak/soak.sh CrashTests
 set -euo pipefail
@@ -28,9 +28,10 @@ scratch="${MIDWATCH_SCRATCH:-.build}"
 "$swift" test -c release --skip-build --scratch-path "$scratch" \
     --filter "IntegrationTests.*${1:-}"
 
-# Delivery of alerts: latency beside endpoints that fail, an outage of ten minutes, the last resort.
+# Delivery of alerts: latency beside endpoints that fail, an outage of ten minutes, a flood, the
+# last resort.
 if [ -z "${1:-}" ]; then
-    for mode in latency outage refused; do
+    for mode in latency outage flood refused; do
         Tests/Soak/alerts.py "$mode" --programs "$scratch/release"
     done
     # The dashboard left open: CPU time, memory, bytes of a frame.
@@ -40,6 +41,9 @@ fi
 # The simulated plant of many seeds: the hundred of every day and those behind them.
 [ -n "${1:-}" ] || MIDWATCH_SIM_SEEDS="${MIDWATCH_SIM_SEEDS:-2000}" \
     "$swift" test -c release --skip-build --scratch-path "$scratch" --filter SimulationTests
+
+# The decoders against made-up bytes: half an hour each.
+[ -n "${1:-}" ] || Tests/Fuzz/run.sh "${MIDWATCH_SOAK_FUZZ_SECONDS:-1800}"
 
 # Whether the engine's tests would notice a wrong decision; not with one suite alone.
 [ -n "${1:-}" ] || env -u MIDWATCH_TESTING Tests/Soak/mutants.sh

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+internal import NamedThread
 internal import Synchronization
 
 /// Why a name has no addresses now.
@@ -31,19 +32,6 @@ package final class SystemResolver: AddressResolver {
 
     package init() {}
 
-    private final class Question {
-        let host: String
-        let done: @Sendable (Result<[NetworkAddress], ResolutionFailure>) -> Void
-
-        init(
-            _ host: String,
-            _ done: @escaping @Sendable (Result<[NetworkAddress], ResolutionFailure>) -> Void
-        ) {
-            self.host = host
-            self.done = done
-        }
-    }
-
     package func resolve(
         _ host: String,
         done: @escaping @Sendable (Result<[NetworkAddress], ResolutionFailure>) -> Void
@@ -53,24 +41,15 @@ package final class SystemResolver: AddressResolver {
             self.asked.wrappingSubtract(1, ordering: .relaxed)
             return done(.failure(.busy))
         }
-        let question = Question(host) { [self] result in
+        let answer: @Sendable (Result<[NetworkAddress], ResolutionFailure>) -> Void = { result in
             self.asked.wrappingSubtract(1, ordering: .relaxed)
             done(result)
         }
-        var thread = pthread_t()
-        let context = unsafe Unmanaged.passRetained(question).toOpaque()
-        let code = unsafe pthread_create(&thread, nil, { unsafe answer($0) }, context)
-        guard code != 0 else {
-            pthread_detach(thread)
-            return
+        do throws(ThreadRefusal) {
+            try NamedThread.detach("resolver") { answer(Self.lookUp(host)) }
+        } catch {
+            answer(.failure(.failed("\(error)")))
         }
-        unsafe Unmanaged<Question>.fromOpaque(context).release()
-        question.done(.failure(.failed("no thread: error \(code)")))
-    }
-
-    fileprivate static func run(_ context: UnsafeMutableRawPointer) {
-        let question = unsafe Unmanaged<Question>.fromOpaque(context).takeRetainedValue()
-        question.done(Self.lookUp(question.host))
     }
 
     private static func lookUp(_ host: String) -> Result<[NetworkAddress], ResolutionFailure> {
@@ -112,9 +91,4 @@ package final class SystemResolver: AddressResolver {
         let raw = UnsafeRawPointer(address)
         return (0..<count).map { unsafe raw.load(fromByteOffset: offset + $0, as: UInt8.self) }
     }
-}
-
-private func answer(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    if let context = unsafe context { unsafe SystemResolver.run(context) }
-    return nil
 }

@@ -2,6 +2,7 @@
 
 internal import AccessControl
 internal import CLinux
+internal import NamedThread
 internal import Synchronization
 
 /// The one thread on which passwords are compared with their hashes.
@@ -28,7 +29,7 @@ final class PasswordThread: @unchecked Sendable {
         var jobs: [Job] = []
         var next = 0
         var isStopping = false
-        var thread: IngestThread?
+        var thread: NamedThread?
 
         var waitingCount: Int { self.jobs.count - self.next }
     }
@@ -50,7 +51,7 @@ final class PasswordThread: @unchecked Sendable {
     func start() -> Bool {
         self.state.withLock { state in
             guard state.thread == nil else { return true }
-            state.thread = IngestThread(name: "passwords") { [self] in self.run() }
+            state.thread = try? NamedThread("passwords") { [self] in self.run() }
             return state.thread != nil
         }
     }

@@ -2,6 +2,7 @@
 
 internal import CLinux
 internal import Glibc
+internal import NamedThread
 internal import OperatorViews
 internal import Synchronization
 
@@ -51,20 +52,11 @@ package final class DashboardPoller: Sendable {
         }
         self.wakePipe = wakePipe
         self.askPipe = askPipe
-        var thread = pthread_t()
-        let context = unsafe Unmanaged.passRetained(self)
-        let result = unsafe pthread_create(
-            &thread, nil,
-            { context in
-                guard let context = unsafe context else { return nil }
-                unsafe Unmanaged<DashboardPoller>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        guard result == 0 else {
-            unsafe context.release()
+        do throws(ThreadRefusal) {
+            try NamedThread.detach("poller") { self.run() }
+        } catch {
             return nil
         }
-        pthread_detach(thread)
     }
 
     deinit {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
-internal import CLinux
 internal import Glibc
 internal import JSONText
+internal import NamedThread
 internal import OperatorConsole
 internal import StateFolder
 internal import Synchronization
@@ -56,7 +56,7 @@ struct BenchCommand: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let running = Running()
         let signals = SignalWatch([SIGINT, SIGTERM, SIGHUP])
-        _ = CommandThread.start("bench-signals") {
+        try? NamedThread.detach("bench-signals") {
             while true {
                 let number = signals.wait(milliseconds: -1)
                 guard number != 0 else { continue }

@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CLinux
 internal import Glibc
+internal import NamedThread
 internal import OperatorConsole
 internal import StateFolder
 
@@ -62,17 +63,18 @@ struct DemoCommand: ParsableCommand {
             throw ExitCode.failure
         }
         defer { processes.end() }
-        let isWatched = CommandThread.start("demo-signals") {
-            while true {
-                let number = signals.wait(milliseconds: -1)
-                guard number != 0 else { continue }
-                clinux_terminal_end()
-                processes.end()
-                _exit(128 + number)
+        do throws(ThreadRefusal) {
+            try NamedThread.detach("demo-signals") {
+                while true {
+                    let number = signals.wait(milliseconds: -1)
+                    guard number != 0 else { continue }
+                    clinux_terminal_end()
+                    processes.end()
+                    _exit(128 + number)
+                }
             }
-        }
-        guard isWatched else {
-            CommandOutput.complain("midwatch demo: no threads left")
+        } catch {
+            CommandOutput.complain("midwatch demo: \(error)")
             throw ExitCode.failure
         }
         if self.keep { CommandOutput.complain("folder: \(processes.folder)") }

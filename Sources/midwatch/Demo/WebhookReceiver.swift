@@ -5,6 +5,7 @@ internal import Crypto
 internal import Glibc
 internal import JSONText
 internal import MidwatchModel
+internal import NamedThread
 internal import Synchronization
 
 /// Takes the demo's alerts: a small HTTP server on one thread, for one sender that means well.
@@ -49,7 +50,9 @@ final class WebhookReceiver: Sendable {
         guard self.listener >= 0 else { return nil }
         self.port = port
         self.key = SymmetricKey(data: key)
-        guard CommandThread.start("demo-webhook", run: { [self] in self.serve() }) else {
+        do throws(ThreadRefusal) {
+            try NamedThread.detach("demo-webhook") { [self] in self.serve() }
+        } catch {
             return nil
         }
     }

@@ -30,7 +30,7 @@ final class LogWriter: Sendable {
     /// Starts the thread; it lives as long as the process.
     init(descriptor: Int32 = STDERR_FILENO) {
         self.descriptor = descriptor
-        _ = LoopThread("log") { [self] in self.run() }
+        LoopThread.detach("log") { [self] in self.run() }
     }
 
     /// Lines that found no place since the start.

@@ -76,7 +76,7 @@ final class AccessLog: Sendable {
         if isMany { self.wake.wake() }
     }
 
-    func start() { _ = LoopThread("access-log") { self.run() } }
+    func start() { LoopThread.detach("access-log") { self.run() } }
 
     /// Writes what waits and anchors the head in the ledger, which must still run.
     ///

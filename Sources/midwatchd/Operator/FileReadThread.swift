@@ -25,7 +25,7 @@ final class FileReadThread: Sendable {
 
     /// Starts the thread; it is never joined, because a disk may hold it beyond the process's end.
     func start() {
-        _ = LoopThread(self.name) {
+        LoopThread.detach(self.name) {
             while !self.stop.isSet {
                 while self.reads.turn() {}
                 self.bell.sleep(nanoseconds: Self.idleNanoseconds)

@@ -84,7 +84,7 @@ final class Reloader: Service, ConfigurationBackend {
 
     func run() async throws {
         // Never joined: a disk may hold it beyond the process's end.
-        _ = LoopThread("reload") { self.loop() }
+        LoopThread.detach("reload") { self.loop() }
         let signals = await UnixSignalsSequence(trapping: .sighup)
         for await _ in signals.cancelOnGracefulShutdown() {
             _ = try? await self.reload(ReloadRequest(isDryRun: false, user: "", origin: "SIGHUP"))

@@ -44,7 +44,8 @@ final class JournalLoop: Sendable {
     private let modeWord = Atomic<UInt8>(0)
     private let committed = Atomic<UInt64>(0)
     private let committedReadings = Atomic<UInt64>(0)
-    private let isCommitting = Atomic<Bool>(false)
+    /// Commits begun and commits ended: odd while one is under way.
+    private let commitTurns = Atomic<UInt64>(0)
     private let pause = WakeWord()
 
     /// `path` names a sensor for the log; `durable` learns, after each sync, how many readings the
@@ -143,9 +144,9 @@ final class JournalLoop: Sendable {
 
     private func commit(now: MonotonicInstant) {
         self.progress.attempt()
-        self.isCommitting.store(true, ordering: .releasing)
+        self.commitTurns.wrappingAdd(1, ordering: .releasing)
         let outcome = self.committer.commit(now: now)
-        self.isCommitting.store(false, ordering: .releasing)
+        self.commitTurns.wrappingAdd(1, ordering: .releasing)
         self.committed.wrappingAdd(UInt64(outcome.recordCount), ordering: .relaxed)
         let readings = self.committedReadings.wrappingAdd(
             UInt64(outcome.readingCount), ordering: .relaxed
@@ -256,15 +257,20 @@ final class JournalLoop: Sendable {
     }
 
     /// Drains the ring while the journal thread hangs in the disk.
+    ///
+    /// Of a commit that lasts two turns, all of it: a few slots would else wait as long as the disk.
     private func guardStalls() {
         let pause = WakeWord()
+        var before: UInt64 = 0
         while !self.stop.isSet {
             pause.sleep(nanoseconds: 20_000_000)
-            guard self.isCommitting.load(ordering: .acquiring) else { continue }
-            if self.ring.head &- self.ring.position(of: .journal) > UInt64(self.ring.capacity / 16)
-            {
+            let turn = self.commitTurns.load(ordering: .acquiring)
+            guard turn & 1 == 1 else { continue }
+            let waiting = self.ring.head &- self.ring.position(of: .journal)
+            if waiting > (turn == before ? 0 : UInt64(self.ring.capacity / 16)) {
                 _ = self.drainRing()
             }
+            before = turn
         }
     }
 }

@@ -1,40 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import Glibc
+import NamedThread
 import Synchronization
 
-/// A plain thread with a name, for the loops that own state (ARCHITECTURE.md, "Threads").
-final class LoopThread: Sendable {
-    private final class Body {
-        let name: String
-        let run: @Sendable () -> Void
-
-        init(name: String, run: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.run = run
-        }
-    }
-
-    private let handle: pthread_t
+/// A thread without which the daemon cannot go on (ARCHITECTURE.md, "Threads").
+struct LoopThread {
+    private let thread: NamedThread
 
     /// Starts `run` on a new thread.
     init(_ name: String, run: @escaping @Sendable () -> Void) {
-        var handle = pthread_t()
-        let body = unsafe Unmanaged.passRetained(Body(name: name, run: run)).toOpaque()
-        let code = unsafe pthread_create(
-            &handle, nil,
-            { raw in
-                guard let raw = unsafe raw else { return nil }
-                let body = unsafe Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
-                unsafe clinux_set_thread_name(body.name)
-                // The default slack of 50 µs would be part of every wake-up.
-                clinux_set_timer_slack(1)
-                body.run()
-                return nil
-            }, body)
-        precondition(code == 0, "no thread for \(name)")
-        self.handle = handle
+        do throws(ThreadRefusal) {
+            self.thread = try NamedThread(name, run: run)
+        } catch {
+            preconditionFailure("\(name): \(error)")
+        }
+    }
+
+    /// Starts `run` on a thread for whose end nobody waits.
+    static func detach(_ name: String, run: @escaping @Sendable () -> Void) {
+        do throws(ThreadRefusal) {
+            try NamedThread.detach(name, run: run)
+        } catch {
+            preconditionFailure("\(name): \(error)")
+        }
     }
 
     /// What `work` returns, done on a thread of its own so that a task of the pool never waits for
@@ -43,13 +32,12 @@ final class LoopThread: Sendable {
         _ name: String, _ work: @escaping @Sendable () -> Value
     ) async -> Value {
         await withCheckedContinuation { waiting in
-            let thread = LoopThread(name) { waiting.resume(returning: work()) }
-            pthread_detach(thread.handle)
+            Self.detach(name) { waiting.resume(returning: work()) }
         }
     }
 
     /// Waits for the end of `run`.
-    func join() { pthread_join(self.handle, nil) }
+    func join() { self.thread.join() }
 }
 
 /// Set once; loops look at it every turn.

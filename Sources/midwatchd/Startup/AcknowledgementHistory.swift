@@ -34,7 +34,7 @@ enum AcknowledgementHistory {
         each: @escaping @Sendable (_ body: [UInt8]) -> Void
     ) {
         guard newest > 0 else { return }
-        _ = LoopThread("ack-history") {
+        LoopThread.detach("ack-history") {
             var found: [String: LiveState.Marks] = [:]
             let first = newest > Self.recordCountMax ? newest - Self.recordCountMax : 0
             let reader = LedgerReader(directory: folder, fromLine: first + 1)
