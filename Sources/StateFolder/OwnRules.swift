@@ -12,7 +12,7 @@ package enum OwnRules {
     /// The version a start puts in force.
     ///
     /// It grows with every change of a shipped rule; older versions stay.
-    package static let version = 4
+    package static let version = 5
 
     /// Time without a reading after which such a sensor is stale: it is sent at least every 10 s.
     static let deadlineNanoseconds: UInt64 = 30_000_000_000
@@ -31,6 +31,7 @@ package enum OwnRules {
         case 2: self.version2(configuration)
         case 3: self.version3(configuration)
         case 4: self.version4(configuration)
+        case 5: self.version5(configuration)
         default: nil
         }
     }
@@ -103,10 +104,17 @@ package enum OwnRules {
         return self.version2(configuration) + [urgent]
     }
 
+    /// An alarm when nothing keeps the host's clock right.
+    private static func version4(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
+        var unsynchronised = self.clockUnsynchronised
+        unsynchronised.pattern = OwnFigure.clockUnsynchronised.path(of: configuration)
+        return self.version3(configuration) + [unsynchronised]
+    }
+
     /// Alarms that people ask for, to see that alerts arrive, one for each priority; and other words
     /// about the outbox.
-    private static func version4(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
-        guard !configuration.alerts.endpoints.isEmpty else { return self.version3(configuration) }
+    private static func version5(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
+        guard !configuration.alerts.endpoints.isEmpty else { return self.version4(configuration) }
         let drills = AlarmPriority.allCases.map { priority in
             var drill = self.drill(priority)
             drill.pattern = OwnFigure.drill(priority).path(of: configuration)
@@ -114,7 +122,7 @@ package enum OwnRules {
         }
         var outbox = self.outboxDamaged
         outbox.pattern = OwnFigure.outbox.path(of: configuration)
-        return self.version3(configuration).filter { $0.pattern != outbox.pattern } + [outbox]
+        return self.version4(configuration).filter { $0.pattern != outbox.pattern } + [outbox]
             + drills
     }
 
@@ -122,8 +130,8 @@ package enum OwnRules {
         _ figure: OwnFigure, _ configuration: MidwatchConfiguration
     ) -> SensorDeclaration? {
         switch figure {
-        case .rejectedShare, .deadLettersUrgent, .drillLow, .drillMedium, .drillHigh,
-            .drillCritical:
+        case .rejectedShare, .deadLettersUrgent, .clockUnsynchronised, .drillLow, .drillMedium,
+            .drillHigh, .drillCritical:
             nil
         case .uptime, .evaluationLateness, .evaluationUnverified, .stageSilence, .ringFill, .shed,
             .shedCritical, .kernelDrops, .rejected, .listenersDown, .ownRefused:

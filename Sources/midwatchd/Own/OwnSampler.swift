@@ -133,8 +133,8 @@ struct OwnSampler: Sendable {
             .journalAdmission, .damage, .timeToFull, .archiveState, .archiveLag, .ledgerFailing,
             .alertAge, .alertUntold, .deadLettersUrgent, .endpointsDown, .endpointsUnusable,
             .outbox,
-            .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions, .drillLow,
-            .drillMedium, .drillHigh, .drillCritical:
+            .clockUnsynchronised, .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions,
+            .drillLow, .drillMedium, .drillHigh, .drillCritical:
             1
         }
     }
