@@ -233,7 +233,7 @@ extension AlarmEngine {
     mutating func detail(of alarm: Int) -> Int {
         if let known = self.knownDetail(of: alarm) { return known }
         let number: Int
-        if let free = self.freeDetails.popLast() {
+        if let free = self.freeDetails.popLeast() {
             number = Int(free)
             let timer = self.details[number].timer
             self.details[number] = AlarmDetail(row: UInt32(alarm), timer: timer)
@@ -253,8 +253,7 @@ extension AlarmEngine {
         self.details[detail].row = AlarmRow.noDetail
         self.alarms[alarm].detail = AlarmRow.noDetail
         // The lowest is used first: after a restart the same number is found.
-        let place = self.freeDetails.firstIndex { $0 < UInt32(detail) } ?? self.freeDetails.count
-        self.freeDetails.insert(UInt32(detail), at: place)
+        self.freeDetails.push(UInt32(detail))
     }
 
     // MARK: - Values

@@ -13,7 +13,7 @@ package enum CheckpointError: Error, Equatable, Sendable {
 
 extension AlarmEngine {
     /// Layout version; another one is a foreign format.
-    private static let checkpointMagic: UInt64 = 0x3630_3030_4350_574D  // "MWPC0006"
+    private static let checkpointMagic: UInt64 = 0x3730_3030_4350_574D  // "MWPC0007"
 
     /// Of one sensor in both of its tables.
     private static var sensorBytes: UInt64 {
@@ -250,11 +250,9 @@ extension AlarmEngine {
             self.sensors[index].quiet = .none
             self.armSensor(index)
         }
-        self.freeDetails = []
-        for detail in (0..<self.details.count).reversed() {
-            if self.details[detail].row == AlarmRow.noDetail {
-                self.freeDetails.append(UInt32(detail))
-            }
+        self.freeDetails = NumberHeap()
+        for detail in 0..<self.details.count where self.details[detail].row == AlarmRow.noDetail {
+            self.freeDetails.push(UInt32(detail))
         }
         for detail in 0..<self.details.count {
             self.details[detail].timer = self.addTimer(of: .alarm(detail))

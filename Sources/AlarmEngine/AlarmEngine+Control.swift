@@ -87,9 +87,12 @@ extension AlarmEngine {
     }
 
     /// A sensor stands for a source: its stale alarm says that the source is lost.
-    private mutating func stand(_ sensor: SensorIndex, for place: Int) {
+    mutating func stand(_ sensor: SensorIndex, for place: Int) {
         self.makeSource(place)
+        guard self.sources[place].sensor != sensor else { return }
         self.sources[place].sensor = sensor
+        // The next reading shows that it is there, also where readings came before it had a sensor.
+        self.sources[place].isHeard = false
     }
 
     // MARK: - Runs and clocks

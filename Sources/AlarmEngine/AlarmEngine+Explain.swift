@@ -72,7 +72,8 @@ extension AlarmEngine {
             input.arrivalTime = WallInstant(nanoseconds: sensor.lastArrivalWall)
         }
         input.isLive = sensor.freshness == .fresh && !sensor.isUnknown
-        input.note = self.note(about: sensor)
+        input.note = [self.note(about: sensor), self.noteOfSource(input.name)]
+            .filter { !$0.isEmpty }.joined(separator: "; ")
         return input
     }
 

@@ -104,6 +104,7 @@ extension AlarmEngine {
             ]
             .compactMap { $0 }.joined(separator: " or ")
         }
+        let clock = rule.isOfSources ? "source's clock" : "sender's clock"
         switch rule.condition {
         case .rateOfChange(let rise, let fall, _, let window):
             return "change per second over \(Self.span(window)): "
@@ -121,12 +122,13 @@ extension AlarmEngine {
         case .badQuality(let uncertain):
             return uncertain ? "quality bad or uncertain" : "quality bad"
         case .clockSkew(let most, _):
-            return "the sender's clock is off by more than \(Self.span(most))"
+            return "the \(clock) is off by more than \(Self.span(most))"
         case .clockDrift(let limit, _, let window):
-            return "the sender's clock drifts by more than \(Self.number(limit)) parts per million "
+            return "the \(clock) drifts by more than \(Self.number(limit)) parts per million "
                 + "over \(Self.span(window))"
-        case .sequence(let faults, let window, _):
+        case .sequence(let faults, let window, _, let sensor):
             return "\(faults) gaps or duplicates in its numbers within \(Self.span(window))"
+                + (sensor.map { ", which \($0) carries" } ?? "")
         case .window(let measure, let limit, let window):
             return "\(measure.rawValue) over \(Self.span(window)) \(side(limit))"
         case .drift(let limit, _, let average, let reference):

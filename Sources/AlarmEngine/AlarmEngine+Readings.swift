@@ -44,7 +44,8 @@ extension AlarmEngine {
             wall: self.wall(of: slot.arrival).nanoseconds, established: self.established,
             bounds: self.sourceTimes)
         if self.takesShortcut, self.sensors[index].takeQuietly(slot, n: n, around) {
-            return self.evaluateRules(index, slot, at: slot.arrival)
+            self.evaluateRules(index, slot, at: slot.arrival)
+            return self.judgeClocks(slot, of: index)
         }
         self.applyReading(slot, n: n, to: index)
     }
@@ -59,8 +60,10 @@ extension AlarmEngine {
             self.evaluate(index, at: slot.arrival)
             self.evaluateRules(index, slot, at: slot.arrival)
             if isFirst { self.releaseSilence(of: index, at: slot.arrival) }
+            self.judgeClocks(slot, of: index)
         case .raiseOnly:
             self.counters.raiseOnly &+= 1
+            self.judgeClocks(slot, of: index, .raising)
             if self.evaluateRaising(index, slot, n: n) {
                 self.raiseRules(index, slot, at: slot.arrival)
             }

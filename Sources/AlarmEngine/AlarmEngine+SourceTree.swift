@@ -62,9 +62,9 @@ extension AlarmEngine {
     /// A source that is not declared any more is not judged any more; one that is, is.
     private mutating func standAgain(_ place: Int, at time: MonotonicInstant) {
         let path = RuleBook.sourcePathPrefix + self.sourceNames[place]
-        if self.rules.isDeclared(path) {
+        if self.rules.isJudged(source: self.sourceNames[place]) {
             guard let sensor = self.index(ofPath: path) else { return }
-            self.sources[place].sensor = SensorIndex(rawValue: UInt32(sensor))
+            self.stand(SensorIndex(rawValue: UInt32(sensor)), for: place)
         } else if self.sources[place].sensor != .none {
             // As if it were heard: what it kept back has a deadline, then speaks for itself.
             self.sourceIsBack(place, at: time)

@@ -216,7 +216,7 @@ extension AlarmEngine {
             self.suppress(alarm, behind: above)
         }
         self.settle(alarm, .met, at: time, cause: cause)
-        self.followRules(of: sensor, at: time)
+        self.loseRules(sensor, at: time)
     }
 
     /// Stale alarms that wait for the verdict about their source get it with the next tick.

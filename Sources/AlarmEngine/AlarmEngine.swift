@@ -64,7 +64,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
     /// Sensors by their sources; made again of the tables.
     var members = SourceMembers()
     /// Details that no alarm uses.
-    var freeDetails: [UInt32] = []
+    var freeDetails = NumberHeap()
     /// The rules bound to the sensors they fit.
     var conditions: ConditionTable
     /// Sensors with a rule that errs, or erred until now; empty between records.

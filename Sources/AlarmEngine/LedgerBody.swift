@@ -100,6 +100,9 @@ extension AlarmEngine {
         if decision.oddOne != .none, odd < self.names.count {
             json.field("oddOne", self.names[odd])
         }
+        if let place = self.place(ofSourceSensor: decision.sensor) {
+            json.field("sensorsBehind", UInt64(self.sources[place].sensorCount))
+        }
     }
 
     private borrowing func writeRevisions(to json: inout JSONWriter) {

@@ -32,7 +32,7 @@ package final class RuleBook: Sendable {
     ///
     /// Its stale alarm says that the source is lost, with the priority of the most urgent alarm
     /// behind it; a source without such a sensor suppresses nothing.
-    package static let sourcePathPrefix = "midwatch/source/"
+    package static let sourcePathPrefix = SourceDeclaration.pathPrefix
     private let exact: [String: Int]
     private let templates: TemplateTree
     private let fallback: SensorDeclaration
@@ -102,12 +102,23 @@ package final class RuleBook: Sendable {
     /// Whether `path` is declared by itself, not by a template.
     func isDeclared(_ path: String) -> Bool { self.exact[path] != nil }
 
+    /// Whether a sensor stands for the source `name`: it is declared, or a rule about sources fits it.
+    package func isJudged(source name: String) -> Bool {
+        let path = Self.sourcePathPrefix + name
+        return self.isDeclared(path) || self.ruleSet.watchesSource(at: path)
+    }
+
     /// Name of an alarm in its id: of its rule, else the word of its kind.
     ///
     /// `rule` is the number that `LiveAlarm` gives.
     package func alarmName(_ kind: AlarmKind, rule: UInt32) -> String {
-        guard rule > 0, Int(rule) <= self.ruleSet.rules.count else { return kind.word }
-        return self.ruleSet.rules[Int(rule) - 1].declaration.name
+        self.rule(ofAlarm: rule)?.name ?? kind.word
+    }
+
+    /// The rule that makes an alarm, by the number that `LiveAlarm` gives; nil if its kind does.
+    package func rule(ofAlarm number: UInt32) -> RuleDeclaration? {
+        guard number > 0, Int(number) <= self.ruleSet.rules.count else { return nil }
+        return self.ruleSet.rules[Int(number) - 1].declaration
     }
 
     /// The words for people about the alarm `name` of a sensor: those of its rule, and where that
@@ -131,6 +142,8 @@ package final class RuleBook: Sendable {
     /// Number of the declaration for `path`; nil if nothing declares it.
     package func declarationIndex(for path: String) -> Int? {
         if let index = self.exact[path] { return index }
+        // A source that appeared by itself is none of the sensors that a template means.
+        guard !path.hasPrefix(Self.sourcePathPrefix) else { return nil }
         return self.templates.numbers(for: path).first
     }
 

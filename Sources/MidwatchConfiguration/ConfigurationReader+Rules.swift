@@ -48,7 +48,9 @@ extension ConfigurationReader {
 
     private func rule(_ section: ConfigurationSection) -> RuleDeclaration? {
         let name = self.ruleName(section)
-        let patterns = self.patterns(section, "sensors")
+        let isOfSources = section.has("sources")
+        let patterns =
+            isOfSources ? self.sourcePatterns(section) : self.patterns(section, "sensors")
         self.references.patterns = patterns
         let words = self.rationalization(section)
         let onDelay = section.duration("onDelay", in: ConfigurationLimits.delayRange) ?? 0
@@ -57,9 +59,13 @@ extension ConfigurationReader {
         let isPassive = section.boolean("passive", default: false)
         let handling = self.handling(section)
         let condition = self.condition(section)
+        _ = section.take("sources")
         section.finish()
-        guard let name, !patterns.isEmpty, let condition else { return nil }
+        guard let name, !patterns.isEmpty, let condition,
+            self.fits(condition, isOfSources: isOfSources, section)
+        else { return nil }
         var rule = RuleDeclaration(name: name, sensors: patterns, condition: condition)
+        rule.isOfSources = isOfSources
         rule.onDelayNanoseconds = onDelay
         rule.offDelayNanoseconds = offDelay
         rule.priority = priority
@@ -269,9 +275,11 @@ extension ConfigurationReader {
             section.report(.invalid, "modulus", "expected 0 (does not wrap) or at least 4")
             return nil
         }
+        let sensor = section.text("sensor")
         guard let window = self.window(section, "window") else { return nil }
         return .sequence(
-            faults: UInt64(faults), windowNanoseconds: window, modulus: UInt64(modulus))
+            faults: UInt64(faults), windowNanoseconds: window, modulus: UInt64(modulus),
+            sensor: sensor)
     }
 
     private func window(_ section: ConfigurationSection) -> RuleCondition? {

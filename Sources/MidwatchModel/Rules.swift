@@ -41,7 +41,10 @@ package enum RuleCondition: Equatable, Sendable {
     case clockSkew(maxNanoseconds: UInt64, deadbandNanoseconds: UInt64)
     case clockDrift(partsPerMillion: Double, deadband: Double, windowNanoseconds: UInt64)
     /// Gaps and duplicates of a number that counts up; modulus 0: it does not wrap.
-    case sequence(faults: UInt64, windowNanoseconds: UInt64, modulus: UInt64)
+    ///
+    /// The number is the value of the rule's own sensor; of a rule about sources, of `sensor`.
+    case sequence(
+        faults: UInt64, windowNanoseconds: UInt64, modulus: UInt64, sensor: String? = nil)
     case window(measure: WindowMeasure, limit: RuleLimit, windowNanoseconds: UInt64)
     /// Slow drift from the long average, or from another sensor.
     case drift(limit: Double, deadband: Double, averageNanoseconds: UInt64, reference: String?)
@@ -65,6 +68,31 @@ package enum RuleCondition: Equatable, Sendable {
         case .expression: .expression
         }
     }
+
+    /// Unit of what it measures, of a sensor with the unit `unit`; empty for a mere number.
+    ///
+    /// nil: it measures nothing that has a worst.
+    package func measureUnit(of unit: String) -> String? {
+        switch self {
+        case .rateOfChange: unit.isEmpty ? "1/s" : "\(unit)/s"
+        case .deviation, .discrepancy, .drift: unit
+        case .window(let measure, _, _): measure == .count ? "" : unit
+        case .clockSkew: "s"
+        case .clockDrift: "ppm"
+        case .sequence: ""
+        case .flatLine, .vote, .offNormal, .badQuality, .expression: nil
+        }
+    }
+
+    /// Whether it compares the sender's clock with ours.
+    package var isOfClock: Bool {
+        switch self {
+        case .clockSkew, .clockDrift: true
+        case .rateOfChange, .flatLine, .deviation, .vote, .discrepancy, .offNormal, .badQuality,
+            .sequence, .window, .drift, .expression:
+            false
+        }
+    }
 }
 
 /// One rule: a condition, the sensors that it watches, and the alarm that it makes for each.
@@ -76,6 +104,8 @@ package struct RuleDeclaration: Equatable, Sendable {
     /// Paths and templates; the first that fits a sensor names its wildcards.
     package var sensors: [String]
     package var condition: RuleCondition
+    /// It watches sources, not sensors: `sensors` are paths of what stands for them.
+    package var isOfSources = false
     package var onDelayNanoseconds: UInt64 = 0
     package var offDelayNanoseconds: UInt64 = 0
     package var priority = AlarmPriority.medium
@@ -88,6 +118,20 @@ package struct RuleDeclaration: Equatable, Sendable {
         self.name = name
         self.sensors = sensors
         self.condition = condition
+    }
+
+    /// A rule about the sources of these names and templates.
+    package init(name: String, sources: [String], condition: RuleCondition) {
+        self.init(
+            name: name, sensors: sources.map { SourceDeclaration.pathPrefix + $0 },
+            condition: condition)
+        self.isOfSources = true
+    }
+
+    /// Names and templates of the sources that it watches; none for a rule about sensors.
+    package var sources: [String] {
+        guard self.isOfSources else { return [] }
+        return self.sensors.map { String($0.dropFirst(SourceDeclaration.pathPrefix.utf8.count)) }
     }
 }
 

@@ -3,6 +3,9 @@
 /// A source as the configuration names it: a listener, a client or sender, or what lies between
 /// them and the sensors, a bus, a switch, a radio link.
 package struct SourceDeclaration: Equatable, Sendable {
+    /// Path under which a sensor stands for a source: the rest of the path is the source's name.
+    package static let pathPrefix = "midwatch/source/"
+
     /// As readings and screens name it: `mqtt/gateways`, `mqtt/gateways/gw-7`, or any other word.
     package var name: String
     /// The source it is reached through; empty for none.

@@ -64,7 +64,8 @@ enum APIShapes {
         currentValue number?, unit string, title string, message string, consequence string, \
         operatorAction string, firstChecks string[], timeToRespondSeconds integer, runbook \
         string, activationCount integer, shelvedUntil time?, shelved Mark?, outOfService \
-        Mark?, comment Mark?, shelvingMaxSeconds integer, causedBy string
+        Mark?, comment Mark?, shelvingMaxSeconds integer, causedBy string, measureUnit string, \
+        causes string[], verification string, owner string
         Mark: by string, origin string, at time, comment string
         Event: n integer, written time, body object
         DeadLetter: alert string, alarmID string, endpoint string, priority string, type \

@@ -28,11 +28,14 @@ package struct AlarmView: OperatorView {
     package var ackAt: WallInstant?
     /// From where it came, as the ledger has it.
     package var ackOrigin = ""
-    /// Value that raised the alarm.
+    /// Value that raised the alarm; of a rule, what it measured then.
     package var triggerValue: Double?
     package var setpoint: Double?
-    /// The value furthest beyond the setpoint during this activation.
+    /// The value furthest beyond the setpoint during this activation; of a rule, what it measured at
+    /// worst.
     package var worstValue: Double?
+    /// Unit of these two: the sensor's, of a rule that of what it measures.
+    package var measureUnit = ""
     package var currentValue: Double?
     package var unit = ""
     package var title = ""
@@ -42,6 +45,12 @@ package struct AlarmView: OperatorView {
     package var firstChecks: [String] = []
     package var timeToRespondSeconds: UInt32 = 0
     package var runbook = ""
+    /// What usually causes it.
+    package var causes: [String] = []
+    /// How to tell that it is real.
+    package var verification = ""
+    /// Who looks after it.
+    package var owner = ""
     package var activationCount: UInt64 = 0
     /// When the shelving ends by itself.
     package var shelvedUntil: WallInstant?
@@ -88,6 +97,7 @@ package struct AlarmView: OperatorView {
             json.fieldIfPresent("triggerValue", self.triggerValue)
             json.fieldIfPresent("setpoint", self.setpoint)
             json.fieldIfPresent("worstValue", self.worstValue)
+            json.field("measureUnit", self.measureUnit)
             json.fieldIfPresent("currentValue", self.currentValue)
             json.field("unit", self.unit)
             json.field("title", self.title)
@@ -97,6 +107,9 @@ package struct AlarmView: OperatorView {
             json.field("firstChecks", self.firstChecks)
             json.field("timeToRespondSeconds", self.timeToRespondSeconds)
             json.field("runbook", self.runbook)
+            json.field("causes", self.causes)
+            json.field("verification", self.verification)
+            json.field("owner", self.owner)
             json.field("activationCount", self.activationCount)
             json.fieldIfPresent("shelvedUntil", self.shelvedUntil)
             json.fieldIfPresent("shelved", self.shelved)
@@ -125,6 +138,7 @@ package struct AlarmView: OperatorView {
         self.triggerValue = try reader.numberIfPresent("triggerValue")
         self.setpoint = try reader.numberIfPresent("setpoint")
         self.worstValue = try reader.numberIfPresent("worstValue")
+        self.measureUnit = try reader.textIfPresent("measureUnit") ?? ""
         self.currentValue = try reader.numberIfPresent("currentValue")
         self.unit = try reader.text("unit")
         self.title = try reader.text("title")
@@ -134,6 +148,9 @@ package struct AlarmView: OperatorView {
         self.firstChecks = try reader.texts("firstChecks")
         self.timeToRespondSeconds = try reader.integer("timeToRespondSeconds")
         self.runbook = try reader.text("runbook")
+        self.causes = reader.present("causes") == nil ? [] : try reader.texts("causes")
+        self.verification = try reader.textIfPresent("verification") ?? ""
+        self.owner = try reader.textIfPresent("owner") ?? ""
         self.activationCount = try reader.integer("activationCount")
         self.shelvedUntil = try reader.wallIfPresent("shelvedUntil")
         self.shelved = try reader.viewIfPresent("shelved")

@@ -53,6 +53,9 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     /// State: 1 unreachable, 2 stopped.
     case archiveState = "archive/state"
     /// Durable records that are not in the archive.
+    ///
+    /// No limit: how many are too many depends on how many the plant sends. `archiveLag` says the
+    /// same as a time, which means the same for every plant, and has one.
     case archiveLagRecords = "archive/lagRecords"
     /// Seconds since the archive last held every durable record.
     case archiveLag = "archive/lag"
@@ -83,7 +86,13 @@ package enum OwnFigure: String, Sendable, CaseIterable {
     /// Largest step of the wall clock since the reading before, in seconds.
     case clockStep = "clock/step"
     /// How far the wall clock moved against the monotonic one since the start, in seconds.
+    ///
+    /// No limit: both clocks are slewed alike, so only steps move it, and a step is an alarm of
+    /// `clockStep`. A limit here would stand until the next start after one correction that was
+    /// right, with nothing for anybody to do.
     case clockOffset = "clock/offset"
+    /// State: 1 while the host says that its clock is not synchronised.
+    case clockUnsynchronised = "clock/unsynchronised"
     /// Seconds since the watchdog last showed life.
     case watchdogSilence = "watchdog/silence"
     /// State: 1 while the operator API cannot listen.

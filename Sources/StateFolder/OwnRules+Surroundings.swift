@@ -80,6 +80,22 @@ extension OwnRules {
             within: 300, check: ["Does the network reach them?", "Did a certificate run out?"])
     }
 
+    /// Since version 4.
+    ///
+    /// Of low priority: deadlines and delays run on a clock that nobody sets, so no alarm is late or
+    /// missed for it. After a quarter of an hour: a time service needs minutes after a start of the
+    /// machine, and what runs for a moment on a host without one, as in a container, is no alarm.
+    static var clockUnsynchronised: SensorDeclaration {
+        self.sensor("clock of the host is not synchronised", "").above(
+            high: self.limit(0.5, .low, on: 900, off: 60)
+        ).meaning(
+            "Times in alerts, ledger and archive may be wrong, and clocks of senders are judged by "
+                + "them; alarms are not late.",
+            answer: "Start a time service (chrony). Where there is none on purpose, declare this "
+                + "sensor without a limit.", within: 86_400,
+            check: ["Does the time service run, and reach its servers (chronyc tracking)?"])
+    }
+
     /// Clock, watchdog, operators' interface, configuration.
     static func surroundings(_ figure: OwnFigure) -> SensorDeclaration? {
         switch figure {

@@ -12,7 +12,7 @@ package enum OwnRules {
     /// The version a start puts in force.
     ///
     /// It grows with every change of a shipped rule; older versions stay.
-    package static let version = 3
+    package static let version = 4
 
     /// Time without a reading after which such a sensor is stale: it is sent at least every 10 s.
     static let deadlineNanoseconds: UInt64 = 30_000_000_000
@@ -30,6 +30,7 @@ package enum OwnRules {
         case 1: self.version1(configuration)
         case 2: self.version2(configuration)
         case 3: self.version3(configuration)
+        case 4: self.version4(configuration)
         default: nil
         }
     }
@@ -102,11 +103,18 @@ package enum OwnRules {
         return self.version2(configuration) + [urgent]
     }
 
+    /// An alarm when nothing keeps the host's clock right.
+    private static func version4(_ configuration: MidwatchConfiguration) -> [SensorDeclaration] {
+        var unsynchronised = self.clockUnsynchronised
+        unsynchronised.pattern = OwnFigure.clockUnsynchronised.path(of: configuration)
+        return self.version3(configuration) + [unsynchronised]
+    }
+
     private static func version1(
         _ figure: OwnFigure, _ configuration: MidwatchConfiguration
     ) -> SensorDeclaration? {
         switch figure {
-        case .rejectedShare, .deadLettersUrgent: nil
+        case .rejectedShare, .deadLettersUrgent, .clockUnsynchronised: nil
         case .uptime, .evaluationLateness, .evaluationUnverified, .stageSilence, .ringFill, .shed,
             .shedCritical, .kernelDrops, .rejected, .listenersDown, .ownRefused:
             self.pipeline(figure, configuration)

@@ -386,6 +386,7 @@ struct IngestService: Service {
         let ingest = self.ingest
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             await steps.tryDue(ingest.services.clock.now())
+            ingest.standForSources()
             do {
                 try await ingest.retry()
             } catch {

@@ -147,6 +147,16 @@ struct RandomPlant {
             if let before, self.random.chance(60) { rule = before }
             rules.append(rule)
         }
+        for (name, sources, condition) in self.sourceConditions() where self.random.chance(60) {
+            var rule = RuleDeclaration(name: name, sources: sources, condition: condition)
+            rule.onDelayNanoseconds = self.random.chance(30) ? seconds(4) : 0
+            rule.offDelayNanoseconds = self.random.chance(30) ? seconds(6) : 0
+            rule.isPassive = self.random.chance(10)
+            rule.handling = self.handling()
+            let before = self.kept.first { $0.name == name }
+            if let before, self.random.chance(60) { rule = before }
+            rules.append(rule)
+        }
         // A rule that is taken out may be one that others name.
         while let issue = RuleCheck.issues(rules, sensors: sensors).first {
             rules.remove(at: issue.rule)
@@ -159,6 +169,26 @@ struct RandomPlant {
 
     private mutating func window() -> UInt64 {
         seconds(Double(10 + self.random.next(below: 3) * 10))
+    }
+
+    /// Name, sources, condition of rules about sources.
+    private mutating func sourceConditions() -> [(String, [String], RuleCondition)] {
+        [
+            (
+                "gatewayClock", ["gateway/one", "bus"],
+                .clockSkew(maxNanoseconds: seconds(20), deadbandNanoseconds: seconds(5))
+            ),
+            (
+                "gatewayRuns", ["gateway/+"],
+                .clockDrift(partsPerMillion: 500, deadband: 100, windowNanoseconds: seconds(20))
+            ),
+            (
+                "gatewayGaps", ["#"],
+                .sequence(
+                    faults: 3, windowNanoseconds: self.window(), modulus: 0,
+                    sensor: Self.counterPath)
+            ),
+        ]
     }
 
     /// Name, sensor if not one or all of the plant's, condition.

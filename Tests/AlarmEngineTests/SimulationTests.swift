@@ -23,4 +23,24 @@ import Testing
         try simulation.play()
         #expect(simulation.checked > 0, "no decision was looked at")
     }
+
+    @Test(arguments: RegressionSeed.all)
+    func `a seed that failed once keeps every promise, and still gets to where it failed`(
+        _ regression: RegressionSeed
+    ) throws {
+        var simulation = Simulation(seed: regression.seed)
+        try simulation.play()
+        let reached = RareState.allCases.filter { $0.isReached(by: simulation.world) }
+        let missed = regression.states.filter { !reached.contains($0) }
+        #expect(
+            missed.isEmpty,
+            "seed \(regression.seed) gets to \(reached.map(\.rawValue)), not to \(missed.map(\.rawValue))"
+        )
+    }
+
+    @Test func `every rare state is kept by a seed`() {
+        let kept = Set(RegressionSeed.all.flatMap(\.states))
+        let missed = RareState.allCases.filter { !kept.contains($0) }
+        #expect(missed.isEmpty, "\(missed.map(\.rawValue))")
+    }
 }

@@ -58,6 +58,29 @@ import Testing
         #expect(own?["aboutMonitor"]?.bool == true)
     }
 
+    @Test func `what a rule says of a source's clock is no loss, and counts who is behind it`()
+        throws
+    {
+        func alert(_ kind: String) throws -> JSONValue? {
+            try self.alert(
+                kind, cause: "conditionMet", sensor: RuleBook.sourcePathPrefix + "mqtt/gateway",
+                alarm: "clock-off",
+                more: #","condition":"clockSkew","measured":12.5,"sensorsBehind":500"#)
+        }
+        let raised = try alert("alarmRaised")
+        #expect(
+            raised?["message"]?.string
+                == "source mqtt/gateway: clock-off: its clock is off by 12.5 s")
+        #expect(
+            raised?["answers"]?["affected"]?.string?.hasPrefix(
+                "All 500 sensors behind the source mqtt/gateway: the source times of their "
+                    + "readings are doubtful.") == true)
+        #expect(raised?["aboutMonitor"]?.bool == false)
+        #expect(
+            try alert("alarmReturned")?["message"]?.string
+                == "source mqtt/gateway: returned to normal")
+    }
+
     @Test func `a rule's alarm has its name in the id and says what was found`() throws {
         let alert = try self.alert(
             "alarmRaised", cause: "conditionMet", sensor: "a/b", alarm: "co-rising",

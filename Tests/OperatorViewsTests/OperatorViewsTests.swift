@@ -145,6 +145,10 @@ import Testing
         alarm.firstChecks = ["fan 3", "door"]
         alarm.timeToRespondSeconds = 180
         alarm.runbook = "https://example.invalid/co"
+        alarm.causes = ["traffic stands", "a fan failed"]
+        alarm.verification = "look at camera 7"
+        alarm.owner = "control room"
+        alarm.measureUnit = "ppm/s"
         alarm.activationCount = 4
         #expect(try self.roundTrip(alarm) == alarm)
     }

@@ -168,6 +168,31 @@ import Testing
         #expect(third.high?.priority == .high && third.highHigh?.priority == .critical)
     }
 
+    @Test func `a clock that nothing keeps right is a low alarm after a quarter of an hour`() throws
+    {
+        let configuration = try self.configuration(Self.plain)
+        let path = OwnFigure.clockUnsynchronised.path(of: configuration)
+        #expect(path == "midwatch/test/clock/unsynchronised")
+        let third = try #require(Revisions.rules(of: configuration, revision: "r", ownRules: 3))
+        #expect(!third.declaredPaths.contains(path))
+        let rule = try self.rules(Self.plain).declaration(for: path)
+        #expect(rule.highestPriority == .low)
+        // Neither a start of the machine nor a demonstration on a host without a time service.
+        #expect(rule.high?.onDelayNanoseconds == 900_000_000_000)
+        #expect((rule.high?.setpoint ?? 0) < 1)
+    }
+
+    @Test func `figures that others judge better have no limit`() throws {
+        let rules = try self.rules(Self.plain)
+        for (figure, judge) in [
+            (OwnFigure.clockOffset, OwnFigure.clockStep), (.archiveLagRecords, .archiveLag),
+        ] {
+            let declaration = rules.declaration(for: "midwatch/test/\(figure.rawValue)")
+            #expect(declaration.high == nil && declaration.highHigh == nil)
+            #expect(rules.declaration(for: "midwatch/test/\(judge.rawValue)").high != nil)
+        }
+    }
+
     @Test(arguments: [
         ("plain", "plain"), ("a/b", "a/b"), ("/a//b/", "a/b"), ("x+y#z", "x_y_z"), ("///", "_"),
     ])

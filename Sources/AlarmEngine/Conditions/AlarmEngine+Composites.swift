@@ -45,8 +45,9 @@ extension AlarmEngine {
         while let bound = self.conditions.pop() {
             let before = self.conditions.memories[bound].result
             let wasRaised = self.isRaised(bound: bound)
-            let result = self.judgeComposite(bound)
+            let result = self.judgeComposite(bound, at: time)
             self.settle(bound: bound, result, at: time, weight)
+            self.armCondition(bound)
             guard
                 self.conditions.memories[bound].result != before
                     || self.isRaised(bound: bound) != wasRaised
@@ -56,7 +57,7 @@ extension AlarmEngine {
     }
 
     /// The result of a condition that looks at others.
-    mutating func judgeComposite(_ bound: Int) -> ConditionResult {
+    mutating func judgeComposite(_ bound: Int, at time: MonotonicInstant) -> ConditionResult {
         let condition = self.conditions.bounds[bound]
         let isActive = self.conditions.memories[bound].isActive
         switch condition.evaluator {
@@ -78,6 +79,8 @@ extension AlarmEngine {
                 verdict.oddOne < 0
                 ? ConditionTable.none : members.sensors[verdict.oddOne]
             return verdict.result
+        case .sourceSequence(let number):
+            return self.judgeNumbers(number, of: bound, at: time)
         case .expression(let first, let count):
             return ExpressionMachine.run(
                 self.conditions.steps, Int(first)..<Int(first) + Int(count),

@@ -13,16 +13,17 @@ extension AlarmEngine {
     func dueTime(ofCondition bound: Int, upTo now: MonotonicInstant) -> MonotonicInstant? {
         guard bound < self.conditions.bounds.count else { return nil }
         let condition = self.conditions.bounds[bound]
-        let sensor = self.sensors[Int(condition.sensor)]
         // What is not known stays so until a reading.
-        guard case .fresh = sensor.freshness, !sensor.isUnknown else { return nil }
+        guard case .fresh = self.sensors[Int(condition.sensor)].freshness,
+            self.sample(of: self.carrier(of: condition)).doubt == nil
+        else { return nil }
         let result = self.conditions.memories[bound].result
         let isActive = self.conditions.memories[bound].isActive
         switch condition.evaluator {
         case .window(let number):
             return self.conditions.windows[Int(number)].nextChange(
                 from: result, isActive: isActive, upTo: now)
-        case .sequence(let number):
+        case .sequence(let number), .sourceSequence(let number):
             return self.conditions.sequences[Int(number)].nextChange(from: result, upTo: now)
         case .flatLine(let number):
             return self.conditions.flatLines[Int(number)].nextChange(from: result)
@@ -35,6 +36,12 @@ extension AlarmEngine {
         }
     }
 
+    /// The sensor whose value a condition takes: its own, or that which carries a source's numbers.
+    private func carrier(of condition: BoundCondition) -> UInt32 {
+        guard case .sourceSequence = condition.evaluator else { return condition.sensor }
+        return self.conditions.operands[Int(condition.firstOperand)].sensor
+    }
+
     /// A condition changes by time alone.
     mutating func fireCondition(_ bound: Int, at due: MonotonicInstant) {
         let isActive = self.conditions.memories[bound].isActive
@@ -44,7 +51,7 @@ extension AlarmEngine {
         case .window(let number):
             result = self.conditions.windows[Int(number)].judge(at: due, isActive: isActive)
             measured = self.conditions.windows[Int(number)].value
-        case .sequence(let number):
+        case .sequence(let number), .sourceSequence(let number):
             result = self.conditions.sequences[Int(number)].judge(at: due)
             measured = Double(self.conditions.sequences[Int(number)].faultCount)
         case .flatLine(let number):

@@ -35,7 +35,7 @@ extension AlarmEngine {
         where self.explainsError(self.conditions.operands[place]) { return true }
         switch condition.evaluator {
         // They look at nothing but their operands.
-        case .vote, .discrepancy, .expression: return false
+        case .vote, .discrepancy, .expression, .sourceSequence: return false
         case .broken: return false
         case .drift(let number)
         where condition.operandCount > 0 && self.conditions.drifts[Int(number)].drift.isFinite:

@@ -271,7 +271,7 @@ extension AlarmEngine {
     }
 
     /// Arrival less source time; nil if either clock says nothing.
-    private func clockOffset(of slot: Slot) -> Int64? {
+    func clockOffset(of slot: Slot) -> Int64? {
         let wall = self.wall(of: slot.arrival).nanoseconds
         guard slot.sourceTime != Slot.noSourceTime, wall != 0 else { return nil }
         let (offset, isOver) = wall.subtractingReportingOverflow(slot.sourceTime)
@@ -279,7 +279,7 @@ extension AlarmEngine {
     }
 
     /// A condition that looks at its own sensor's reading.
-    private mutating func judge(
+    mutating func judge(
         _ bound: Int, _ sample: Sample, offset: Int64?, at time: MonotonicInstant
     ) -> ConditionResult {
         let condition = self.conditions.bounds[bound]
@@ -299,8 +299,8 @@ extension AlarmEngine {
             self.conditions.memories[bound].measured =
                 self.conditions.clockDrifts[Int(number)].partsPerMillion
             return result
-        case .rateOfChange, .flatLine, .window, .drift, .sequence, .deviation, .vote,
-            .discrepancy, .offNormal, .expression, .broken:
+        case .rateOfChange, .flatLine, .window, .drift, .sequence, .sourceSequence, .deviation,
+            .vote, .discrepancy, .offNormal, .expression, .broken:
             break
         }
         if let doubt = sample.doubt { return doubt }
@@ -342,7 +342,8 @@ extension AlarmEngine {
                 .known(value), reference: .known(setpoint), isActive: isActive)
             measured = value - setpoint
         case .offNormal(let test): result = test.judge(.known(value))
-        case .badQuality, .clockSkew, .clockDrift, .vote, .discrepancy, .expression, .broken:
+        case .badQuality, .clockSkew, .clockDrift, .sourceSequence, .vote, .discrepancy,
+            .expression, .broken:
             result = .error
         }
         self.conditions.memories[bound].measured = measured

@@ -43,7 +43,8 @@ extension ConditionTable {
             self.drifts[Int(to)].holdNanoseconds = hold
         case (.clockDrift(let from), .clockDrift(let to)):
             self.clockDrifts[Int(to)] = old.clockDrifts[Int(from)]
-        case (.sequence(let from), .sequence(let to)):
+        case (.sequence(let from), .sequence(let to)),
+            (.sourceSequence(let from), .sourceSequence(let to)):
             self.sequences[Int(to)] = old.sequences[Int(from)]
         default: break  // Nothing that is remembered beside the common memory.
         }
@@ -157,7 +158,8 @@ extension ConditionTable {
                 self.drifts[Int(number)].averageNanoseconds = average
             case (.clockDrift(let number), .clockDrift(_, _, let window)):
                 self.clockDrifts[Int(number)].windowNanoseconds = window
-            case (.sequence(let number), .sequence(_, let window, let modulus)):
+            case (.sequence(let number), .sequence(_, let window, let modulus, _)),
+                (.sourceSequence(let number), .sequence(_, let window, let modulus, _)):
                 self.sequences[Int(number)].windowNanoseconds = window
                 self.sequences[Int(number)].modulus = modulus
             default: break

@@ -10,6 +10,8 @@ enum ConditionEvaluator: BitwiseCopyable, Sendable {
     case drift(UInt32)
     case clockDrift(UInt32)
     case sequence(UInt32)
+    /// The numbers of a source, which another sensor carries.
+    case sourceSequence(UInt32)
     case deviation(Deviation, setpoint: Double, hasReference: Bool)
     case vote(GroupVote)
     case discrepancy(GroupDiscrepancy)
@@ -25,7 +27,7 @@ enum ConditionEvaluator: BitwiseCopyable, Sendable {
     var isComposite: Bool {
         switch self {
         case .deviation(_, _, let hasReference): hasReference
-        case .vote, .discrepancy, .expression, .broken: true
+        case .vote, .discrepancy, .expression, .sourceSequence, .broken: true
         case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .sequence, .offNormal,
             .badQuality, .clockSkew:
             false
@@ -37,8 +39,8 @@ enum ConditionEvaluator: BitwiseCopyable, Sendable {
         switch self {
         case .offNormal, .badQuality: true
         case .deviation(_, _, let hasReference): !hasReference
-        case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .clockSkew, .sequence, .vote,
-            .discrepancy, .expression, .broken:
+        case .rateOfChange, .flatLine, .window, .drift, .clockDrift, .clockSkew, .sequence,
+            .sourceSequence, .vote, .discrepancy, .expression, .broken:
             false
         }
     }
@@ -49,7 +51,7 @@ enum ConditionEvaluator: BitwiseCopyable, Sendable {
     /// Its result may change by time alone: it has a timer.
     var hasTimer: Bool {
         switch self {
-        case .rateOfChange, .flatLine, .window, .sequence: true
+        case .rateOfChange, .flatLine, .window, .sequence, .sourceSequence: true
         case .drift, .clockDrift, .deviation, .vote, .discrepancy, .offNormal, .badQuality,
             .clockSkew, .expression, .broken:
             false
@@ -75,6 +77,8 @@ struct BoundCondition: BitwiseCopyable, Sendable {
     var priority: AlarmPriority
     /// Waits in the queue.
     var isQueued = false
+    /// It looks at the clock of the source that its sensor stands for.
+    var isOfSourceClock = false
 
     var isPassive: Bool { self.alarmOffset < 0 }
 }
@@ -171,6 +175,7 @@ struct ConditionTable: ~Copyable, Sendable {
         self.set = set
         self.sensorCount = sensorCount
         self.isEmpty = set.rules.isEmpty
+        self.watchesClocks = set.watchesClocks
         self.ranges.append(InstrumentRange(least: -.infinity, most: .infinity))
         for rule in set.rules {
             self.programs.append(UInt32(self.steps.count))
@@ -180,6 +185,8 @@ struct ConditionTable: ~Copyable, Sendable {
 
     /// Whether there is no rule at all; kept, so that a reading counts no reference.
     let isEmpty: Bool
+    /// Whether a rule looks at the clocks of sources; kept, as the above.
+    let watchesClocks: Bool
     /// Whether any sensor has a setting in its place beside conditions: else readings need not look.
     private(set) var hasSettings = false
 
@@ -273,6 +280,8 @@ struct ConditionTable: ~Copyable, Sendable {
                 firstOperand: UInt32(self.operands.count),
                 operandCount: UInt16(rule.references.count), alarmOffset: -1,
                 priority: rule.declaration.priority)
+            bound.isOfSourceClock =
+                rule.declaration.isOfSources && rule.declaration.condition.isOfClock
             if !rule.declaration.isPassive {
                 bound.alarmOffset = alarmOffset
                 alarmOffset += 1
@@ -382,10 +391,11 @@ struct ConditionTable: ~Copyable, Sendable {
             self.clockDrifts.append(
                 ClockDrift(limit: limit, deadband: deadband, windowNanoseconds: window))
             return .clockDrift(UInt32(self.clockDrifts.count - 1))
-        case .sequence(let faults, let window, let modulus):
+        case .sequence(let faults, let window, let modulus, let sensor):
             self.sequences.append(
                 SequenceCheck(limit: faults, windowNanoseconds: window, modulus: modulus))
-            return .sequence(UInt32(self.sequences.count - 1))
+            let number = UInt32(self.sequences.count - 1)
+            return sensor == nil ? .sequence(number) : .sourceSequence(number)
         case .window(let measure, let limit, let window):
             self.windows.append(
                 WindowStatistics(

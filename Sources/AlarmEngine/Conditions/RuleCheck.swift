@@ -59,7 +59,9 @@ package struct RuleCheck {
     private mutating func rule(_ number: Int) {
         let rule = self.set.rules[number]
         let key = rule.declaration.condition.kind.word
-        for pattern in rule.declaration.sensors where !self.isDeclared(pattern) {
+        // What sources there may be the listeners say, which stand elsewhere.
+        for pattern in rule.declaration.sensors
+        where !rule.declaration.isOfSources && !self.isDeclared(pattern) {
             self.add(
                 number, "sensors",
                 "no sensor is declared that fits \"\(pattern)\"; declare it under sensors",
@@ -192,6 +194,7 @@ extension RuleCondition {
         switch self {
         case .vote, .discrepancy: "\(self.kind.word).members[\(place)]"
         case .deviation, .drift: "\(self.kind.word).reference"
+        case .sequence(_, _, _, _?): "\(self.kind.word).sensor"
         case .rateOfChange, .flatLine, .offNormal, .badQuality, .clockSkew, .clockDrift,
             .sequence, .window, .expression:
             self.kind.word

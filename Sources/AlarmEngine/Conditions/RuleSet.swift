@@ -23,6 +23,8 @@ package struct CompiledRule: Equatable, Sendable {
         case .expression(let text):
             self.program = try? ExpressionProgram.compile(text)
             self.references = self.program?.operands ?? []
+        case .sequence(_, _, _, let sensor?):
+            self.references = [ExpressionOperand(path: sensor, alarm: nil, offset: 0)]
         case .rateOfChange, .flatLine, .deviation, .offNormal, .badQuality, .clockSkew,
             .clockDrift, .sequence, .window, .drift:
             break
@@ -44,6 +46,9 @@ package struct RuleSet: Sendable {
     package let rules: [CompiledRule]
     /// Rules that depend on themselves, each as the names round the circle; none is evaluated.
     package let cycles: [[String]]
+    /// Whether a rule looks at the clocks of sources: else no reading needs to look for one.
+    let watchesClocks: Bool
+    private let watchesSources: Bool
     private let tree: TemplateTree
     private let byName: [String: Int]
 
@@ -69,6 +74,8 @@ package struct RuleSet: Sendable {
             for pattern in rule.declaration.sensors { tree.insert(pattern, number: number) }
         }
         self.tree = tree
+        self.watchesSources = declarations.contains(where: \.isOfSources)
+        self.watchesClocks = declarations.contains { $0.isOfSources && $0.condition.isOfClock }
         self.byName = numbers
         self.rules = rules
         self.cycles = order.cycles.map { circle in
@@ -78,6 +85,12 @@ package struct RuleSet: Sendable {
 
     /// Rules for the sensor at `path`, in file order.
     package func numbers(for path: String) -> [Int] { self.tree.numbers(for: path) }
+
+    /// Whether a rule about sources fits the source that the sensor at `path` stands for.
+    func watchesSource(at path: String) -> Bool {
+        self.watchesSources
+            && self.tree.numbers(for: path).contains { self.rules[$0].declaration.isOfSources }
+    }
 
     /// Number of the first rule of that name; nil if there is none.
     func number(named name: String) -> Int? { self.byName[name] }

@@ -35,6 +35,8 @@ struct SequenceCheck: BitwiseCopyable, Sendable {
     private var paneNumber: UInt64 = 0
     private var last: UInt64 = 0
     private var lastTime = MonotonicInstant.zero
+    /// The reading that was taken last, of those that another sensor carries.
+    private var taken = (n: Slot.noPrevious, arrival: MonotonicInstant.zero)
     private var hasLast = false
 
     init(limit: UInt64, windowNanoseconds: UInt64, modulus: UInt64) {
@@ -68,6 +70,16 @@ struct SequenceCheck: BitwiseCopyable, Sendable {
         case .missing(let missing): self.count(missing, in: index)
         }
         return self.judge(at: time)
+    }
+
+    /// Whether a reading was not taken yet; it counts as taken from now on.
+    @_noLocks
+    mutating func isNew(_ n: UInt64, arrival: MonotonicInstant) -> Bool {
+        guard self.taken.n != n || self.taken.arrival.nanoseconds != arrival.nanoseconds else {
+            return false
+        }
+        self.taken = (n, arrival)
+        return true
     }
 
     /// The condition at `time` without a new reading.

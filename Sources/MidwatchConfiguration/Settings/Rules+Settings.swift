@@ -30,7 +30,11 @@ extension RuleDeclaration {
     var settings: Setting {
         var entries = SettingEntries()
         entries.text("name", self.name)
-        entries.texts("sensors", self.sensors)
+        if self.isOfSources {
+            entries.texts("sources", self.sources)
+        } else {
+            entries.texts("sensors", self.sensors)
+        }
         entries.add(self.condition.kind.word, self.condition.settings)
         entries.time("onDelay", self.onDelayNanoseconds)
         entries.time("offDelay", self.offDelayNanoseconds)
@@ -96,7 +100,8 @@ extension RuleCondition {
             entries.number("ppm", ppm)
             entries.number("deadband", deadband)
             entries.time("window", window)
-        case .sequence(let faults, let window, let modulus):
+        case .sequence(let faults, let window, let modulus, let sensor):
+            entries.text("sensor", sensor)
             entries.number("faults", Double(faults))
             entries.time("window", window)
             entries.number("modulus", Double(modulus))

@@ -93,8 +93,13 @@ extension Dashboard {
     func guidance(_ alarm: AlarmView) -> [StyledText] {
         var lines: [(label: String, text: String)] = []
         var value = "now \(Words.value(alarm.currentValue))"
-        if let trigger = alarm.triggerValue { value += ", raised at \(Words.value(trigger))" }
-        if let worst = alarm.worstValue { value += ", worst \(Words.value(worst))" }
+        // What a rule measures has another unit than the sensor.
+        let isOther = alarm.measureUnit != alarm.unit && !alarm.measureUnit.isEmpty
+        let unit = isOther ? " \(alarm.measureUnit)" : ""
+        if let trigger = alarm.triggerValue {
+            value += ", raised at \(Words.value(trigger))\(unit)"
+        }
+        if let worst = alarm.worstValue { value += ", worst \(Words.value(worst))\(unit)" }
         if let setpoint = alarm.setpoint { value += ", limit \(Words.value(setpoint))" }
         lines.append(("value", value + (alarm.unit.isEmpty ? "" : " \(alarm.unit)")))
         if !alarm.consequence.isEmpty { lines.append(("consequence", alarm.consequence)) }

@@ -19,8 +19,8 @@ enum AlarmSheet {
             let age = UInt64(clamping: time.nanoseconds - instant.nanoseconds)
             return "\(LocalTime.text(instant)), \(Words.duration(nanoseconds: age)) ago"
         }
-        func value(_ value: Double?) -> String {
-            value.map { Words.value($0) + (alarm.unit.isEmpty ? "" : " \(alarm.unit)") } ?? ""
+        func value(_ value: Double?, _ unit: String) -> String {
+            value.map { Words.value($0) + (unit.isEmpty ? "" : " \(unit)") } ?? ""
         }
         add("title", alarm.title)
         add("raised", when(alarm.raisedAt))
@@ -28,10 +28,10 @@ enum AlarmSheet {
         add("condition", alarm.conditionResult.word)
         if alarm.heldSince != nil { add("held", "not verified since \(when(alarm.heldSince))") }
         add("activations", "\(alarm.activationCount)")
-        add("setpoint", value(alarm.setpoint))
-        add("triggered by", value(alarm.triggerValue))
-        add("worst", value(alarm.worstValue))
-        add("now", value(alarm.currentValue))
+        add("setpoint", value(alarm.setpoint, alarm.unit))
+        add("triggered by", value(alarm.triggerValue, alarm.measureUnit))
+        add("worst", value(alarm.worstValue, alarm.measureUnit))
+        add("now", value(alarm.currentValue, alarm.unit))
         add("out of view", Words.suppression(alarm.suppression))
         if !alarm.ackBy.isEmpty {
             add("acknowledged", "\(when(alarm.ackAt)) by \(alarm.ackBy), \(alarm.ackOrigin)")
@@ -50,12 +50,15 @@ enum AlarmSheet {
         add("consequence", alarm.consequence)
         add("what to do", alarm.operatorAction)
         for check in alarm.firstChecks { add("check", check) }
+        for cause in alarm.causes { add("usual cause", cause) }
+        add("verify by", alarm.verification)
         if alarm.timeToRespondSeconds > 0 {
             add(
                 "respond in",
                 Words.duration(nanoseconds: UInt64(alarm.timeToRespondSeconds) * 1_000_000_000))
         }
         add("runbook", alarm.runbook)
+        add("owner", alarm.owner)
         return lines.map { TerminalText.clean($0) + "\n" }.joined()
     }
 }

@@ -16,6 +16,13 @@ struct PastReport {
         var value: Double?
     }
 
+    private struct Area {
+        var name: String
+        var mode: String
+        /// Sensor that says the mode; empty where people do.
+        var modeSensor: String
+    }
+
     private struct Alarm {
         var alarmID: String
         var live: LiveAlarm
@@ -27,6 +34,7 @@ struct PastReport {
     private let revision: String
     private let isReproducible: Bool
     private let doubts: [ReplayReport.Doubt]
+    private let areas: [Area]
     private var sensors: [Sensor] = []
     private var alarms: [Alarm] = []
 
@@ -37,6 +45,9 @@ struct PastReport {
         self.isReproducible = past.isReproducible
         self.doubts = past.doubts.first
         let rules = past.engine.ruleBook
+        self.areas = zip(rules.areas, past.engine.areaModeNumbers).map { area, mode in
+            Area(name: area.name, mode: area.modes[mode], modeSensor: area.sensor ?? "")
+        }
         let paths = past.engine.paths
         for (index, path) in paths.enumerated() where !Revisions.isCanary(path) {
             let live = past.engine.liveSensor(index)
@@ -77,6 +88,10 @@ struct PastReport {
     var text: String {
         var text = "at \(LocalTime.text(self.at, digits: 3)), record \(self.position)"
         text += self.isReproducible ? "\n" : ", NOT REPRODUCIBLE\n"
+        for area in self.areas {
+            let by = area.modeSensor.isEmpty ? "" : ", as \(area.modeSensor) says"
+            text += TerminalText.clean("area \(area.name) in mode \(area.mode)\(by)") + "\n"
+        }
         for alarm in self.alarms {
             let live = alarm.live
             var line = "\(alarm.alarmID)  \(live.state.word), \(live.priority.word), "
@@ -114,6 +129,15 @@ struct PastReport {
             json.field("reproducible", self.isReproducible)
             json.arrayField("doubts") { json in
                 for doubt in self.doubts { json.value(doubt.description) }
+            }
+            json.arrayField("areas") { json in
+                for area in self.areas {
+                    json.object { json in
+                        json.field("name", area.name)
+                        json.field("mode", area.mode)
+                        if !area.modeSensor.isEmpty { json.field("modeSensor", area.modeSensor) }
+                    }
+                }
             }
             json.arrayField("alarms") { json in
                 for alarm in self.alarms { Self.write(alarm, to: &json) }

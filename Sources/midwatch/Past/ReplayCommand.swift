@@ -17,7 +17,8 @@ struct ReplayCommand: ParsableCommand {
             only, beginning with the newest checkpoint from before it. It only reads, and may run \
             beside the daemon: decisions that the daemon has not written yet are counted as pending.
 
-            With --at the state of every sensor and alarm at that moment is printed.
+            With --at the state of every sensor and alarm, and the mode of every area, at that \
+            moment is printed.
 
             What rests on readings that were evaluated but never journaled cannot be replayed; it \
             is counted, and the answer is "not reproducible", never "equal".

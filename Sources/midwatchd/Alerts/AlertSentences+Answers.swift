@@ -124,6 +124,23 @@ extension AlertSentences {
 
     // MARK: What is affected
 
+    /// What the alarm of a source says of the sensors behind it.
+    private var affectedBehind: String {
+        let name = self.facts.name
+        // Without a title the name says that it is a source.
+        let source = name.hasPrefix("source ") ? "the \(name)" : "the source \(name)"
+        guard !self.isLoss else {
+            return "Every sensor behind \(source): their values are not known."
+        }
+        let count = self.record.json["sensorsBehind"]?.integer
+        let sensors = count.map { $0 == 1 ? "The sensor" : "All \($0) sensors" } ?? "All sensors"
+        switch self.record.condition {
+        case .clockSkew, .clockDrift:
+            return "\(sensors) behind \(source): the source times of their readings are doubtful."
+        default: return "\(sensors) behind \(source): readings may be missing."
+        }
+    }
+
     var affected: String {
         var sentences: [String] = []
         let place = self.facts.place
@@ -139,8 +156,7 @@ extension AlertSentences {
         if self.record.isOwn {
             sentences.append("The monitoring itself: Midwatch on this node.")
         } else if self.record.isSource {
-            sentences.append(
-                "Every sensor behind the source \(self.facts.name): their values are not known.")
+            sentences.append(self.affectedBehind)
         } else {
             sentences.append(
                 AlertWords.sentence(
@@ -239,7 +255,7 @@ extension AlertSentences {
         if self.record.isOwn {
             return ["What does midwatch status say?", "What does the log of midwatchd say?"]
         }
-        if self.record.isSource {
+        if self.isLoss {
             return [
                 "Has the device or gateway power, and is its network link up?",
                 "Do other sources of the same network still speak (midwatch status)?",

@@ -35,10 +35,10 @@ struct AlertSentences: Sendable {
         case "alarmAcknowledged":
             let user = self.record.json.value(atPath: "command.user")?.string ?? ""
             let by = user.isEmpty ? "unknown" : user
-            if self.record.isSource { return "\(name): loss acknowledged by \(by)" }
+            if self.isLoss { return "\(name): loss acknowledged by \(by)" }
             return "\(name): \(self.alarmName) alarm acknowledged by \(by)"
         default:
-            if self.record.isSource, self.record.condition == .stale {
+            if self.isLoss {
                 return "\(name): lost; nothing is heard of the sensors behind it" + self.again
             }
             let isLost =
@@ -70,6 +70,9 @@ struct AlertSentences: Sendable {
     }
 
     private var isSilence: Bool { self.record.condition == .stale }
+
+    /// The loss of a source, rather than what a rule says of it.
+    var isLoss: Bool { self.record.isSource && self.record.condition == .stale }
 
     /// `high-high limit`, or the name of the rule.
     private var alarmName: String {
@@ -139,14 +142,18 @@ struct AlertSentences: Sendable {
                     ?? "its redundant sensors disagree by \(inUnit)"
             case .offNormal: "is in state \(measured), which is not normal"
             case .badQuality: "the quality of its value is not good"
-            case .clockSkew: "the clock of its sender is off by \(measured) s"
-            case .clockDrift: "the clock of its sender drifts by \(measured) ppm"
+            case .clockSkew: "\(self.clock) is off by \(measured) s"
+            case .clockDrift: "\(self.clock) drifts by \(measured) ppm"
             case .sequence: "\(measured) numbers are missing or doubled"
             case .window: "is at \(inUnit) over the window"
             case .drift: "has drifted by \(inUnit)"
             case .expression, .lowLow, .low, .high, .highHigh, .stale, .unverifiable, nil: ""
             }
         return what.isEmpty ? self.record.alarm : "\(self.record.alarm): \(what)"
+    }
+
+    private var clock: String {
+        self.record.isSource ? "its clock" : "the clock of its sender"
     }
 
     /// Why people are told of an alarm that is not new; empty if it is.

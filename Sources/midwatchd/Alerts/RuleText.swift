@@ -118,7 +118,7 @@ struct RuleText: Sendable, Equatable {
         case .clockSkew(let max, _): return "its sender's clock is off by \(AlertWords.time(max))"
         case .clockDrift(let ppm, _, _):
             return "its sender's clock drifts by \(AlertWords.value(ppm, "ppm"))"
-        case .sequence(let faults, let window, _):
+        case .sequence(let faults, let window, _, _):
             return "\(faults) numbers missing or doubled in \(AlertWords.time(window))"
         case .window(let measure, let beyond, let window):
             return "\(measure.rawValue) over \(AlertWords.time(window)) \(limit(beyond))"

@@ -4,6 +4,7 @@ import AlarmEngine
 import Glibc
 import Ingest
 import MidwatchModel
+import Synchronization
 
 extension SensorIngest {
     /// While the ring is full, each name is tried so often, a few milliseconds apart.
@@ -23,6 +24,7 @@ extension SensorIngest {
             guard self.known(source.name, behind: behind) == nil else { continue }
             report("source \(source.name)")
         }
+        self.judgedSources.withLock { $0 = JudgedSources(rules: rules) }
         for path in rules.declaredPaths {
             guard let sensor = SensorID(path) else { continue }
             if let reason = self.registered(sensor) { report("sensor \(path): \(reason)") }

@@ -43,6 +43,7 @@ struct ListenerError: Error, CustomStringConvertible {
 final class SensorIngest: Sendable {
     /// Tries of one registration while the ring is full; each waits 5 ms.
     private static let registrationTriesMax = 2_000
+    static let canarySourceName = "canary"
 
     let sensors: SensorRegistry
     let sources: SourceRegistry
@@ -55,6 +56,8 @@ final class SensorIngest: Sendable {
     let ownRefused = Atomic<UInt64>(0)
     /// Records of the journal's registry that were made again so far.
     private let madeAgain = Atomic<Int>(0)
+    /// Which sources have a sensor by a rule about sources, as far as it was looked after.
+    let judgedSources: Mutex<JudgedSources>
     private let watermark: DurableWatermark
     private let sessions: SessionTable
     private let vitals: VitalsPage
@@ -82,6 +85,7 @@ final class SensorIngest: Sendable {
         self.sources = SourceRegistry(
             // Index 0 is Midwatch itself and never registered: the journal fills its place.
             restored: report.sources.dropFirst().map(\.name), ring: ring, clock: ingestClock)
+        self.judgedSources = Mutex(JudgedSources(rules: rules))
         self.configuration = configuration
         self.services = IngestServices(
             ring: ring, sensors: self.sensors, sources: self.sources, clock: ingestClock,
@@ -97,7 +101,8 @@ final class SensorIngest: Sendable {
 
     /// What the rules say about a path when it first appears.
     ///
-    /// What is about Midwatch itself nobody else may write.
+    /// What is about Midwatch itself nobody else may write. What stands for a source that a rule
+    /// about sources fits counts as declared.
     static func classifier(_ rules: RuleBook) -> @Sendable (SensorID) -> SensorClass {
         { sensor in
             let (declaration, number) = rules.numberedDeclaration(for: sensor.path)
@@ -105,8 +110,10 @@ final class SensorIngest: Sendable {
                 return SensorClass(
                     isDeclared: number >= 0, criticality: declaration.effectiveCriticality)
             }
-            return SensorClass(
-                isDeclared: number >= 0 && !declaration.isTemplate, criticality: .own)
+            let isDeclared =
+                number >= 0 && !declaration.isTemplate
+                || Self.source(at: sensor.path).map(rules.isJudged) ?? false
+            return SensorClass(isDeclared: isDeclared, criticality: .own)
         }
     }
 
@@ -266,7 +273,9 @@ final class SensorIngest: Sendable {
     /// that has nothing wrong with it.
     private func startCanary() async throws {
         guard let sensor = SensorID(Revisions.canaryPath(of: self.configuration)) else { return }
-        let (index, source) = (try await self.index(of: sensor), try await self.source("canary"))
+        let (index, source) = (
+            try await self.index(of: sensor), try await self.source(Self.canarySourceName)
+        )
         let bind = self.configuration.vitals.canary
         let listener: CanaryListener
         do throws(SocketError) {

@@ -109,10 +109,11 @@ struct Viewer {
             view.setpoint = live.setpoint
             view.triggerValue = wasRaised && trigger.isFinite ? trigger : nil
             view.worstValue = wasRaised && live.worst.isFinite ? live.worst : nil
-        case .stale, .unverifiable, .rateOfChange, .flatLine, .deviation, .vote, .discrepancy,
-            .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence, .window, .drift,
-            .expression:
-            break
+            view.measureUnit = declaration.unit
+        case .rateOfChange, .deviation, .discrepancy, .clockSkew, .clockDrift, .sequence, .window,
+            .drift:
+            self.measure(live, declaration.unit, wasRaised: wasRaised, in: &view)
+        case .stale, .unverifiable, .flatLine, .vote, .offNormal, .badQuality, .expression: break
         }
         view.currentValue = state.lastArrival != .zero && current.isFinite ? current : nil
         view.unit = declaration.unit
@@ -124,8 +125,22 @@ struct Viewer {
         view.firstChecks = texts.firstChecks
         view.timeToRespondSeconds = texts.timeToRespondSeconds
         view.runbook = texts.runbook
+        view.causes = texts.causes
+        view.verification = texts.verification
+        view.owner = texts.owner
         view.activationCount = live.activationCount
         return view
+    }
+
+    /// What a rule measured when its alarm began, and at worst.
+    private func measure(
+        _ live: LiveAlarm, _ unit: String, wasRaised: Bool, in view: inout AlarmView
+    ) {
+        guard wasRaised, let rule = self.rules.rule(ofAlarm: live.rule) else { return }
+        let trigger = Double(bitPattern: live.triggerBits)
+        view.triggerValue = trigger.isFinite ? trigger : nil
+        view.worstValue = live.worst.isFinite ? live.worst : nil
+        view.measureUnit = rule.condition.measureUnit(of: unit) ?? ""
     }
 
     /// What people did with the alarm, as far as it still holds.

@@ -121,7 +121,7 @@ struct OwnSampler: Sendable {
             .journalAdmission, .damage, .timeToFull, .archiveState, .archiveLag, .ledgerFailing,
             .alertAge, .alertUntold, .deadLettersUrgent, .endpointsDown, .endpointsUnusable,
             .outbox,
-            .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions:
+            .clockUnsynchronised, .watchdogSilence, .apiDown, .unsafeSettings, .missingRevisions:
             1
         }
     }

@@ -39,6 +39,7 @@ extension StatusReporter {
             Double(self.parts.live.counts.missingRevisions)
             + Double(self.parts.troubles.ruleCount)
         readout.levels[.clockOffset] = self.wallMoved()
+        readout.levels[.clockUnsynchronised] = EngineClock.isSynchronised() ? 0 : 1
         return readout
     }
 

@@ -25,6 +25,14 @@ struct EngineClock: Sendable {
     /// Only for anchors, screens and the wire.
     static func wall() -> WallInstant { WallInstant(nanoseconds: clinux_realtime_ns()) }
 
+    /// Whether the kernel says that something keeps the wall clock right.
+    ///
+    /// A kernel that does not answer vouches for nothing.
+    static func isSynchronised() -> Bool {
+        var error: Int64 = 0
+        return unsafe clinux_clock_synchronised(&error) == 1
+    }
+
     /// CLOCK_MONOTONIC: stands still while the machine is suspended, unlike engine time.
     static func running() -> UInt64 {
         var now = timespec()

@@ -19,6 +19,8 @@ final class EngineLoop: Sendable {
     private static let latenessMinNanoseconds: UInt64 = 1_000_000
     /// Screens are at most this old while the ring is never empty.
     private static let publishNanoseconds: UInt64 = 20_000_000
+    /// How often what stands for sources is shown anew without a decision about it.
+    private static let sourcesNanoseconds: UInt64 = 1_000_000_000
     private static let batchMax = 256
     /// Readings by which sensors are asked for ahead: a line is there after some 100 ns.
     private static let foresight = 16
@@ -81,6 +83,7 @@ final class EngineLoop: Sendable {
     private struct Turn: ~Copyable {
         var dirty = DirtySet()
         var lastPublish = MonotonicInstant.zero
+        var lastSources = MonotonicInstant.zero
         var lastTickCheck = MonotonicInstant.zero
         /// A tick stands in the ring and has not come back.
         var tickInFlight = false
@@ -304,6 +307,11 @@ final class EngineLoop: Sendable {
             for index in self.live.sensors.count..<engine.sensorCount {
                 turn.dirty.insert(UInt32(index))
             }
+        }
+        // Nobody sends readings of what stands for a source: what is known of it changes without.
+        if now.nanosecondsSince(turn.lastSources) >= Self.sourcesNanoseconds {
+            turn.lastSources = now
+            engine.eachSourceSensor { turn.dirty.insert($0.rawValue) }
         }
         for index in turn.dirty.indexes where Int(index) < engine.sensorCount {
             self.live.sensors.write(engine.liveSensor(Int(index)), at: Int(index))

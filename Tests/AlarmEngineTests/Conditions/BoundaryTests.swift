@@ -12,11 +12,14 @@ import Testing
         let condition: RuleCondition
         let met: @Sendable (World) -> Void
         let over: @Sendable (World) -> Void
+        /// The second at which `over` is asked; the condition is met from second 20 on.
+        var overAt = 30.0
 
         init(
-            _ condition: RuleCondition, met: @escaping @Sendable (World) -> Void,
-            over: @escaping @Sendable (World) -> Void
+            _ condition: RuleCondition, overAt: Double = 30,
+            met: @escaping @Sendable (World) -> Void, over: @escaping @Sendable (World) -> Void
         ) {
+            self.overAt = overAt
             self.condition = condition
             self.met = met
             self.over = over
@@ -56,6 +59,21 @@ import Testing
         Case(
             .flatLine(epsilon: 0, durationNanoseconds: seconds(10)), met: { _ in },
             over: { $0.read("a", 51) }),
+        // Three numbers are missing; they leave the window by time alone, with the pane behind the
+        // eleventh.
+        Case(
+            .sequence(faults: 3, windowNanoseconds: seconds(10), modulus: 0), overAt: 31,
+            met: { $0.read("a", 23) }, over: { _ in }),
+        // The short average is half way at second 20, and 1/11 of the way back at second 30.
+        Case(
+            .drift(
+                limit: 6, deadband: 1, averageNanoseconds: seconds(10), reference: "b"), 200, 47),
+        // The half that ends at second 20 lost 20 ms against the one before, the next one nothing.
+        Case(
+            .clockDrift(
+                partsPerMillion: 2_000, deadband: 500, windowNanoseconds: seconds(20)),
+            met: { $0.read("a", 1, sourceTime: $0.now - 0.02) },
+            over: { $0.read("a", 1, sourceTime: $0.now - 0.02) }),
     ]
 
     @Test(arguments: Self.cases.indices)
@@ -76,6 +94,15 @@ import Testing
             for second in 0...19 {
                 world.send("a", second < 10 ? Double(second) : 50, at: Double(second))
             }
+        case .sequence:
+            for second in 0...19 { world.send("a", Double(second), at: Double(second)) }
+        case .drift:
+            for second in 0...19 { world.send("a", 50, at: Double(second)) }
+        case .clockDrift:
+            for second in 0...19 {
+                let behind = second < 10 ? 0 : 0.02
+                world.send("a", 1, at: Double(second), sourceTime: Double(second) - behind)
+            }
         default: break
         }
         world.leap(to: 20)
@@ -84,12 +111,12 @@ import Testing
         #expect(isRaised() == false)
         world.leap(to: 25)
         #expect(isRaised() == true)
-        world.leap(to: 30)
+        world.leap(to: test.overAt)
         test.over(world)
         #expect(world.engine.conditionView(rule: "rule", path: "a")?.result == .notMet)
-        world.leap(to: 32.999_999_999)
+        world.leap(to: test.overAt + 2.999_999_999)
         #expect(isRaised() == true)
-        world.leap(to: 33)
+        world.leap(to: test.overAt + 3)
         #expect(isRaised() == false)
         world.verifyReplay()
     }
