@@ -116,16 +116,11 @@ import Testing
         #expect(try await self.report(endpoint) == report)
         #expect(sink.requests().isEmpty)
         await sink.stop()
-    }
-
-    @Test func `a receiver that wants a certificate of ours says so when none or another comes`()
-        async throws
-    {
-        let certificates = try Certificates()
+        // One that wants a certificate of ours says so when none or another one comes.
         for version in [TLSVersion.tlsv12, .tlsv13] {
-            let sink = try await certificates.receiver(
+            let strict = try await certificates.receiver(
                 "server", asksForOurs: true, versions: (version, version))
-            var endpoint = try certificates.endpoint(sink.port)
+            endpoint = try certificates.endpoint(strict.port)
             for name in [nil, "stranger"] as [String?] {
                 endpoint.clientCertificate = name.map {
                     (certificates.file($0 + ".pem"), certificates.file($0 + ".key"))
@@ -136,14 +131,22 @@ import Testing
                 default: Issue.record("\(version) \(name ?? "none"): \(String(describing: fault))")
                 }
             }
-            #expect(sink.requests().isEmpty)
-            await sink.stop()
+            #expect(strict.requests().isEmpty)
+            await strict.stop()
         }
     }
 
-    @Test(arguments: ["old", "early", "stranger", "other.example"])
-    func `a certificate that is refused is refused for a reason`(name: String) async throws {
+    @Test func `what is no TLS, none that is safe, or a certificate that is refused is told apart`()
+        async throws
+    {
         let certificates = try Certificates()
+        for name in ["old", "early", "stranger", "other.example"] {
+            try await self.expectRefusal(name, certificates)
+        }
+        try await self.expectOtherThanTLS(certificates)
+    }
+
+    private func expectRefusal(_ name: String, _ certificates: Certificates) async throws {
         let isName = name.contains(".")
         let sink = try await certificates.receiver(isName ? "server" : name)
         let endpoint =
@@ -161,8 +164,7 @@ import Testing
         await sink.stop()
     }
 
-    @Test func `what is no TLS, or none that is safe, is told apart`() async throws {
-        let certificates = try Certificates()
+    private func expectOtherThanTLS(_ certificates: Certificates) async throws {
         let plain = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
