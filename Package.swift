@@ -54,6 +54,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHandshake: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -92,7 +93,7 @@ var targets: [Target] = [
     target("Historian", ["MidwatchModel", "EmbeddedStore", "CLibpq"], [log]),
     target(
         "AlertDelivery", ["MidwatchModel", "JSONText", "EmbeddedStore", "NamedThread", "CLinux"],
-        [crypto, http, nioCore, nioHTTP, nioPosix, nioTLS, log]),
+        [crypto, http, nioCore, nioHTTP, nioPosix, nioTLS, nioHandshake, log]),
     target(
         "OperatorAPI", ["MidwatchModel", "JSONText", "OperatorViews"],
         [hummingbird, hummingbirdCore, httpTypes, lifecycle, nioCore, log]),
@@ -131,7 +132,7 @@ var targets: [Target] = [
         [
             "MidwatchModel", "JSONText", "TelemetryWire", "AlarmEngine", "OperatorViews",
             "Journal", "Historian", "OperatorConsole", "MidwatchConfiguration", "StateFolder",
-            "FleetSimulation", "AccessControl", "NamedThread", "CLinux",
+            "FleetSimulation", "AccessControl", "AlertDelivery", "NamedThread", "CLinux",
         ], [arguments, crypto]),
     // Tests
     tests("MidwatchModelTests", ["MidwatchModel"]),
@@ -183,8 +184,9 @@ var targets: [Target] = [
     tests(
         "MidwatchTests",
         [
-            "midwatch", "Historian", "Journal", "JSONText", "MidwatchModel", "OperatorConsole",
-            "OperatorViews", "StateFolder",
+            "midwatch", "AlertDelivery", "Historian", "Journal", "JSONText",
+            "MidwatchConfiguration", "MidwatchModel", "OperatorConsole", "OperatorViews",
+            "StateFolder",
         ], [arguments]),
     tests("ArchitectureTests", []),
     tests(

@@ -177,7 +177,7 @@ extension AlertDelivery {
         let letter = DeadLetter(
             alert: mark.item.alert, endpoint: mark.endpoint, reason: reason,
             attemptCount: mark.item.attemptCount, lastStatus: mark.status,
-            lastAnswer: mark.answer, deadAt: mark.at)
+            lastAnswer: mark.answer, deadAt: mark.at, order: mark.item.order)
         self.deadLetters.add(letter)
         self.report(.deadLettered(letter))
     }

@@ -204,13 +204,15 @@ extension AlertDelivery {
     ///   - limit: 1 ... `DeliveryLimits.deadLetterCountMax`.
     ///   - alertID: Only those of this alert.
     ///   - endpoint: Only those at this endpoint.
+    ///   - after: Only those behind this place; nil: from the newest on.
     /// - Returns: nil if the store does not answer now.
     package func deadLetters(
-        limit: Int, alertID: String? = nil, endpoint: String? = nil
+        limit: Int, alertID: String? = nil, endpoint: String? = nil, after: DeadLetterPlace? = nil
     ) async -> [DeadLetter]? {
         let limit = min(max(limit, 1), DeliveryLimits.deadLetterCountMax)
         return try? await self.store.ask { file throws(SQLiteError) in
-            try file.deadLetters(limit: limit, alert: alertID, endpoint: endpoint)
+            try file.deadLetters(
+                limit: limit, alert: alertID, endpoint: endpoint, after: after ?? .beginning)
         }
     }
 

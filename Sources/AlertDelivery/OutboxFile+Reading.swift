@@ -96,23 +96,29 @@ extension OutboxFile {
 
     /// The newest dead letters first.
     ///
-    /// Of one alert or at one endpoint, if asked.
+    /// Of one alert or at one endpoint, if asked; only those behind `after`.
     func deadLetters(
-        limit: Int, alert: String? = nil, endpoint: String? = nil, hasBodies: Bool = true
+        limit: Int, alert: String? = nil, endpoint: String? = nil,
+        after: DeadLetterPlace = .beginning, hasBodies: Bool = true
     ) throws(SQLiteError) -> [DeadLetter] {
         let columns =
             hasBodies ? Self.alertColumns : Self.alertColumns.replacing("a.body", with: "x''")
         let rows = try self.database.prepare(
             """
             SELECT \(columns), d.endpoint, d.reason, d.attempt_count, d.last_status,
-                d.last_answer, d.changed_at
+                d.last_answer, d.changed_at, d.alert_order
             FROM delivery d JOIN alert a USING (alert_order)
             WHERE d.state = 2 AND (?2 = '' OR a.id = ?2) AND (?3 = '' OR d.endpoint = ?3)
-            ORDER BY d.changed_at DESC, d.alert_order DESC LIMIT ?1
+                AND ((d.changed_at, d.alert_order) < (?4, ?5)
+                    OR (d.changed_at = ?4 AND d.alert_order = ?5 AND d.endpoint > ?6))
+            ORDER BY d.changed_at DESC, d.alert_order DESC, d.endpoint LIMIT ?1
             """)
         rows.bind(1, Int64(limit))
         rows.bind(2, alert ?? "")
         rows.bind(3, endpoint ?? "")
+        rows.bind(4, after.deadAt.nanoseconds)
+        rows.bind(5, Int64(bitPattern: after.order))
+        rows.bind(6, after.endpoint)
         var letters: [DeadLetter] = []
         while try rows.step() {
             letters.append(
@@ -121,7 +127,8 @@ extension OutboxFile {
                     reason: DeadLetterReason(rawValue: rows.text(12)) ?? .refused,
                     attemptCount: UInt32(clamping: rows.int64(13)),
                     lastStatus: UInt16(clamping: rows.int64(14)), lastAnswer: rows.blob(15),
-                    deadAt: WallInstant(nanoseconds: rows.int64(16))))
+                    deadAt: WallInstant(nanoseconds: rows.int64(16)),
+                    order: UInt64(bitPattern: rows.int64(17))))
         }
         return letters
     }

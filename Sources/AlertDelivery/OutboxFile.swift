@@ -50,6 +50,44 @@ package struct DeadLetter: Sendable, Equatable {
     package var lastStatus: UInt16
     package var lastAnswer: [UInt8]
     package var deadAt: WallInstant
+    /// Number of the alert in the store; 0 if it does not come from there.
+    package var order: UInt64 = 0
+
+    /// Where it stands in the list of all.
+    package var place: DeadLetterPlace {
+        DeadLetterPlace(deadAt: self.deadAt, order: self.order, endpoint: self.endpoint)
+    }
+}
+
+/// A place in the list of dead letters, newest first: the next page begins behind it.
+///
+/// It stays what it is when letters come, go or are settled: no letter is passed over.
+package struct DeadLetterPlace: Sendable, Equatable {
+    var deadAt: WallInstant
+    var order: UInt64
+    var endpoint: String
+
+    init(deadAt: WallInstant, order: UInt64, endpoint: String) {
+        self.deadAt = deadAt
+        self.order = order
+        self.endpoint = endpoint
+    }
+
+    /// Before the newest.
+    static let beginning = Self(
+        deadAt: WallInstant(nanoseconds: .max), order: UInt64(Int64.max), endpoint: "")
+
+    /// From `text`; nil for any other one.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let deadAt = Int64(parts[0]), let order = UInt64(parts[1]) else {
+            return nil
+        }
+        self.init(
+            deadAt: WallInstant(nanoseconds: deadAt), order: order, endpoint: String(parts[2]))
+    }
+
+    package var text: String { "\(self.deadAt.nanoseconds).\(self.order).\(self.endpoint)" }
 }
 
 /// A pending delivery as it comes back from the file.

@@ -4,12 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -99,40 +96,4 @@ int clinux_write_probe(const char *folder, uint64_t bytes, uint64_t *nanoseconds
     free(block);
     close(descriptor);
     return result;
-}
-
-static int connect_within(const struct addrinfo *place, int timeout_ms) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    int descriptor =
-        socket(place->ai_family, place->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return -errno;
-    if (connect(descriptor, place->ai_addr, place->ai_addrlen) != 0) {
-        struct pollfd waiting = {.fd = descriptor, .events = POLLOUT};
-        if (errno != EINPROGRESS)
-            error = errno;
-        else if (poll(&waiting, 1, timeout_ms) <= 0)
-            error = ETIMEDOUT;
-        else if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-            error = errno;
-    }
-    close(descriptor);
-    return -error;
-}
-
-int clinux_tcp_probe(const char *host, const char *port, int timeout_ms, char *address,
-                     size_t size) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *places = NULL;
-    int code = getaddrinfo(host, port, &hints, &places);
-    if (size > 0) address[0] = 0;
-    if (code != 0) return code < 0 ? -code : code;
-    code = -EHOSTUNREACH;
-    for (const struct addrinfo *place = places; place != NULL; place = place->ai_next) {
-        getnameinfo(place->ai_addr, place->ai_addrlen, address, (socklen_t)size, NULL, 0,
-                    NI_NUMERICHOST);
-        code = connect_within(place, timeout_ms);
-        if (code == 0) break;
-    }
-    freeaddrinfo(places);
-    return code;
 }

@@ -57,11 +57,30 @@ extension DemoPlant {
 
             """
         for row in self.rows { text += self.sensorText(row) }
+        text += self.assetsText
         if let url = places.alertURL {
             text += "alerts:\n  endpoints:\n    - name: demo\n      url: \(self.quoted(url))\n"
             // Public on purpose: the demo's alerts go to the demo.
             let secret = places.alertSecretFile.map { "{file: \(self.quoted($0))}" }
             text += "      secrets: [\(secret ?? "whsec_bWlkd2F0Y2gtZGVtby1zZWNyZXQtMDAwMDAw")]\n"
+        }
+        return text
+    }
+
+    /// Sections with their fans, and pumps: what the dashboard's tree follows.
+    private static var assetsText: String {
+        var text = "assets:\n"
+        func add(_ area: String, _ equipment: String, _ sensors: String) {
+            text += "  - area: \(area)\n"
+            if !equipment.isEmpty { text += "    equipment: \(equipment)\n" }
+            text += "    sensors: [\"\(sensors)\"]\n"
+        }
+        for number in 1...4 {
+            add("Section \(number)", "", "tunnel/section-\(number)/#")
+            add("Section \(number)", "Fan \(number)", "tunnel/section-\(number)/fan/+")
+        }
+        for number in 1...3 {
+            add("Drainage", "Pump \(number)", "tunnel/drainage/pump-\(number)/+")
         }
         return text
     }

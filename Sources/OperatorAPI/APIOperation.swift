@@ -100,6 +100,7 @@ extension APIOperation {
             summary: "Sensors with value, age, freshness and quality.",
             query: Self.filters + [
                 ("freshness", "string", "Only sensors of this freshness."),
+                ("paths", "string", "Only these sensors: their paths, with line feeds between."),
                 ("order", "string", "`path`, or `worst` first; only `path` has further pages."),
                 Self.after, Self.limit,
             ], answer: .page("Sensor")),

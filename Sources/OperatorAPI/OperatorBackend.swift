@@ -61,14 +61,13 @@ package protocol OperatorBackend: ConfigurationBackend {
     /// The last refused input, newest first, at most `limit`.
     func rejects(limit: Int) async -> [RejectView]
 
-    /// Alerts that were given up, newest first, at most `limit`.
+    /// One page of the alerts that were given up.
     ///
-    /// Of one alert, then with their bodies, or of one endpoint if asked.
-    ///
-    /// - Throws: `filesNotAnswering` if the outbox does not answer.
+    /// - Throws: `filesNotAnswering` if the outbox does not answer, `badRequest` if `after` is no
+    ///   place.
     func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView]
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView>
 
     /// Does what an operator orders about a delivery.
     func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
@@ -99,8 +98,8 @@ extension OperatorBackend {
 
     /// A backend without delivery has given nothing up.
     package func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView] { [] }
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView> { PageView(items: []) }
 
     package func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome { .unknown }
 

@@ -43,7 +43,8 @@ extension APIOperation {
                 summary: "Alerts that were given up, newest first; the bodies with `alert`.",
                 query: [
                     ("alert", "string", "Only those of this alert."),
-                    ("endpoint", "string", "Only those of this endpoint."), Self.limit,
+                    ("endpoint", "string", "Only those of this endpoint."),
+                    ("after", "string", "The `next` of the page before."), Self.limit,
                 ],
                 answer: .page("DeadLetter"), problems: [.filesNotAnswering])
         ]
@@ -80,10 +81,11 @@ extension DeliveryOrder.Verb {
 extension OperatorResponder {
     /// `GET /v1/alerts/dead-letters`.
     func deadLetters(_ reader: QueryReader) async throws -> PageView<DeadLetterView> {
-        try reader.allow(["limit", "alert", "endpoint"])
-        return PageView(
-            items: try await self.backend.deadLetters(
-                limit: try reader.limit(), alert: reader["alert"], endpoint: reader["endpoint"]))
+        try reader.allow(["limit", "alert", "endpoint", "after"])
+        return try await self.backend.deadLetters(
+            matching: DeadLetterQuery(
+                limit: try reader.limit(), alert: reader["alert"], endpoint: reader["endpoint"],
+                after: reader["after"]))
     }
 
     /// `POST /v1/alerts/dead-letters/{alert}/{endpoint}/resend|drop` and

@@ -199,7 +199,7 @@ struct OperatorResponder: HTTPResponder {
 
     private func sensors(_ reader: QueryReader) async throws -> PageView<SensorView> {
         try reader.allow([
-            "q", "area", "state", "priority", "freshness", "order", "after", "limit",
+            "q", "area", "state", "priority", "freshness", "order", "after", "limit", "paths",
         ])
         let limit = try reader.limit()
         var query = SensorQuery(limit: limit + 1)
@@ -211,6 +211,8 @@ struct OperatorResponder: HTTPResponder {
         query.order =
             try reader.word("order", SensorQuery.Order.allCases, \.rawValue) ?? .path
         query.after = reader["after"]
+        // No path has a line feed; a request target bounds how many there can be.
+        query.paths = Set((reader["paths"] ?? "").split(separator: "\n").map(String.init))
         let found = await self.backend.sensors(matching: query)
         let page = Array(found.prefix(limit))
         let hasMore = found.count > limit && query.order == .path

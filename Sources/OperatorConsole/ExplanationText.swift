@@ -53,7 +53,7 @@ package enum ExplanationText {
         text += input.freshness.word
         if let age = input.ageNanoseconds { text += ", \(Words.duration(nanoseconds: age)) old" }
         text += input.isLive ? ", live" : ", not live"
-        if let result = input.result { text += ", condition \(result.word)" }
+        if let result = input.result { text += ", condition \(Words.spaced(result.word))" }
         if let isRaised = input.isRaised { text += isRaised ? ", raised" : ", not raised" }
         return input.note.isEmpty ? text : "\(text); \(input.note)"
     }
@@ -70,7 +70,7 @@ package enum ExplanationText {
     ) -> [String] {
         var lines = [
             "\(alarm.alarmID)  \(alarm.isPassive ? "on trial" : alarm.state.word), "
-                + "\(alarm.priority.word), condition \(alarm.result.word)"
+                + "\(alarm.priority.word), condition \(Words.spaced(alarm.result.word))"
         ]
         lines.append("  \(alarm.answer)")
         lines.append("  rule: \(alarm.rule)")
@@ -78,7 +78,8 @@ package enum ExplanationText {
         for timer in alarm.timers { lines.append("  runs: \(self.timer(timer, time))") }
         for suppression in alarm.suppressions {
             let word = suppression.isInForce ? "KEPT BACK" : "not kept back"
-            lines.append("  \(word) (\(suppression.kind.rawValue)): \(suppression.reason)")
+            lines.append(
+                "  \(word) (\(Words.spaced(suppression.kind.rawValue))): \(suppression.reason)")
             if suppression.isInForce, !suppression.cause.isEmpty {
                 lines.append("    cause: \(suppression.cause)")
             }
@@ -100,6 +101,7 @@ package enum ExplanationText {
         if let trigger = alarm.triggerValue { parts.append("by \(Words.value(trigger))") }
         if let worst = alarm.worstValue { parts.append("worst \(Words.value(worst))") }
         return "activation \(alarm.activation) (number \(alarm.activationCount), told "
-            + "\(alarm.annunciationCount) times): " + parts.joined(separator: ", ")
+            + "\(Words.counted(Int64(clamping: alarm.annunciationCount), "time"))): "
+            + parts.joined(separator: ", ")
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import JSONText
+package import MidwatchModel
 package import OperatorViews
 
 extension OperatorClient {
@@ -31,6 +32,22 @@ extension OperatorClient {
         }
         first.settings = .object(members)
         return first
+    }
+
+    /// The tree of assets of the configuration in force.
+    package func assets() throws(ClientError) -> AssetTree {
+        let page: ConfigurationView = try self.view(try self.get("/v1/configuration?limit=1"))
+        func texts(_ json: JSONValue?) -> [String] { (json?.array ?? []).compactMap(\.string) }
+        return AssetTree(
+            (page.settings["assets"]?.array ?? []).map { json in
+                var asset = AssetDeclaration(
+                    area: json["area"]?.string ?? "", equipment: json["equipment"]?.string ?? "")
+                asset.site = json["site"]?.string ?? ""
+                asset.title = json["title"]?.string ?? ""
+                asset.sensors = texts(json["sensors"])
+                asset.dependsOn = texts(json["dependsOn"])
+                return asset
+            })
     }
 
     private func configurationPage(after: String) throws(ClientError) -> ConfigurationView {

@@ -42,6 +42,35 @@ extension OperatorClient {
         return try self.id(in: try self.post("/v1/alerts/test", json.bytes))
     }
 
+    /// One page of the alerts that were given up, newest first; of one alert with their bodies.
+    package func deadLetters(
+        _ query: DeadLetterQuery
+    ) throws(ClientError) -> PageView<DeadLetterView> {
+        var items = [("limit", "\(query.limit)")]
+        if let alert = query.alert { items.append(("alert", alert)) }
+        if let endpoint = query.endpoint { items.append(("endpoint", endpoint)) }
+        if let after = query.after { items.append(("after", after)) }
+        return try self.view(try self.get("/v1/alerts/dead-letters" + Self.query(items)))
+    }
+
+    /// As many of them as `limit` says, over as many pages as that takes.
+    ///
+    /// The answer's `next` says that there are more.
+    package func allDeadLetters(
+        _ query: DeadLetterQuery
+    ) throws(ClientError) -> PageView<DeadLetterView> {
+        var page = PageView<DeadLetterView>(items: [], next: query.after)
+        repeat {
+            let limit = min(Self.pageItemsMax, query.limit - page.items.count)
+            let more = try self.deadLetters(
+                DeadLetterQuery(
+                    limit: limit, alert: query.alert, endpoint: query.endpoint, after: page.next))
+            page.items += more.items
+            page.next = more.next
+        } while page.next != nil && page.items.count < query.limit
+        return page
+    }
+
     private func id(in answer: [UInt8]) throws(ClientError) -> String {
         guard let id = (try? JSONValue(parsing: answer.span))?["id"]?.string else {
             throw .malformed(reason: "an answer without an id")

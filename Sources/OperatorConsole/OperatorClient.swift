@@ -91,6 +91,32 @@ package struct OperatorClient: Sendable {
         return try self.view(try self.get("/v1/sensors" + Self.query(items)))
     }
 
+    /// Bytes of paths in one request, as they are encoded: the target stays below what is taken.
+    private static let pathBytesMax = 1_600
+
+    /// These sensors, as far as there are such.
+    package func sensors(at paths: [String]) throws(ClientError) -> [SensorView] {
+        var found: [SensorView] = []
+        var rest = paths[...]
+        while !rest.isEmpty {
+            var text = ""
+            var count = 0
+            while let path = rest.first {
+                let more = (text.isEmpty ? "" : "%0A") + Self.encode(path)
+                guard text.isEmpty || text.utf8.count + more.utf8.count <= Self.pathBytesMax else {
+                    break
+                }
+                text += more
+                count += 1
+                rest.removeFirst()
+            }
+            let page: PageView<SensorView> = try self.view(
+                try self.get("/v1/sensors?limit=\(count)&paths=\(text)"))
+            found += page.items
+        }
+        return found
+    }
+
     /// Every page of a query ordered by path.
     package func allSensors(_ query: SensorQuery) throws(ClientError) -> [SensorView] {
         var query = query
@@ -228,16 +254,6 @@ package struct OperatorClient: Sendable {
         var json = JSONWriter()
         json.object { $0.field("dryRun", isDryRun) }
         return try self.view(try self.exchange("POST", "/v1/reload", body: json.bytes))
-    }
-
-    /// Alerts that were given up, newest first; of one alert with their bodies.
-    package func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) throws(ClientError) -> PageView<DeadLetterView> {
-        var items = [("limit", "\(limit)")]
-        if let alert { items.append(("alert", alert)) }
-        if let endpoint { items.append(("endpoint", endpoint)) }
-        return try self.view(try self.get("/v1/alerts/dead-letters" + Self.query(items)))
     }
 
     /// Orders something about a dead letter: `resend` or `drop`.
@@ -439,7 +455,7 @@ package struct OperatorClient: Sendable {
             + (query.kinds.isEmpty ? [] : [("kind", query.kinds.sorted().joined(separator: ","))])
     }
 
-    private static func query(_ items: [(name: String, value: String)]) -> String {
+    static func query(_ items: [(name: String, value: String)]) -> String {
         guard !items.isEmpty else { return "" }
         return "?" + items.map { "\($0.name)=\(self.encode($0.value))" }.joined(separator: "&")
     }

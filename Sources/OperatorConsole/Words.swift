@@ -62,6 +62,11 @@ package enum Words {
         return text
     }
 
+    /// `1 attempt`, `2 attempts`.
+    package static func counted(_ count: Int64, _ word: String) -> String {
+        "\(count) \(word)\(count == 1 ? "" : "s")"
+    }
+
     /// A value with at most `digits` significant digits; `-` for none.
     package static func value(_ value: Double?, digits: Int = 6) -> String {
         guard let value else { return "-" }

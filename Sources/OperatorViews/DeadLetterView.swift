@@ -76,6 +76,25 @@ package struct DeadLetterView: OperatorView {
     }
 }
 
+/// Which dead letters an operator asks for; the newest come first.
+package struct DeadLetterQuery: Sendable, Equatable {
+    /// Only those of this alert, then with their bodies.
+    package var alert: String?
+    package var endpoint: String?
+    /// The `next` of the page before.
+    package var after: String?
+    package var limit: Int
+
+    package init(
+        limit: Int, alert: String? = nil, endpoint: String? = nil, after: String? = nil
+    ) {
+        self.limit = limit
+        self.alert = alert
+        self.endpoint = endpoint
+        self.after = after
+    }
+}
+
 /// What became of an order about a dead letter or an endpoint.
 package struct DeliveryOrderView: OperatorView {
     /// Empty for an order about an endpoint.

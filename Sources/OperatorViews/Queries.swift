@@ -24,6 +24,8 @@ package struct SensorQuery: Sendable, Equatable {
     package var order = Order.path
     /// Paths behind this one only; with `Order.path`.
     package var after: String?
+    /// Only these; empty: any.
+    package var paths: Set<String> = []
     package var limit: Int
 
     package init(limit: Int) { self.limit = limit }
@@ -55,6 +57,7 @@ package struct SensorQuery: Sendable, Equatable {
         let text = TextFilter(self.filter)
         var found = sensors.filter { sensor in
             if self.order == .path, let after = self.after, sensor.path <= after { return false }
+            if !self.paths.isEmpty, !self.paths.contains(sensor.path) { return false }
             return self.matches(sensor, text: text)
         }
         switch self.order {

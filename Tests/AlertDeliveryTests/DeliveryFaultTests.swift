@@ -172,6 +172,43 @@ import Testing
         await sink.stop()
     }
 
+    @Test func `pages of dead letters follow each other, whatever is settled in between`()
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let sink = try await WebhookSink()
+        for name in ["one", "two"] { sink.set(name, .answer(410)) }
+        let bench = try Bench(
+            try ["one", "two"].map { try makeEndpoint($0, sink.url($0)) },
+            outbox: folder.file("outbox.sqlite"))
+        _ = await bench.delivery.start()
+        for number in 1...6 { _ = bench.delivery.offer(makeAlert(UInt64(number))) }
+        #expect(await eventually { await bench.delivery.deadLetters(limit: 50)?.count == 12 })
+        let all = try #require(await bench.delivery.deadLetters(limit: 50))
+        func page(_ after: DeadLetterPlace?) async throws -> [DeadLetter] {
+            // A place comes back as the text that a client was given.
+            let place = try after.map { try #require(DeadLetterPlace($0.text)) }
+            return try #require(await bench.delivery.deadLetters(limit: 5, after: place))
+        }
+        var paged: [DeadLetter] = []
+        while true {
+            let more = try await page(paged.last?.place)
+            paged += more
+            if more.count < 5 { break }
+        }
+        #expect(paged == all)
+        // The letter that a page ended with is settled: the next page begins where it did.
+        let last = all[4]
+        #expect(await bench.delivery.dismiss(alertID: last.alert.id, endpoint: last.endpoint))
+        #expect(try await page(last.place) == Array(all[5..<10]))
+        let ofOne = await bench.delivery.deadLetters(
+            limit: 50, endpoint: "one", after: all[4].place)
+        #expect(ofOne == all[5...].filter { $0.endpoint == "one" })
+        #expect(DeadLetterPlace("1.2") == nil && DeadLetterPlace("a.2.b") == nil)
+        await bench.delivery.stop(withinNanoseconds: 1_000_000_000)
+        await sink.stop()
+    }
+
     @Test func `dead letters are known by their priority until each is settled`() async throws {
         let folder = try TemporaryFolder()
         let sink = try await WebhookSink()

@@ -92,6 +92,10 @@ import Testing
             configuration.sensors.map(\.deadlineNanoseconds)
                 == DemoPlant.rows.map { UInt64($0.deadlineSeconds) * Self.second })
         #expect(configuration.sensors.map { $0.high?.setpoint } == DemoPlant.rows.map(\.high))
+        let silent = configuration.assets.place(of: DemoPlant.silentPath, site: "here")
+        #expect(silent.area == "Section 2" && silent.equipment == "Fan 2")
+        let drift = configuration.assets.place(of: DemoPlant.driftPath, site: "here")
+        #expect(drift.area == "Section 3" && drift.equipment.isEmpty)
     }
 
     @Test func `without endpoint and secret file the configuration is usable too`() {

@@ -112,5 +112,74 @@ extension IntegrationTests {
                 #expect(origin.contains(",terminal=pts/"), "\(origin)")
             }
         }
+
+        @Test(arguments: [(80, 24), (120, 40), (200, 60)])
+        func `alerts are sent again, put away, tested and kept back by keys and recorded so`(
+            columns: Int, rows: Int
+        ) async throws {
+            let folder = try TemporaryFolder()
+            // It verifies with another secret and refuses everything: dead letters at once.
+            let sink = try await Sink(in: folder, secret: "whsec_b3RoZXItc2VjcmV0LW90aGVyLXNlYw==")
+            let site = try Site(
+                Site.options(
+                    sensors: Site.limitSensor("tunnel/west/co") + Site.limitSensor("hall/temp"),
+                    sink: sink))
+            try await site.start()
+            let device = try FieldDevice(site)
+            for path in ["tunnel/west/co", "hall/temp"] { device.send(path, 88) }
+            let terminal = try Self.terminal(site, columns, rows)
+            try terminal.press("5")
+            #expect(try await terminal.shows(["DEAD LETTERS  ", "given up", "status 400"]))
+            #expect(
+                try await waits(10) { try site.client.deadLetters(.init(limit: 9)).items.count > 1 }
+            )
+            let before = try sink.deliveries().count
+            // Once again; the cursor goes on to the next one.
+            try terminal.press("Home", "Down", "r")
+            #expect(try await terminal.shows(["again? y yes", "to sink"]))
+            try terminal.press("y")
+            #expect(try await terminal.shows("to sink resent"))
+            #expect(try await waits(10) { try sink.deliveries().count > before })
+            let ids = try sink.deliveries().map(\.id)
+            #expect(Set(ids).count < ids.count, "it keeps its id")
+            try terminal.press("x")
+            #expect(try await terminal.shows("away unsent? y yes"))
+            try terminal.press("y")
+            #expect(try await terminal.shows("to sink dropped"))
+            try terminal.press("Home", "T")
+            #expect(try await terminal.shows("send a DRILL to endpoint sink?"))
+            try terminal.press("y")
+            #expect(try await terminal.shows(["TEST  drill_", "given up: refused, status 400"]))
+            try terminal.press("S", "tunnel/#", "Enter", "Enter", "fan works", "Enter")
+            #expect(try await terminal.shows("keep alerts of tunnel/# back for 1h?"))
+            try terminal.press("y")
+            #expect(try await terminal.shows("alerts of tunnel/# are kept back"))
+            // What does not fit is a key away, once it is there.
+            let isUnderCursor = try await waits(10) {
+                try terminal.press("End")
+                return try terminal.screen().contains("keeps back    sensors tunnel/#")
+            }
+            #expect(isUnderCursor)
+            #expect(try await terminal.shows(["KEPT BACK until", "fan works"]))
+            try terminal.press("x")
+            #expect(try await terminal.shows(["end silence-", "? y yes"]))
+            try terminal.press("y")
+            #expect(try await terminal.shows("SILENCES  0 in force"))
+            try terminal.press("q")
+            #expect(try await terminal.shows("status=0"))
+            #expect(try await site.stop() == 0)
+            let ledger = try site.ledger()
+            let orders = ledger.filter { $0.kind == "deliveryOrdered" }
+            #expect(orders.map { $0.body["order"]?.string } == ["resend", "drop"])
+            let wanted = ["deliveryOrdered", "alertDrill", "silenceAdded", "silenceRemoved"]
+            for kind in wanted {
+                let records = ledger.filter { $0.kind == kind }
+                #expect(!records.isEmpty, "\(kind)")
+                for record in records {
+                    let origin = record.body["origin"]?.string ?? ""
+                    #expect(origin.contains(",terminal=pts/"), "\(kind): \(origin)")
+                }
+            }
+        }
     }
 }

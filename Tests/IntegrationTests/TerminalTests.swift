@@ -104,40 +104,6 @@ extension IntegrationTests {
             try await site.stop()
         }
 
-        @Test func `alerts are kept back, tested, sent again and put away by keys`() async throws {
-            let folder = try TemporaryFolder()
-            // It verifies with another secret and refuses everything: dead letters at once.
-            let sink = try await Sink(in: folder, secret: "whsec_b3RoZXItc2VjcmV0LW90aGVyLXNlYw==")
-            let (site, _) = try await Self.site(sink)
-            let terminal = try Self.dashboard(site, columns: 120, rows: 40)
-            #expect(try await terminal.shows("tunnel/west/co:high"))
-            try terminal.press("5")
-            #expect(try await terminal.shows(["DEAD LETTERS", "given up", "status 400"]))
-            let before = try sink.deliveries().count
-            try terminal.press("Down", "r")
-            #expect(try await terminal.shows(["again? y yes", "to sink"]))
-            try terminal.press("y")
-            #expect(try await terminal.shows("sink resent"))
-            #expect(try await waits(10) { try sink.deliveries().count == before + 1 })
-            let ids = try sink.deliveries().map(\.id)
-            #expect(Set(ids).count < ids.count, "it keeps its id")
-            try terminal.press("Home", "T")
-            #expect(try await terminal.shows("send a DRILL to endpoint sink?"))
-            try terminal.press("y")
-            #expect(try await terminal.shows(["TEST  drill_", "given up: refused, status 400"]))
-            try terminal.press("S", "tunnel/#", "Enter", "Enter", "fan works", "Enter")
-            #expect(try await terminal.shows("keep alerts of tunnel/# back for 1h?"))
-            try terminal.press("y")
-            #expect(try await terminal.shows(["KEPT BACK until", "sensors tunnel/#", "fan works"]))
-            // What was ordered is in the ledger with who and where.
-            #expect(
-                try await waits(10) {
-                    let kinds = Set(try site.ledger().map(\.kind))
-                    return kinds.isSuperset(of: ["deliveryOrdered", "alertDrill", "silenceAdded"])
-                })
-            try await site.stop()
-        }
-
         @Test func `the dashboard outlives the daemon, says how long, and goes on by itself`()
             async throws
         {

@@ -144,6 +144,24 @@ import Testing
         #expect(found > 100)
     }
 
+    @Test func `sensors that are named are found by their names, and nothing else is`() async throws
+    {
+        let plant = try Plant()
+        let everything = plant.all(SensorQuery(limit: 1_000))
+        var query = SensorQuery(limit: 1_000)
+        query.paths = Set(everything[3...6] + ["t/none", "a", "zzz"])
+        #expect(await plant.desk.sensors(matching: query).map(\.path) == Array(everything[3...6]))
+        #expect(plant.all(query) == Array(everything[3...6]))
+        query.after = everything[4]
+        #expect(await plant.desk.sensors(matching: query).map(\.path) == Array(everything[5...6]))
+        query.after = nil
+        query.order = .worst
+        #expect(await plant.desk.sensors(matching: query).map(\.path) == plant.all(query))
+        query.order = .path
+        query.filter = "nothing"
+        #expect(await plant.desk.sensors(matching: query).isEmpty)
+    }
+
     @Test func `alarms that are not normal are looked up again behind a decision`() async throws {
         let plant = try Plant()
         let active = ActiveAlarms(plant.live)
@@ -271,8 +289,8 @@ private struct NoReloads: ConfigurationBackend {
 
 private struct NoDeliveries: DeliveryOrders {
     func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView] { [] }
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView> { PageView(items: []) }
 
     func perform(_ order: DeliveryOrder) async -> DeliveryOrderOutcome { .unknown }
 }

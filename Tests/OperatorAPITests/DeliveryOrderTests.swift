@@ -14,9 +14,9 @@ import Testing
             let client = server.client
             let (list, one, none) = await onOwnThread {
                 (
-                    try? client.deadLetters(limit: 10, alert: nil, endpoint: "room one"),
-                    try? client.deadLetters(limit: 10, alert: "alert_1_5_0", endpoint: nil),
-                    try? client.deadLetters(limit: 10, alert: "alert_9", endpoint: nil)
+                    try? client.deadLetters(.init(limit: 10, endpoint: "room one")),
+                    try? client.deadLetters(.init(limit: 10, alert: "alert_1_5_0")),
+                    try? client.deadLetters(.init(limit: 10, alert: "alert_9"))
                 )
             }
             #expect(list?.items.map(\.alert) == ["alert_1_5_0"])
@@ -24,6 +24,30 @@ import Testing
             #expect(one?.items.first?.body["message"]?.string == "silent")
             #expect(one?.items.first?.lastStatus == 422)
             #expect(none?.items.isEmpty == true)
+        }
+    }
+
+    @Test func `dead letters come in pages, and a client puts as many together as it is asked for`()
+        async throws
+    {
+        try await withServer { server in
+            let client = server.client
+            let (all, some, rest) = await onOwnThread {
+                (
+                    try? client.allDeadLetters(.init(limit: 10_000, endpoint: "many")),
+                    try? client.allDeadLetters(.init(limit: 1_200, endpoint: "many")),
+                    try? client.allDeadLetters(
+                        .init(limit: 10_000, endpoint: "many", after: "1199"))
+                )
+            }
+            #expect(all?.items.map(\.alert) == (0..<2_500).map { "alert_1_\($0)_0" })
+            #expect(all?.next == nil)
+            #expect(some?.items.count == 1_200 && some?.next == "1199")
+            #expect(rest?.items.count == 1_300 && rest?.items.first?.alert == "alert_1_1200_0")
+            let page = await server.curlUnix(
+                "-o /dev/null -w '%{http_code}'",
+                "/v1/alerts/dead-letters?endpoint=many&after=nowhere")
+            #expect(page == "400")
         }
     }
 
@@ -69,6 +93,23 @@ import Testing
                 server.backend.state.withLock { $0.orders.map(\.endpoint) } == [
                     "closed", "other", "other",
                 ])
+        }
+    }
+}
+
+/// Sensors that are asked for by their paths.
+@Suite(.timeLimit(.minutes(1))) struct SensorPathTests {
+    @Test func `more paths than one request holds are asked for in several`() async throws {
+        try await withServer(FakeBackend(sensors: 300)) { server in
+            let client = server.client
+            let all = await onOwnThread { try? client.allSensors(SensorQuery(limit: 1_000)) } ?? []
+            #expect(all.count == 300)
+            let wanted = all.map(\.path).filter { $0.hasSuffix("7") || $0.hasSuffix("3") }
+            let found = await onOwnThread {
+                try? client.sensors(at: wanted + ["no/such, sensor%"])
+            }
+            #expect(found?.map(\.path).sorted() == wanted.sorted() && wanted.count > 50)
+            #expect(await onOwnThread { try? client.sensors(at: []) }?.isEmpty == true)
         }
     }
 }

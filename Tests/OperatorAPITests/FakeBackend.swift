@@ -202,16 +202,37 @@ final class FakeBackend: OperatorBackend {
     }
 
     func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView] {
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView> {
+        if query.endpoint == "many" { return try Self.page(of: query) }
+        let (alert, endpoint) = (query.alert, query.endpoint)
         let letter = DeadLetterView(
             alert: "alert_1_5_0", alarmID: "plant/area/0001:stale", endpoint: "room one",
             priority: "high", type: "alarm.raised", occurredAt: WallInstant(nanoseconds: 0),
             deadAt: WallInstant(nanoseconds: 1_000), reason: "refused", attemptCount: 3,
             lastStatus: 422, lastAnswer: "no", message: "silent",
             body: alert == nil ? .null : .object([("message", .string("silent"))]))
-        return [letter].filter { alert == nil || $0.alert == alert }
-            .filter { endpoint == nil || $0.endpoint == endpoint }
+        return PageView(
+            items: [letter].filter { alert == nil || $0.alert == alert }
+                .filter { endpoint == nil || $0.endpoint == endpoint })
+    }
+
+    /// Letters 0 to 2,499, of which a page gives at most 1,000; the place is the letter's number.
+    private static func page(
+        of query: DeadLetterQuery
+    ) throws(Problem) -> PageView<DeadLetterView> {
+        guard let after = Int(query.after ?? "-1") else {
+            throw Problem(.badRequest, detail: "no place")
+        }
+        let last = min(after + query.limit, 2_499)
+        let letters = (after + 1...last).map { number in
+            DeadLetterView(
+                alert: "alert_1_\(number)_0", alarmID: "a:stale", endpoint: "many",
+                priority: "high", type: "alarm.raised", occurredAt: WallInstant(nanoseconds: 0),
+                deadAt: WallInstant(nanoseconds: 0), reason: "refused", attemptCount: 3,
+                lastStatus: 422, lastAnswer: "", message: "")
+        }
+        return PageView(items: letters, next: last < 2_499 ? "\(last)" : nil)
     }
 
     func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome {

@@ -169,6 +169,26 @@ import Testing
                 == "say what: a path, path:alarm, or a template such as tunnel/#")
     }
 
+    @Test func `a dead letter that is dealt with leaves the cursor on the next one`() throws {
+        var detail = DeliveryDetail()
+        detail.deadLetters = (0..<3).map { number in
+            var letter = Plant.deliveryDetail.deadLetters[0]
+            letter.alert = "alert_\(number)"
+            return letter
+        }
+        var answer = Plant.answer(at: Plant.at)
+        answer.deliveryDetail = detail
+        var model = try Self.model()
+        model.receive(answer, now: Plant.at)
+        func selected(_ keys: String) -> String? {
+            Self.press("5jj" + keys, model).state.selected[.delivery]
+        }
+        #expect(selected("xy") == "dalert_1 desk")
+        #expect(selected("ry") == "dalert_1 desk")
+        #expect(selected("xn") == "dalert_0 desk")
+        #expect(selected("jjxy") == "dalert_1 desk", "the last one has one before it")
+    }
+
     @Test func `what stands on the way of alerts is acted on after a yes`() throws {
         let model = try Self.model()
         let letter = Plant.deliveryDetail.deadLetters[0]

@@ -246,7 +246,7 @@ import Testing
         }
         let directory = SensorDirectory(entries: entries, version: 9)
         let model = Plant.model { $0.directory = directory }
-        let tree = SensorTree(directory, key: .init(version: 9, isFlat: true))
+        let tree = SensorTree(directory, key: .init(version: 9, arrangement: .flat))
         let rows = ItemList(tree)
         #expect(rows.count == 10_000)
         #expect(rows[9_999] == .leaf(path: "p/109999", depth: 0))
@@ -330,7 +330,7 @@ import Testing
         let found = SensorTree(plant, key: .init(version: 3, filter: "area-4/pump-7"))
         #expect(found.paths.count == 11)
         #expect(found.rows.contains(.leaf(index: 10, depth: 2)), "a filter opens the levels")
-        let flat = SensorTree(plant, key: .init(version: 3, isFlat: true))
+        let flat = SensorTree(plant, key: .init(version: 3, arrangement: .flat))
         #expect(flat.rows.count == 1_000)
     }
 

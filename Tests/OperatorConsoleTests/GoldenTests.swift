@@ -36,6 +36,14 @@ import Testing
         try Golden.check(drawn, "\(screen.name)-\(size.columns)x\(size.rows)")
     }
 
+    @Test(arguments: Self.sizes)
+    func `the tree of assets at each size is its golden frame`(
+        size: (columns: Int, rows: Int)
+    ) throws {
+        let drawn = Self.screen("3", size.columns, size.rows, model: Plant.assetModel)
+        try Golden.check(drawn, "assets-\(size.columns)x\(size.rows)")
+    }
+
     @Test func `a blind overview and an ASCII one are their golden frames`() throws {
         var blind = Plant.model
         blind.fail("midwatchd is not running")

@@ -63,6 +63,26 @@ extension Plant {
         return detail
     }
 
+    /// The plant as a configuration with assets describes it; its line stands in none.
+    static var assetDirectory: SensorDirectory {
+        func asset(_ area: String, _ equipment: String, _ sensor: String) -> AssetDeclaration {
+            var asset = AssetDeclaration(area: area, equipment: equipment)
+            asset.sensors = [sensor]
+            return asset
+        }
+        return SensorDirectory(
+            sensors: self.sensors.map { ($0.path, "") }.sorted { $0.0 < $1.0 },
+            tree: AssetTree([
+                asset("Ventilation", "", "tunnel/+/co"),
+                asset("Ventilation", "Fan 3", "tunnel/west/fan-03/#"),
+                asset("Drainage", "Pump 1", "pump/1/#"), asset("Drainage", "Pump 2", "pump/2/+"),
+            ]), site: "west tunnel", isCut: false, filter: "", version: 2)
+    }
+
+    static var assetModel: DashboardModel {
+        self.model { $0.directory = self.assetDirectory }
+    }
+
     static var deliveryDetail: DeliveryDetail {
         var detail = DeliveryDetail()
         detail.deadLetters = [

@@ -92,6 +92,12 @@ enum Plant {
         ]
     }
 
+    static var unknown: UnknownSensors {
+        UnknownSensors(
+            self.sensors.filter { $0.freshness != .fresh }
+                .map { .init(path: $0.path, freshness: $0.freshness) })
+    }
+
     static var status: StatusView {
         var status = StatusView(
             node: "edge-1", version: "0.1.0", health: .degraded,
@@ -215,6 +221,7 @@ enum Plant {
         answer.directory = SensorDirectory(
             entries: self.sensors.map { .init(path: $0.path, title: $0.title) }
                 .sorted { $0.path < $1.path }, version: 1)
+        answer.unknown = self.unknown
         answer.events = self.events
         answer.rejects = self.rejects
         answer.metrics = MetricsPicture(page: Array(self.page.utf8), at: at)

@@ -4,6 +4,13 @@ import OperatorConsole
 import Testing
 
 @Suite struct WordsTests {
+    @Test func `one is one, all else is several`() {
+        #expect(
+            [0, 1, 2].map { Words.counted($0, "attempt") } == [
+                "0 attempts", "1 attempt", "2 attempts",
+            ])
+    }
+
     @Test func `names of the daemon are words, and short latencies keep two digits`() {
         #expect(Words.spaced("endpointDisabled") == "endpoint disabled")
         #expect(Words.spaced("gone") == "gone")

@@ -73,14 +73,19 @@ final class EndpointLine: Sendable {
             if state.isShut { throw CancellationError() }
             return state.security
         }
-        let host = self.endpoint.address.host
-        let name = NetworkAddress(host) == nil ? host : nil
+        let name = self.serverName
         guard self.endpoint.address.isSecure, known == nil else {
             return InterfaceClient(interface: interface, tls: known, serverName: name)
         }
         let context = try NIOSSLContext(configuration: self.security())
         self.state.withLock { $0.security = context }
         return InterfaceClient(interface: interface, tls: context, serverName: name)
+    }
+
+    /// The name that a certificate must have; nil: the address.
+    var serverName: String? {
+        let host = self.endpoint.address.host
+        return NetworkAddress(host) == nil ? host : nil
     }
 
     /// The next call gets a new client, which reads the certificates again.
@@ -136,7 +141,10 @@ final class EndpointLine: Sendable {
         return configuration
     }
 
-    private func security() throws -> TLSConfiguration {
+    /// Whom we trust and what we show.
+    ///
+    /// - Throws: If a certificate file cannot be read.
+    func security() throws -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         if let path = self.endpoint.authorityFile {

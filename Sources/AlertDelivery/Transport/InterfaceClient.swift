@@ -30,45 +30,53 @@ struct InterfaceClient: Sendable {
     /// Name that the certificate must have; nil: the address.
     let serverName: String?
 
-    /// Posts to `address` and reads the answer, within `nanoseconds`.
-    func post(
-        _ outgoing: OutgoingRequest, to address: NetworkAddress, port: UInt16, nanoseconds: UInt64
-    ) async throws -> WebhookReply {
-        let index = unsafe if_nametoindex(self.interface)
-        guard index > 0 else { throw Failure.noInterface(self.interface) }
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let reply = loop.makePromise(of: WebhookReply.self)
-        let timer = loop.scheduleTask(in: .nanoseconds(Int64(clamping: nanoseconds))) {
-            reply.fail(Failure.timeout)
-        }
-        defer { timer.cancel() }
-        let connectMax = min(nanoseconds, DeliveryLimits.connectNanosecondsMax)
+    /// What makes connections through `interface`; nil: as the routes of the machine say.
+    static func bootstrap(
+        on loop: any EventLoop, through interface: String?, connectNanoseconds: UInt64
+    ) throws -> ClientBootstrap {
         let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(.nanoseconds(Int64(clamping: connectMax)))
-            .channelOption(
-                ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), Self.bindToInterface),
-                value: SocketOptionValue(index)
-            )
+            .connectTimeout(.nanoseconds(Int64(clamping: connectNanoseconds)))
             .channelOption(
                 ChannelOptions.socket(
                     SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_NODELAY)),
                 value: 1
             )
-            .channelInitializer { [tls, serverName] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls {
-                        try pipeline.addHandler(
-                            NIOSSLClientHandler(context: tls, serverHostname: serverName))
-                    }
-                    try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(InterfaceCall(outgoing, reply))
+        guard let interface else { return bootstrap }
+        let index = unsafe if_nametoindex(interface)
+        guard index > 0 else { throw Failure.noInterface(interface) }
+        return bootstrap.channelOption(
+            ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), Self.bindToInterface),
+            value: SocketOptionValue(index))
+    }
+
+    /// Posts to `address` and reads the answer, within `nanoseconds`.
+    func post(
+        _ outgoing: OutgoingRequest, to address: NetworkAddress, port: UInt16, nanoseconds: UInt64
+    ) async throws -> WebhookReply {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let bootstrap = try Self.bootstrap(
+            on: loop, through: self.interface,
+            connectNanoseconds: min(nanoseconds, DeliveryLimits.connectNanosecondsMax))
+        let reply = loop.makePromise(of: WebhookReply.self)
+        let timer = loop.scheduleTask(in: .nanoseconds(Int64(clamping: nanoseconds))) {
+            reply.fail(Failure.timeout)
+        }
+        defer { timer.cancel() }
+        let bound = bootstrap.channelInitializer { [tls, serverName] channel in
+            channel.eventLoop.makeCompletedFuture {
+                let pipeline = channel.pipeline.syncOperations
+                if let tls {
+                    try pipeline.addHandler(
+                        NIOSSLClientHandler(context: tls, serverHostname: serverName))
                 }
+                try pipeline.addHTTPClientHandlers()
+                try pipeline.addHandler(InterfaceCall(outgoing, reply))
             }
+        }
         let channel: any Channel
         do {
             let target = try SocketAddress(ipAddress: address.description, port: Int(port))
-            channel = try await bootstrap.connect(to: target).get()
+            channel = try await bound.connect(to: target).get()
         } catch {
             reply.fail(error)
             throw error

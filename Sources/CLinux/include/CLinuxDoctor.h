@@ -25,11 +25,4 @@ int clinux_sync_probe(const char *folder, int count, uint64_t *nanoseconds);
 /// long that took.
 int clinux_write_probe(const char *folder, uint64_t bytes, uint64_t *nanoseconds);
 
-/// Opens a TCP connection and closes it; nothing is sent. `address` is what the name stands for.
-///
-/// Returns 0, a negated errno value, or a positive number of getaddrinfo's (as -EAI) if the name is
-/// not known.
-int clinux_tcp_probe(const char *host, const char *port, int timeout_ms, char *address,
-                     size_t size);
-
 #endif

@@ -99,7 +99,9 @@ extension Dashboard {
                 return StyledText(
                     cursor + String(repeating: " ", count: 2 + 2 * depth) + path, Style(.muted))
             }
-            return self.sensorLine(live.view, cursor, indent: depth, isLeaf: true)
+            // The levels above say the beginning of a path, unless they are those of an asset.
+            let isInPath = self.standing(of: path) == path
+            return self.sensorLine(live.view, cursor, indent: depth, isLeaf: isInPath)
         case .event(let event): return self.eventLine(event, cursor)
         case .endpoint(let endpoint): return self.endpointLine(endpoint, cursor)
         case .route(let route): return self.routeLine(route, cursor)
@@ -166,6 +168,7 @@ extension Dashboard {
         case .sensors:
             need.alarmLimit = Self.alarmsMax
             need.wantsDirectory = true
+            need.wantsUnknown = true
             need.wantsAreas = true
             if self.model.directory.isCut {
                 need.directoryFilter = self.state.filters[.sensors] ?? ""
@@ -175,6 +178,7 @@ extension Dashboard {
             need.wantsEvents = true
             need.wantsMetrics = true
             need.wantsDelivery = true
+            need.deadLetterLimit = self.deadLetterLimit
             need.testID = self.state.testID
         case .ingest:
             need.wantsRejects = true
@@ -199,7 +203,13 @@ extension Dashboard {
                 ..<(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)]
             need.alarmFilter = String(place.isEmpty ? path : place)
             need.alarmLimit = Self.alarmsMax
-        case nil: if self.state.view == .sensors { need.windows = self.visibleWindows }
+        case nil:
+            guard self.state.view == .sensors else { break }
+            if self.state.arrangement(self.model) == .assets {
+                need.paths = self.visiblePaths
+            } else {
+                need.windows = self.visibleWindows
+            }
         }
         return need
     }
@@ -207,6 +217,15 @@ extension Dashboard {
     /// A window that begins with one sensor: the first path behind its own less a character.
     private static func window(of path: String) -> DashboardNeed.Window {
         DashboardNeed.Window(filter: path, after: String(path.dropLast()), limit: 2)
+    }
+
+    /// The sensors on the screen: assets gather them from all over the order of paths.
+    private var visiblePaths: [String] {
+        let tree = self.state.sensorTree(self.model)
+        return tree.rows[self.visible(self.body)].compactMap { row in
+            guard case .leaf(let index, _) = row else { return nil }
+            return tree.paths[index]
+        }
     }
 
     /// The sensors on the screen as windows over the order of paths.

@@ -115,11 +115,37 @@ extension Dashboard {
     private func deadLetterItems(_ detail: DeliveryDetail?) -> [Item] {
         let letters = detail?.deadLetters ?? []
         var title = "DEAD LETTERS  "
-        title += letters.isEmpty ? "0" : "\(letters.count) given up: nobody was told by these"
+        if letters.isEmpty {
+            title += "0"
+        } else if detail?.hasMoreDeadLetters == true {
+            title += "the newest \(letters.count) of more: nobody was told by these"
+        } else {
+            title += "\(letters.count) given up: nobody was told by these"
+        }
         return self.section(
             title, letters.map(Item.deadLetter),
             empty: detail == nil ? "asking" : "none: nothing was given up")
     }
+
+    /// How many dead letters are asked for: a page more when the cursor comes near the last one.
+    var deadLetterLimit: Int {
+        let detail = self.model.deliveryDetail
+        let letters = detail?.deadLetters ?? []
+        let pages = max(1, (letters.count + Self.deadLettersPage - 1) / Self.deadLettersPage)
+        var limit = pages * Self.deadLettersPage
+        if detail?.hasMoreDeadLetters == true, case .deadLetter(let letter) = self.selectedItem,
+            letters.suffix(Self.deadLettersAhead).contains(letter)
+        {
+            limit += Self.deadLettersPage
+        }
+        return min(limit, Self.deadLettersMax)
+    }
+
+    static let deadLettersPage = 100
+    /// So many rows before the last one more are asked for.
+    private static let deadLettersAhead = 50
+    /// All that the outbox keeps; so many are read only by somebody who goes there row by row.
+    private static let deadLettersMax = 10_000
 
     func deadLetterLine(_ letter: DeadLetterView, _ cursor: String) -> StyledText {
         let style = Style(.critical, bold: true)
@@ -137,7 +163,7 @@ extension Dashboard {
     private func reason(_ letter: DeadLetterView) -> String {
         var text = Words.spaced(letter.reason)
         if letter.lastStatus > 0 { text += ", status \(letter.lastStatus)" }
-        return text + ", \(letter.attemptCount) attempts"
+        return text + ", " + Words.counted(Int64(letter.attemptCount), "attempt")
     }
 
     private func routeItems(_ detail: DeliveryDetail?) -> [Item] {

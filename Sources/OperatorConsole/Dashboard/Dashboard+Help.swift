@@ -114,7 +114,9 @@ extension Dashboard {
         case .reset: can(.reset)
         case .comment: can(.comment)
         case .service: can(.takeOutOfService)
-        case .silence: !self.isBlind && (alarm != nil || self.state.place == .oneSensor)
+        case .silence:
+            !self.isBlind
+                && (alarm != nil || [.oneSensor, .delivery].contains(self.state.place))
         case .mode: !self.isBlind && !self.model.areas.isEmpty
         case .test, .resend, .discard, .enable: !self.isBlind && self.isUsefulForDelivery(command)
         default: true

@@ -88,17 +88,21 @@ extension Dashboard {
             metrics.sum("midwatch_readings_total", ["outcome": outcome]) ?? 0
         }
         // A line that could not be read is no reading, and no less lost.
-        let lines =
+        let unreadable =
             metrics.sum("midwatch_source_readings_total", ["outcome": "linesRejected"]) ?? 0
         let outcomes = [
             ("received", sum("received"), false), ("accepted", sum("accepted"), false),
-            ("rejected", sum("rejected"), true), ("unreadable", lines, true),
+            ("rejected", sum("rejected"), true), ("unreadable", unreadable, true),
             ("shed", sum("shed"), true), ("redelivered", sum("redelivered"), false),
         ]
+        var lines: [StyledText] = []
         for (name, sum, isLoss) in outcomes {
-            line.add(
-                "\(name) \(Words.count(sum))  ",
-                Style(isLoss && sum > 0 ? .high : .plain, bold: isLoss && sum > 0))
+            let text = "\(name) \(Words.count(sum))  "
+            if line.width + TerminalText.width(text) - 2 > self.columns {
+                lines.append(line)
+                line = StyledText(String(repeating: " ", count: 12))
+            }
+            line.add(text, Style(isLoss && sum > 0 ? .high : .plain, bold: isLoss && sum > 0))
         }
         var listeners = StyledText(" listeners  ", Style(.muted))
         for sample in metrics.family("midwatch_listener_up") {
@@ -108,7 +112,7 @@ extension Dashboard {
                 "\(self.glyphs.mark(isGood: isUp)) \(name)\(isUp ? "" : " DOWN")  ",
                 Style(isUp ? .plain : .critical, bold: !isUp))
         }
-        return [line, listeners]
+        return lines + [line, listeners]
     }
 
     /// Sources shown: those that send most.

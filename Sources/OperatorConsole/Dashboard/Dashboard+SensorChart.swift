@@ -89,7 +89,8 @@ extension Dashboard {
         _ points: [Chart.Point], _ range: ClosedRange<UInt64>, _ unit: String
     ) -> [StyledText] {
         guard let figures = ChartFigures(points, range: range) else { return [] }
-        var text = "lowest \(Words.value(figures.lowest)), mean \(Words.value(figures.mean))"
+        var text =
+            "lowest \(Words.value(figures.lowest)), mean \(Words.value(figures.mean, digits: 4))"
         text += ", highest \(Words.value(figures.highest))"
         text += unit.isEmpty ? "" : " \(unit)"
         text += ", deviation \(Words.value(figures.deviation, digits: 3))"

@@ -33,7 +33,10 @@ extension Dashboard {
         guard let status = self.model.status else { return Body() }
         let tree = self.state.sensorTree(self.model)
         var body = Body()
-        var title = self.sensorHeading(status, "SENSORS") + self.filterNote(.sensors)
+        let isByAsset = tree.key.arrangement == .assets
+        var title =
+            self.sensorHeading(status, isByAsset ? "SENSORS by asset" : "SENSORS")
+            + self.filterNote(.sensors)
         if self.model.directory.isCut { title += ", the first \(tree.paths.count)" }
         if self.isAlarmListCut { title += ", levels know the \(Self.alarmsMax) most urgent alarms" }
         body.head = [self.heading(title), self.columnTitles]
@@ -57,13 +60,44 @@ extension Dashboard {
         return StyledText(text, Style(.muted))
     }
 
-    /// A level of the tree, with what is wrong below it.
+    /// Where a sensor stands in the tree on the screen.
+    ///
+    /// Of sensors of alarms and of those that are not known it is looked up once an answer.
+    func standing(of path: String) -> String {
+        guard self.state.arrangement(self.model) == .assets else { return path }
+        return self.model.standings[path] ?? self.model.directory.standing(of: path) ?? path
+    }
+
+    /// What is not known below a level, in so many columns: `2 silent, 1 never seen`, else
+    /// `3 not known`.
+    private func unknownText(below prefix: String, columns: Int) -> String {
+        var counts: [Freshness: Int] = [:]
+        for sensor in self.model.unknown.sensors
+        where self.standing(of: sensor.path).hasPrefix(prefix) {
+            counts[sensor.freshness, default: 0] += 1
+        }
+        let words: [(Freshness, String)] = [
+            (.stale, "silent"), (.unverified, "unverified"), (.neverReceived, "never seen"),
+        ]
+        let isCut = self.model.unknown.isCut
+        let parts = words.compactMap { freshness, word in
+            counts[freshness].map { "\($0)\(isCut ? " or more" : "") \(word)" }
+        }
+        // A level that was not asked about to its end must not look as if all of it were known.
+        if parts.isEmpty { return isCut ? "others not known" : "" }
+        let text = parts.joined(separator: ", ")
+        guard text.utf8.count > columns else { return text }
+        return "\(counts.values.reduce(0, +))\(isCut ? " or more" : "") not known"
+    }
+
+    /// A level of the tree, with what is wrong and what is not known below it.
     func groupLine(
         _ prefix: String, _ label: String, _ depth: Int, _ count: Int, _ isOpen: Bool,
         _ cursor: String
     ) -> StyledText {
         let below = self.model.alarms.filter {
-            $0.path.hasPrefix(prefix) && $0.suppression.isEmpty && $0.state != .normal
+            $0.suppression.isEmpty && $0.state != .normal
+                && self.standing(of: $0.path).hasPrefix(prefix)
         }
         let worst = below.max { $0.priority < $1.priority }
         let mark = worst.map { self.glyphs.priority($0.priority) } ?? " "
@@ -74,18 +108,18 @@ extension Dashboard {
         line.add("  \(count)", Style(.muted))
         // Beyond the list nothing is known of a level: it must not look quiet.
         let isCut = self.isAlarmListCut
-        guard !below.isEmpty else {
-            if isCut {
-                line.add("  none of the most urgent alarms, others not known", Style(.stale))
-            }
-            return line
+        if let worst {
+            var text = isCut ? "  \(below.count) or more " : "  \(below.count) "
+            text += below.count == 1 && !isCut ? "alarm" : "alarms"
+            text += ", worst \(Words.priority(worst.priority))"
+            line.add(text, Style(Self.tone(worst.priority)))
+        } else if isCut {
+            line.add("  none of the most urgent alarms, others not known", Style(.stale))
         }
-        let stale = below.count { $0.kind == "stale" }
-        var text = isCut ? "  \(below.count) or more " : "  \(below.count) "
-        text += below.count == 1 && !isCut ? "alarm" : "alarms"
-        if stale > 0 { text += ", \(stale) silent" }
-        if let worst { text += ", worst \(Words.priority(worst.priority))" }
-        line.add(text, Style(worst.map { Self.tone($0.priority) } ?? .plain))
+        let unknown = self.unknownText(below: prefix, columns: self.columns - line.width - 2)
+        if !unknown.isEmpty {
+            line.add((worst == nil && !isCut ? "  " : ", ") + unknown, Style(.stale))
+        }
         return line
     }
 

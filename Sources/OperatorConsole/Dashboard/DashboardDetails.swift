@@ -38,6 +38,8 @@ package struct SensorDetail: Sendable, Equatable {
 /// What stands on the way of alerts to people.
 package struct DeliveryDetail: Sendable, Equatable {
     package var deadLetters: [DeadLetterView] = []
+    /// Whether there are more than were asked for.
+    package var hasMoreDeadLetters = false
     package var routes: [RouteLine] = []
     package var silences: [SilenceLine] = []
     /// The test that was begun here.

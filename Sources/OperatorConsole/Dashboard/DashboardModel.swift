@@ -16,6 +16,8 @@ package struct DashboardAnswer: Sendable, Equatable {
     /// Sensors of the windows of the need.
     package var sensors: [SensorView] = []
     package var directory: SensorDirectory?
+    /// Sensors of which the present is not known.
+    package var unknown: UnknownSensors?
     /// Ledger records behind those of the answers before.
     package var events: [EventView] = []
     package var rejects: [RejectView]?
@@ -74,6 +76,9 @@ package struct DashboardModel: Sendable, Equatable {
     package private(set) var sensors: [String: LiveSensor] = [:]
     package private(set) var series: [String: SensorSeries] = [:]
     package private(set) var directory = SensorDirectory(entries: [])
+    package private(set) var unknown = UnknownSensors()
+    /// Where the sensors of `alarms` and `unknown` stand in the tree of assets.
+    package private(set) var standings: [String: String] = [:]
     /// Newest last.
     package private(set) var events: [EventView] = []
     package private(set) var rejects: [RejectView] = []
@@ -125,6 +130,8 @@ package struct DashboardModel: Sendable, Equatable {
             self.urgent = answer.urgent ?? alarms
         }
         if let directory = answer.directory { self.directory = directory }
+        if let unknown = answer.unknown { self.unknown = unknown }
+        if answer.directory != nil || answer.unknown != nil { self.findStandings() }
         if let rejects = answer.rejects { self.rejects = rejects }
         if let commands = answer.commands { self.commands = commands }
         if let areas = answer.areas { self.areas = areas }
@@ -141,6 +148,16 @@ package struct DashboardModel: Sendable, Equatable {
         }
         self.take(answer.sensors, at: answer.askedAt)
         self.take(answer.events)
+    }
+
+    /// Looked up once an answer and not once a row.
+    private mutating func findStandings() {
+        self.standings = [:]
+        guard self.directory.hasAssets else { return }
+        for path in self.alarms.map(\.path) + self.unknown.sensors.map(\.path)
+        where self.standings[path] == nil {
+            self.standings[path] = self.directory.standing(of: path)
+        }
     }
 
     private mutating func take(_ views: [SensorView], at: UInt64) {

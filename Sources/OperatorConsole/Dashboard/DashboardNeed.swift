@@ -25,6 +25,10 @@ package struct DashboardNeed: Sendable, Equatable {
     /// Sensors that need attention most; 0: none.
     package var worstLimit = 0
     package var windows: [Window] = []
+    /// Sensors by their paths, where no window over the order of paths has them.
+    package var paths: [String] = []
+    /// Sensors that are silent, not verified or never seen, for the levels they stand in.
+    package var wantsUnknown = false
     package var wantsDirectory = false
     /// Of a plant too large for the directory only what fits this is read.
     package var directoryFilter = ""
@@ -40,6 +44,8 @@ package struct DashboardNeed: Sendable, Equatable {
     package var historySeconds: UInt64 = 0
     /// Dead letters, routes and silences.
     package var wantsDelivery = false
+    /// How many dead letters, the newest first.
+    package var deadLetterLimit = 0
     /// The test alert that is followed.
     package var testID: String?
 

@@ -118,6 +118,7 @@ package final class DashboardPoller: Sendable {
             }
             if isStopped { return }
             for action in actions { self.perform(action) }
+            if !actions.isEmpty { round.lookAgain() }
             let now = clinux_boottime_ns()
             if wantsNow || !actions.isEmpty || now >= nextAt {
                 nextAt = now + Self.intervalNanoseconds

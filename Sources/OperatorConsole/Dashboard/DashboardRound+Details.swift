@@ -13,7 +13,6 @@ struct DetailRounds: Sendable {
     /// Records behind the newest in which the timeline of an alarm begins to look.
     static let recordsBack: UInt64 = 20_000
     static let eventsMax = 500
-    static let deadLettersMax = 100
 
     var alarm: AlarmDetail?
     var alarmAt: UInt64 = 0
@@ -25,6 +24,7 @@ struct DetailRounds: Sendable {
     var historySeconds: UInt64 = 0
     var delivery: DeliveryDetail?
     var deliveryAt: UInt64 = 0
+    var deadLetterLimit = 0
 }
 
 /// The records of the ledger that are about one alarm or sensor, followed from round to round.
@@ -80,7 +80,7 @@ extension DashboardRound {
                 path, seconds: need.historySeconds, now: answer.askedAt)
         }
         if need.wantsDelivery {
-            answer.deliveryDetail = try self.deliveryDetail(need.testID, now: answer.askedAt)
+            answer.deliveryDetail = try self.deliveryDetail(need, now: answer.askedAt)
         }
     }
 
@@ -180,16 +180,18 @@ extension DashboardRound {
     // MARK: Delivery
 
     private mutating func deliveryDetail(
-        _ test: String?, now: UInt64
+        _ need: DashboardNeed, now: UInt64
     ) throws(ClientError) -> DeliveryDetail {
         let client = self.client
         var detail = self.details.delivery ?? DeliveryDetail()
         let isOld = now >= self.details.deliveryAt &+ DetailRounds.intervalNanoseconds
-        if self.details.delivery == nil || isOld {
+        let isMore = need.deadLetterLimit != self.details.deadLetterLimit
+        if self.details.delivery == nil || isOld || isMore {
             self.details.deliveryAt = now
-            detail.deadLetters = try client.deadLetters(
-                limit: DetailRounds.deadLettersMax, alert: nil, endpoint: nil
-            ).items
+            self.details.deadLetterLimit = need.deadLetterLimit
+            let page = try client.allDeadLetters(DeadLetterQuery(limit: need.deadLetterLimit))
+            detail.deadLetters = page.items
+            detail.hasMoreDeadLetters = page.next != nil
             let routes = try Self.optional { () throws(ClientError) in
                 try self.json("/v1/alerts/routes")
             }
@@ -200,7 +202,7 @@ extension DashboardRound {
             detail.silences = (silences?["items"]?.array ?? []).map { SilenceLine(json: $0) }
         }
         detail.test = nil
-        if let test {
+        if let test = need.testID {
             let json = try Self.optional { () throws(ClientError) in
                 try self.json("/v1/alerts/test/" + OperatorClient.encode(test))
             }

@@ -25,11 +25,13 @@ package struct DashboardRound {
     private var commands: CommandSet?
     private(set) var newestEvent: UInt64?
     /// Entries of a directory under way, and the path to go on behind.
-    private var entries: [SensorDirectory.Entry] = []
+    private var entries: [(path: String, title: String)] = []
     private var after: String?
     private var isReading = false
     private var directoryKey = DirectoryKey()
     private var directoryAt: UInt64?
+    private var assets = AssetTree()
+    private var unknownAt: UInt64 = 0
     /// The one that was given out last.
     private var directory = SensorDirectory(entries: [])
 
@@ -39,6 +41,7 @@ package struct DashboardRound {
         var sensorCount: UInt64 = 0
         var revision = ""
         var epoch: UInt32 = 0
+        var site = ""
     }
 
     package init(client: OperatorClient) { self.client = client }
@@ -52,7 +55,15 @@ package struct DashboardRound {
         self.newestEvent = nil
         self.isReading = false
         self.directoryAt = nil
+        self.unknownAt = 0
         self.details = DetailRounds()
+    }
+
+    /// Something was done: what it changed is asked for with the next round.
+    package mutating func lookAgain() {
+        self.details.deliveryAt = 0
+        self.details.alarmAt = 0
+        self.details.sensorAt = 0
     }
 
     /// Asks for everything that is needed.
@@ -79,13 +90,15 @@ package struct DashboardRound {
             query.after = window.after
             answer.sensors += try self.client.sensors(query).items
         }
+        if !need.paths.isEmpty { answer.sensors += try self.client.sensors(at: need.paths) }
+        if need.wantsUnknown { answer.unknown = try self.unknown(answer.status, now: askedAt) }
         if need.wantsDirectory {
             let status = answer.status
             answer.directory = try self.directory(
                 DirectoryKey(
                     filter: need.directoryFilter, sensorCount: status.sensors.total,
-                    revision: status.configurationRevision, epoch: status.epoch),
-                now: askedAt)
+                    revision: status.configurationRevision, epoch: status.epoch,
+                    site: status.site), now: askedAt)
         }
         // What reads files or is new may be refused while all else is well: that is said, and
         // blinds nothing.
@@ -130,6 +143,7 @@ package struct DashboardRound {
             let isOld =
                 self.directoryAt.map { now > $0 &+ Self.directoryNanosecondsMax } ?? true
             guard isOld || key != self.directoryKey else { return nil }
+            self.assets = try self.currentAssets()
             self.entries = []
             self.entries.reserveCapacity(
                 min(SensorDirectory.entriesMax, Int(clamping: key.sensorCount)) + 1)
@@ -141,20 +155,54 @@ package struct DashboardRound {
         query.filter = key.filter
         query.after = self.after
         let page = try self.client.sensors(query)
-        self.entries += page.items.map { SensorDirectory.Entry(path: $0.path, title: $0.title) }
+        self.entries += page.items.map { ($0.path, $0.title) }
         self.after = page.next
         let isFull = self.entries.count >= SensorDirectory.entriesMax
         guard page.next == nil || isFull else { return nil }
         self.isReading = false
         self.directoryAt = now
         let found = SensorDirectory(
-            entries: self.entries, isCut: page.next != nil || !key.filter.isEmpty,
-            filter: key.filter, version: self.directory.version + 1)
+            sensors: self.entries, tree: self.assets, site: key.site,
+            isCut: page.next != nil || !key.filter.isEmpty, filter: key.filter,
+            version: self.directory.version + 1)
         self.entries = []
         // The same again would have the tree made anew, for nothing.
         guard !found.names(sameAs: self.directory) else { return nil }
         self.directory = found
         return found
+    }
+
+    /// The plant as the configuration describes it; none where the daemon does not say.
+    private func currentAssets() throws(ClientError) -> AssetTree {
+        do throws(ClientError) {
+            return try self.client.assets()
+        } catch {
+            guard case .problem = error else { throw error }
+            return AssetTree()
+        }
+    }
+
+    /// Those that the counts of the status speak of; nil between the rounds that ask.
+    private mutating func unknown(
+        _ status: StatusView, now: UInt64
+    ) throws(ClientError) -> UnknownSensors? {
+        guard now >= self.unknownAt &+ DetailRounds.intervalNanoseconds else { return nil }
+        self.unknownAt = now
+        var unknown = UnknownSensors()
+        let counts: [(Freshness, UInt64)] = [
+            (.stale, status.sensors.stale), (.unverified, status.sensors.unverified),
+            (.neverReceived, status.sensors.neverReceived),
+        ]
+        for (freshness, count) in counts where count > 0 {
+            var query = SensorQuery(limit: UnknownSensors.countMax)
+            query.freshness = freshness
+            let page = try self.client.sensors(query)
+            unknown.sensors += page.items.map {
+                UnknownSensors.Sensor(path: $0.path, freshness: freshness)
+            }
+            unknown.isCut = unknown.isCut || page.next != nil
+        }
+        return unknown
     }
 
     private mutating func events() throws(ClientError) -> [EventView] {

@@ -164,6 +164,9 @@ extension DashboardState {
                 return nil
             }
             let action = prompt.action
+            if case .delivery(_, let alert, let endpoint) = prompt.draft {
+                self.stepOver(alert, endpoint, model)
+            }
             self.show(action.progress, isFailure: false, now: now)
             return .send(action)
         }

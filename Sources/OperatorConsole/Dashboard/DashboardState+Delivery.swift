@@ -53,6 +53,17 @@ extension DashboardState {
         self.mode = .prompt(Prompt(draft, fields: [], needsConfirmation: true))
     }
 
+    /// Goes on to the next dead letter, since the one that was dealt with leaves the list.
+    mutating func stepOver(_ alert: String, _ endpoint: String, _ model: DashboardModel) {
+        let letters = model.deliveryDetail?.deadLetters ?? []
+        guard
+            let place = letters.firstIndex(where: { $0.alert == alert && $0.endpoint == endpoint }),
+            letters.count > 1
+        else { return }
+        let next = place + 1 < letters.count ? place + 1 : place - 1
+        self.selected[.delivery] = Item.deadLetter(letters[next]).key
+    }
+
     /// Puts a dead letter away, or ends a silence.
     mutating func beginDiscard(_ page: Dashboard) {
         guard case .silence(let silence) = page.selectedItem else {

@@ -43,8 +43,7 @@ extension DashboardState {
         case .open: self.open(page, now)
         case .close: self.close()
         case .openLevel, .closeLevel: self.setLevel(binding.command == .openLevel, page, now)
-        case .flat:
-            self.isFlat.toggle()
+        case .arrange: self.arrangeNext(model)
         case .filter: self.mode = .filter(before: self.filter)
         case .longer, .shorter: self.changeSpan(binding.command == .longer, now)
         case .acknowledge, .acknowledgeAll, .shelve, .unshelve, .reset, .service, .comment,
@@ -128,10 +127,10 @@ extension DashboardState {
                 return self.show(reason, isFailure: true, now: now)
             }
             // From a sensor the key goes to its level.
+            let standing = page.standing(of: path)
             let groups = page.body.items.compactMap { item -> String? in
-                guard case .group(let prefix, _, _, _, _) = item, path.hasPrefix(prefix) else {
-                    return nil
-                }
+                guard case .group(let prefix, _, _, _, _) = item, standing.hasPrefix(prefix)
+                else { return nil }
                 return prefix
             }
             if let nearest = groups.max(by: { $0.count < $1.count }) {

@@ -53,7 +53,8 @@ package struct DashboardState: Sendable, Equatable {
     /// First row shown where nothing can be selected.
     package internal(set) var offsets: [Place: Int] = [:]
     package internal(set) var toggled: Set<String> = []
-    package internal(set) var isFlat = false
+    /// How the sensors stand; nil: as suits the plant.
+    var chosenArrangement: SensorTree.Arrangement?
     package internal(set) var isMuted = false
     /// How far back the sheet of a sensor looks, as a place in `spans`.
     package internal(set) var span = 1
@@ -112,7 +113,23 @@ package struct DashboardState: Sendable, Equatable {
     private func treeKey(_ model: DashboardModel) -> SensorTree.Key {
         SensorTree.Key(
             version: model.directory.version, filter: self.filters[.sensors] ?? "",
-            toggled: self.toggled, isFlat: self.isFlat)
+            toggled: self.toggled, arrangement: self.arrangement(model))
+    }
+
+    /// How the sensors stand: by assets where the configuration has any.
+    package func arrangement(_ model: DashboardModel) -> SensorTree.Arrangement {
+        guard let chosen = self.chosenArrangement, chosen != .assets || model.directory.hasAssets
+        else { return model.directory.hasAssets ? .assets : .paths }
+        return chosen
+    }
+
+    /// Goes on to the next way in which the sensors can stand.
+    mutating func arrangeNext(_ model: DashboardModel) {
+        let ways = SensorTree.Arrangement.allCases.filter {
+            $0 != .assets || model.directory.hasAssets
+        }
+        let place = ways.firstIndex(of: self.arrangement(model)) ?? 0
+        self.chosenArrangement = ways[(place + 1) % ways.count]
     }
 
     // MARK: Selection

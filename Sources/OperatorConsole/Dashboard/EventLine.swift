@@ -36,19 +36,7 @@ package struct EventLine: Sendable, Equatable {
         if let setpoint = body["setpoint"]?.double {
             details.append("limit \(Words.value(setpoint))")
         }
-        if let command = body["command"] {
-            details.append("by \(command["user"]?.string ?? "?")")
-            if let origin = command["origin"]?.string { details.append("from \(origin)") }
-            if let comment = command["comment"]?.string, !comment.isEmpty {
-                details.append("\"\(comment)\"")
-            }
-        }
-        if !text("user").isEmpty { details.append("by \(text("user"))") }
-        if !text("origin").isEmpty { details.append("from \(text("origin"))") }
-        if let silence = body["silence"] {
-            let line = SilenceLine(json: .object([("id", .null), ("silence", silence)]))
-            details.append("\(line.match), by \(line.author): \(line.reason)")
-        }
+        // What was done stands before who did it: a row may end early.
         let endpoints = (body["endpoints"]?.array ?? []).compactMap(\.string)
         if !endpoints.isEmpty { details.append("endpoints " + endpoints.joined(separator: ", ")) }
         let names = [
@@ -56,13 +44,30 @@ package struct EventLine: Sendable, Equatable {
         ]
         for name in names where !text(name).isEmpty {
             switch name {
+            // Who gave the command says so.
+            case "cause" where body["command"] != nil: break
             case "cause": details.append(Words.spaced(text(name)))
             case "reason": details.append("reason \(Words.spaced(text(name)))")
+            case "order": details.append(text(name))
             default: details.append("\(name) \(text(name))")
             }
         }
         if let status = body["status"]?.integer { details.append("status \(status)") }
-        if let attempts = body["attempts"]?.integer { details.append("\(attempts) attempts") }
+        if let attempts = body["attempts"]?.integer {
+            details.append(Words.counted(attempts, "attempt"))
+        }
+        if let silence = body["silence"] {
+            let line = SilenceLine(json: .object([("id", .null), ("silence", silence)]))
+            details.append("\(line.match), by \(line.author): \(line.reason)")
+        }
+        let command = body["command"]
+        if let command { details.append("by \(command["user"]?.string ?? "?")") }
+        if let comment = command?["comment"]?.string, !comment.isEmpty {
+            details.append("\"\(comment)\"")
+        }
+        if !text("user").isEmpty { details.append("by \(text("user"))") }
+        let origin = command?["origin"]?.string ?? text("origin")
+        if !origin.isEmpty { details.append("from \(origin)") }
         self.detail = details.joined(separator: ", ")
         self.tone = Self.tone(kind, priority: text("priority"))
     }

@@ -29,7 +29,7 @@ package enum Command: Sendable, Equatable {
     case nextView, viewBefore
     case up, down, pageUp, pageDown, first, last
     case open, close, openLevel, closeLevel
-    case filter, flat
+    case filter, arrange
     case acknowledge, acknowledgeAll
     case shelve, unshelve, reset, service, comment, mode
     case silence, test, resend, discard, enable
@@ -127,7 +127,8 @@ package enum KeyTable {
             [.character("/")], "/", "filter", "show what has the text, or fits the template",
             .filter, in: [.alarms, .sensors, .events]),
         KeyBinding(
-            [.character("t")], "t", "tree", "sensors as a tree, or one after the other", .flat,
+            [.character("t")], "t", "tree",
+            "sensors by assets, by the levels of their paths, or one after the other", .arrange,
             in: [.sensors]),
     ]
 

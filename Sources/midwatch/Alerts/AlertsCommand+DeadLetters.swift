@@ -26,6 +26,9 @@ extension AlertsCommand {
             subcommands: [List.self, Show.self, Resend.self, Drop.self],
             defaultSubcommand: List.self)
 
+        /// As many as the outbox keeps.
+        fileprivate static let countMax = 10_000
+
         /// The command `midwatch alerts dead-letters list`.
         struct List: ParsableCommand {
             static let configuration = CommandConfiguration(
@@ -36,19 +39,23 @@ extension AlertsCommand {
             @Option(help: "Only this endpoint.")
             var endpoint: String?
 
-            @Option(help: "How many, 1 to 1,000.")
+            @Option(help: "How many, 1 to 10,000.")
             var limit = 100
 
+            @Option(help: "Only those behind this place: the `next` of what --json printed before.")
+            var after: String?
+
             func validate() throws {
-                guard (1...1_000).contains(self.limit) else {
-                    throw ValidationError("--limit: expected 1 to 1000")
+                guard (1...DeadLetters.countMax).contains(self.limit) else {
+                    throw ValidationError("--limit: expected 1 to \(DeadLetters.countMax)")
                 }
             }
 
             func run() throws {
-                let (limit, endpoint) = (self.limit, self.endpoint)
+                let query = DeadLetterQuery(
+                    limit: self.limit, endpoint: self.endpoint, after: self.after)
                 let page = try self.daemon.perform { client throws(ClientError) in
-                    try client.deadLetters(limit: limit, alert: nil, endpoint: endpoint)
+                    try client.allDeadLetters(query)
                 }
                 if self.daemon.json { return self.daemon.printJSON(page) }
                 guard !page.items.isEmpty else {
@@ -69,6 +76,10 @@ extension AlertsCommand {
                     ])
                 }
                 CommandOutput.write(table.text(columns: CommandOutput.columns))
+                guard page.next != nil else { return }
+                CommandOutput.complain(
+                    "midwatch: these are the newest \(page.items.count), there are more; "
+                        + "--limit shows up to \(DeadLetters.countMax)")
             }
         }
 
@@ -85,7 +96,8 @@ extension AlertsCommand {
             func run() throws {
                 let alert = self.alert
                 let page = try self.daemon.perform { client throws(ClientError) in
-                    try client.deadLetters(limit: 1_000, alert: alert, endpoint: nil)
+                    try client.allDeadLetters(
+                        DeadLetterQuery(limit: DeadLetters.countMax, alert: alert))
                 }
                 if self.daemon.json { return self.daemon.printJSON(page) }
                 guard !page.items.isEmpty else { throw DeadLetters.unknown(alert) }
@@ -153,7 +165,9 @@ extension AlertsCommand {
             func order(_ verb: String, done: String) throws {
                 let (alert, endpoint) = (self.alert, self.endpoint)
                 let page = try self.daemon.perform { client throws(ClientError) in
-                    try client.deadLetters(limit: 1_000, alert: alert, endpoint: endpoint)
+                    try client.allDeadLetters(
+                        DeadLetterQuery(
+                            limit: DeadLetters.countMax, alert: alert, endpoint: endpoint))
                 }
                 // Oldest first: alerts of one alarm arrive in their order.
                 for letter in page.items.reversed() {

@@ -14,7 +14,8 @@ struct DoctorCommand: ParsableCommand {
         abstract: "Checks the machine and everything Midwatch depends on, and says what to do.",
         discussion: """
             Clock, kernel limits, disk (speed, and whether its syncs are believable), archive, \
-            alert endpoints (a connection is opened, nothing is sent), the daemon. Run it as the \
+            alert endpoints (name, connection, TLS as an alert would; nothing is sent), the \
+            daemon. Run it as the \
             daemon's user: limits and rights are those of who runs it.
 
             EXIT CODES:

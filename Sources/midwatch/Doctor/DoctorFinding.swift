@@ -36,7 +36,9 @@ struct DoctorFinding: Equatable {
     /// One line, and one below it with the remedy.
     var lines: [String] {
         let word = TerminalText.padded(self.level.rawValue, to: 8)
-        let line = "\(word) \(TerminalText.padded(self.topic, to: 18)) \(self.found)"
+        // The name of an endpoint is longer than a column at times, and is not cut for it.
+        let columns = max(18, TerminalText.width(self.topic))
+        let line = "\(word) \(TerminalText.padded(self.topic, to: columns)) \(self.found)"
         let all = self.remedy.isEmpty ? [line] : [line, "         -> \(self.remedy)"]
         return all.map { TerminalText.clean($0) }
     }

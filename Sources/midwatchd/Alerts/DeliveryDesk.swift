@@ -9,8 +9,8 @@ import OperatorViews
 /// What operators ask and order about deliveries.
 protocol DeliveryOrders: Sendable {
     func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView]
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView>
     func perform(_ order: DeliveryOrder) async -> DeliveryOrderOutcome
 }
 
@@ -19,16 +19,25 @@ struct DeliveryDesk: DeliveryOrders {
     let delivery: AlertDelivery
     let ledger: LedgerLoop
 
-    /// Dead letters, the newest first; of one alert or endpoint if asked, then with the body.
+    /// Dead letters, the newest first; those of one alert with their bodies.
     func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView] {
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView> {
+        let after = query.after.map { DeadLetterPlace($0) }
+        if case .some(nil) = after {
+            throw Problem(.badRequest, detail: "\"after\" must be the next of another page")
+        }
+        // One more than fits says that there is more.
         let found = await self.delivery.deadLetters(
-            limit: limit, alertID: alert, endpoint: endpoint)
+            limit: query.limit + 1, alertID: query.alert, endpoint: query.endpoint,
+            after: after ?? nil)
         guard let found else {
             throw Problem(.filesNotAnswering, detail: "the outbox does not answer")
         }
-        return found.map { Self.view($0, hasBody: alert != nil) }
+        let page = found.prefix(query.limit)
+        return PageView(
+            items: page.map { Self.view($0, hasBody: query.alert != nil) },
+            next: found.count > query.limit ? page.last?.place.text : nil)
     }
 
     private static func view(_ letter: DeadLetter, hasBody: Bool) -> DeadLetterView {

@@ -14,14 +14,21 @@ extension OperatorDesk {
         self.resolve(&query.area)
         let text = TextFilter(query.filter)
         func matches(_ index: Int, _ live: LiveSensor) -> Bool {
-            query.matches(freshness: live.freshness, alarm: live.alarmMark)
+            (query.paths.isEmpty || query.paths.contains(names.paths[index]))
+                && query.matches(freshness: live.freshness, alarm: live.alarmMark)
                 && query.area?.matches(names.paths[index]) != false
                 && text.matches(path: names.paths[index], searchable: names.searchable[index])
         }
         var found: [SensorView] = []
         switch query.order {
         case .path:
-            for place in names.place(behind: query.after)..<names.order.count {
+            let behind = names.place(behind: query.after)
+            // Sensors that are named are looked up; any other way every sensor is looked at.
+            let places =
+                query.paths.isEmpty
+                ? Array(behind..<names.order.count)
+                : query.paths.map { names.place(behind: $0) - 1 }.filter { $0 >= behind }.sorted()
+            for place in places {
                 guard found.count < query.limit else { break }
                 let index = Int(names.order[place])
                 guard let live = self.parts.live.sensors.read(index), matches(index, live),

@@ -135,10 +135,9 @@ final class OperatorDesk: OperatorBackend {
     }
 
     func deadLetters(
-        limit: Int, alert: String?, endpoint: String?
-    ) async throws(Problem) -> [DeadLetterView] {
-        try await self.parts.deliveries.deadLetters(
-            limit: limit, alert: alert, endpoint: endpoint)
+        matching query: DeadLetterQuery
+    ) async throws(Problem) -> PageView<DeadLetterView> {
+        try await self.parts.deliveries.deadLetters(matching: query)
     }
 
     func order(_ order: DeliveryOrder) async -> DeliveryOrderOutcome {
