@@ -67,18 +67,23 @@ extension AlarmEngine {
         var isChanged = false
         for bound in range where self.conditions.bounds[bound].isOfSourceClock {
             let before = self.conditions.memories[bound].result
+            let result =
+                offset == nil
+                ? .stale : self.judge(bound, .stale, offset: offset, at: time)
+            // Nearly all readings: a clock that was right and is.
+            if result == .notMet, before == .notMet, self.isAtRest(bound: bound) { continue }
             let wasRaised = self.isRaised(bound: bound)
-            if offset == nil {
-                self.settle(bound: bound, .stale, at: time)
-            } else {
-                let result = self.judge(bound, .stale, offset: offset, at: time)
-                self.settle(bound: bound, result, at: time, weight)
-            }
+            self.settle(bound: bound, result, at: time, offset == nil ? .full : weight)
             isChanged =
                 isChanged || self.conditions.memories[bound].result != before
                 || self.isRaised(bound: bound) != wasRaised
         }
         if isChanged { self.followRules(of: sensor, at: time) }
+    }
+
+    /// Whether "not met" changes nothing for the alarm of a condition.
+    private func isAtRest(bound: Int) -> Bool {
+        self.alarmRow(of: bound).map { self.alarms[$0].isAtRest } ?? true
     }
 
     /// The numbers of a source: takes a reading of the sensor that carries them if it is new.

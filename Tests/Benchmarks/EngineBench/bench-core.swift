@@ -26,6 +26,8 @@ struct EngineBench {
         case rate, window, sequenceOfNumbers, setpoint, state
         /// The same with a rule that looks at the sensor beside it, too.
         case deviation, expression
+        /// With source times, and one rule about the clocks of the sixteen sources.
+        case sourceClock
         /// As plain, and each batch of 16 is timed, as the engine's loop times its batches.
         case timedBatch
         /// As plain, and each reading is timed: what the loop does not do.
@@ -33,7 +35,7 @@ struct EngineBench {
 
         var hasSourceTime: Bool {
             switch self {
-            case .sourceTime, .acknowledged, .raised: true
+            case .sourceTime, .acknowledged, .raised, .sourceClock: true
             case .plain, .timedBatch, .timedReading, .rate, .window, .sequenceOfNumbers, .setpoint,
                 .state, .deviation, .expression:
                 false
@@ -59,6 +61,13 @@ struct EngineBench {
             case .setpoint:
                 condition = .deviation(
                     reference: nil, setpoint: 40, above: 50, below: 50, deadband: 1)
+            case .sourceClock:
+                return [
+                    RuleDeclaration(
+                        name: "rule", sources: ["gateway/+"],
+                        condition: .clockSkew(
+                            maxNanoseconds: 3_600_000_000_000, deadbandNanoseconds: 0))
+                ]
             case .state: condition = .offNormal(normalStates: .max)
             case .deviation:
                 condition = .deviation(
@@ -75,7 +84,7 @@ struct EngineBench {
             case .timedBatch: 16
             case .timedReading: 1
             case .plain, .sourceTime, .acknowledged, .raised, .rate, .window, .sequenceOfNumbers,
-                .setpoint, .state, .deviation, .expression:
+                .setpoint, .state, .deviation, .expression, .sourceClock:
                 nil
             }
         }
@@ -305,6 +314,28 @@ struct EngineBench {
         return engine
     }
 
+    /// The sixteen sources that readings come through, with the sensors that stand for them.
+    private static func registerSources(in engine: inout AlarmEngine, behind sensors: Int) {
+        let now = MonotonicInstant(nanoseconds: self.origin)
+        var n: UInt64 = 900_000
+        for number in 0..<16 {
+            let name = "gateway/\(number)"
+            let source = SourceIndex(rawValue: UInt32(1 + number))
+            var stand = Slot(kind: .registerSensor, arrival: now)
+            stand.sensor = SensorIndex(rawValue: UInt32(sensors + number))
+            let head = Slot(kind: .registerSource, arrival: now, source: source)
+            let records =
+                ControlRecord.slots(head: head, payload: Array(name.utf8))
+                + ControlRecord.slots(
+                    head: stand, payload: Array((RuleBook.sourcePathPrefix + name).utf8))
+            for slot in records {
+                engine.apply(slot, n: n)
+                n += 1
+            }
+        }
+        engine.takeDecisions { _ in }
+    }
+
     /// The readings of one virtual second, each sensor once.
     private static func second(_ round: Round, sensors: Int) -> [Slot] {
         var order = (0..<sensors).map { UInt32($0) }
@@ -336,6 +367,7 @@ struct EngineBench {
         _ round: Round, sensors: Int, readings: Int
     ) -> (nanoseconds: Double, decisions: UInt64) {
         var engine = self.engine(sensors: sensors, rules: round.rules)
+        if round == .sourceClock { self.registerSources(in: &engine, behind: sensors) }
         let slots = self.second(round, sensors: sensors)
         var n: UInt64 = 1_000_000
         var looked: UInt64 = 0

@@ -41,13 +41,13 @@ swiftc $flags -module-name EngineBench -o "$build/$program" "$here/$program.swif
 if [ "${COUNT:-0}" = 0 ]; then
     exec "$build/$program" "$@"
 fi
-# Thirteen kinds of round, five rounds each; only what happens inside of a reading is counted.
+# Fourteen kinds of round, five rounds each; only what happens inside of a reading is counted.
 readings=100000
 valgrind --tool=callgrind --toggle-collect='*applyReading*' \
     --callgrind-out-file="$build/callgrind.out" \
     "$build/bench-core" 10000 "$readings" >/dev/null 2>"$build/callgrind.log"
 instructions=$(sed -n 's/^summary: *//p; s/^totals: *//p' "$build/callgrind.out" | head -1)
-echo "$((instructions / (readings * 65))) instructions a reading"
+echo "$((instructions / (readings * 70))) instructions a reading"
 callgrind_annotate --threshold=100 "$build/callgrind.out" 2>/dev/null |
     grep -E 'swift_retain|swift_release|swift_beginAccess|swift_isUniquelyReferenced|malloc.c' ||
     echo "no reference is counted and no memory taken"
