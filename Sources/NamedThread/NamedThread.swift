@@ -22,7 +22,8 @@ package struct NamedThread: Sendable {
 
     /// Starts `run`.
     ///
-    /// - Parameter name: What tools show; the kernel keeps 15 bytes of it.
+    /// Of the name, which tools show, the kernel keeps 15 bytes.
+    ///
     /// - Throws: If the system has no thread to give.
     package init(_ name: String, run: @escaping @Sendable () -> Void) throws(ThreadRefusal) {
         let body = unsafe Unmanaged.passRetained(Body(name: name, run: run))
