@@ -64,6 +64,7 @@ sanitize: deps ## The core's tests under the thread and the address sanitizer (o
 	SWIFT_BACKTRACE=enable=no MIDWATCH_TARGETS=$(CORE) \
 		$(SWIFT) test -c release --sanitize=thread --scratch-path .build-tsan
 	SWIFT_BACKTRACE=enable=no MIDWATCH_TARGETS=$(CORE) \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.txt \
 		$(SWIFT) test -c release --sanitize=address -Xswiftc -use-ld=lld --scratch-path .build-asan
 
 fuzz: ## Fuzz the decoders (SECONDS_EACH=30)

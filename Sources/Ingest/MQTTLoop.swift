@@ -76,6 +76,7 @@ final class MQTTLoop: @unchecked Sendable {
     /// Ends the ticking.
     func stop() {
         self.isStopped.store(true, ordering: .releasing)
+        self.waiter?.end()
         self.ticker?.cancel()
         self.ticker = nil
     }

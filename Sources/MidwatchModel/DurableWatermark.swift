@@ -31,6 +31,9 @@ package final class DurableWatermark: Sendable {
             return self.watermark.value.load(ordering: .sequentiallyConsistent)
         }
 
+        /// Ends it: it is woken no more.
+        package func end() { self.watermark.remove(self) }
+
         fileprivate func notify() {
             if self.isWaiting.exchange(false, ordering: .sequentiallyConsistent) { self.wake() }
         }
@@ -45,11 +48,15 @@ package final class DurableWatermark: Sendable {
     /// Every record with a number below this is durable or was reported as not recorded.
     package var through: UInt64 { self.value.load(ordering: .acquiring) }
 
-    /// Adds a party; it stays for the life of the watermark.
+    /// Adds a party; it stays until it ends.
     package func addWaiter(wake: @escaping @Sendable () -> Void) -> Waiter {
         let waiter = Waiter(self, wake: wake)
         self.waiters.withLock { $0.append(waiter) }
         return waiter
+    }
+
+    private func remove(_ waiter: Waiter) {
+        self.waiters.withLock { $0.removeAll { $0 === waiter } }
     }
 
     /// A commit ended: records below `through` are durable.

@@ -42,6 +42,10 @@ import Testing
         #expect(waiter.request() == 16)
         watermark.advance(to: 16)
         #expect(woken.load(ordering: .relaxed) == 2)
+        _ = waiter.request()
+        waiter.end()
+        watermark.advance(to: 17)
+        #expect(woken.load(ordering: .relaxed) == 2, "it ended")
     }
 
     @Test func `each of two waiters is woken for its own request`() {
@@ -55,5 +59,10 @@ import Testing
         _ = second.request()
         watermark.advance(to: 2)
         #expect(woken.withLock { $0 } == ["second", "first", "second"])
+        first.end()
+        _ = second.request()
+        watermark.advance(to: 3)
+        #expect(woken.withLock { $0 } == ["second", "first", "second", "second"])
+        second.end()
     }
 }

@@ -28,6 +28,7 @@ extension AlarmEngine {
     /// Evaluates what is queued, then says which sensors have rules that err, or do so no more.
     mutating func drainRules(at time: MonotonicInstant, _ weight: ResultWeight = .full) {
         self.drainQueue(at: time, weight)
+        guard !self.erring.isEmpty else { return }
         // A rule may look at "cannot verify" of the sensor that it makes unverifiable: without a bound
         // it would go round for ever.
         var rounds = 0

@@ -128,6 +128,7 @@ final class LedgerLoop: Sendable {
     private func run() {
         let pause = self.pause
         let waiter = self.watermark.addWaiter { pause.wake() }
+        defer { waiter.end() }
         while true {
             self.progress.beat()
             let batch = self.gate.takeUnwritten(max: Self.batchMax, waitNanoseconds: 250_000_000)
