@@ -59,11 +59,14 @@ import Testing
         defer { reading.end() }
         #expect(await reading.problem(reading.hang) == .filesNotAnswering)
         #expect(reading.reads.lateCount == 1)
-        // The thread is held in the first read; the second is not even begun.
-        let start = ContinuousClock.now
+        // The thread is held in the first read, which began at the latest now.
+        #expect(await eventually { reading.begun.load(ordering: .acquiring) == 1 })
+        let begun = ContinuousClock.now
+        #expect(await eventually { ContinuousClock.now - begun > .milliseconds(200) })
+        // The second is not even begun, and no timer answers it.
         #expect(await reading.problem(reading.hang) == .filesNotAnswering)
-        #expect(ContinuousClock.now - start < .milliseconds(150))
         #expect(reading.reads.refusedCount == 1)
+        #expect(reading.reads.lateCount == 1)
         #expect(reading.begun.load(ordering: .acquiring) == 1)
         reading.letGo()
         #expect(await eventually { await reading.problem { 1 } == nil })
