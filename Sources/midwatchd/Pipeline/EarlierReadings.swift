@@ -13,7 +13,8 @@ import Synchronization
 ///
 /// A thread of its own reads, beside the start, which never waits for it. It reads forward through
 /// the last `recordCountMax` records and gives up after `nanosecondsMax`: what it read by then lacks
-/// the newest readings, and is not shown. What was not reached says `note`.
+/// the newest readings, and is not shown. What was not reached says
+/// `notReached`.
 ///
 /// Beside the last readings of every sensor it keeps those that stood before the alarms that are
 /// told again, or told to others, after the start.
@@ -96,7 +97,8 @@ final class EarlierReadings: @unchecked Sendable {
     /// Waits until the look back is over, at most the given time.
     func wait(nanoseconds: UInt64) {
         let pause = WakeWord()
-        for _ in 0..<nanoseconds / Self.pauseNanoseconds where !self.isRead {
+        for _ in 0..<nanoseconds / Self.pauseNanoseconds {
+            if self.isRead { return }
             pause.sleep(nanoseconds: Self.pauseNanoseconds)
         }
     }
