@@ -38,8 +38,7 @@ build-tests: deps-test ## Build every test, and the programs they run (release)
 test: build-tests ## Build and run every test, with real PostgreSQL and MQTT clients
 	@set -o pipefail; MIDWATCH_TESTING=1 PATH="$(TEST_PATH)" \
 		$(SWIFT) test -c release --skip-build --no-parallel 2>&1 | tee .build/tests.txt \
-		|| { echo "What failed (all of it: .build/tests.txt):"; \
-		grep -A 4 "recorded an issue\|Fatal error\|Crash" .build/tests.txt; exit 1; }
+		|| { Tests/failures.sh .build/tests.txt; exit 1; }
 
 check: lint core ## What to run before a commit: format, core tests with assertions, architecture
 	MIDWATCH_TARGETS=ArchitectureTests $(SWIFT) test --scratch-path .build-core
