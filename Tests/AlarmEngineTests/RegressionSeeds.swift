@@ -11,6 +11,8 @@ enum RareState: String, CaseIterable, Sendable {
     case senderClockSet, monitorLate, acknowledgedTooLate, mustAcknowledgeFirst
     case sourceClockOff, sourceClockDrifts, sourceNumbersMissing, sourceRuleReturned
     case drift, slowTick
+    /// The return of its source made a sensor fresh that had said nothing since a start.
+    case freshUnheardSinceStart
 
     /// Whether a world has been there.
     func isReached(by world: World) -> Bool {
@@ -48,6 +50,16 @@ enum RareState: String, CaseIterable, Sendable {
             }
         case .drift: Self.isRaised(world, .drift, ofSource: false)
         case .slowTick: world.leavesTicks && world.timersPerTick == 1
+        case .freshUnheardSinceStart: Self.isFreshUnheard(in: world)
+        }
+    }
+
+    private static func isFreshUnheard(in world: World) -> Bool {
+        var start = MonotonicInstant.zero
+        return world.decisions.contains { decision in
+            if decision.kind == .runStarted, decision.amount > 1 { start = decision.time }
+            return decision.kind == .alarmReturned && decision.alarm == .stale
+                && decision.lastArrival != .zero && decision.lastArrival < start
         }
     }
 
@@ -93,5 +105,8 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
         RegressionSeed(seed: 46, states: [.sourceNotLost, .reAlarm, .modeByOperator, .drift]),
         RegressionSeed(seed: 53, states: [.mustAcknowledgeFirst, .slowTick]),
         RegressionSeed(seed: 57, states: [.oneShotEnded, .reAlarm]),
+        RegressionSeed(
+            seed: 341, states: [.freshUnheardSinceStart],
+            fault: "new rules gave a sensor that its source had made fresh a start's grace, too"),
     ]
 }
