@@ -120,10 +120,13 @@ extension AlarmEngine {
     private mutating func isClockSet(
         _ kind: SuspectRun.Kind, _ slot: Slot, of index: Int
     ) -> Bool {
+        let deadline = self.sensors[index].deadlineNanoseconds
+        // One that waited with us may be dated to before it was sent. It says nothing of the pace,
+        // and a run that it began would end with a doubt, and begin again.
+        guard self.established.nanosecondsSince(slot.arrival) <= deadline / 2 else { return false }
         self.sensors[index].isSuspect = true
         return self.sensorDetails[index].suspects.isClockSet(
-            kind, sourceTime: slot.sourceTime, at: slot.arrival,
-            deadline: self.sensors[index].deadlineNanoseconds)
+            kind, sourceTime: slot.sourceTime, at: slot.arrival, deadline: deadline)
     }
 
     /// Ends a run that put the sender's clock in doubt; nil: of any kind.
@@ -167,7 +170,7 @@ extension AlarmEngine {
         if wall != 0 {
             let (offset, isOver) = wall.subtractingReportingOverflow(slot.sourceTime)
             let delay = self.sensors[index].clock.delay(
-                offset: isOver ? .max : offset, at: slot.arrival)
+                offset: isOver ? .max : offset, at: slot.arrival, waited: waited)
             if delay > deadline / 2 {
                 guard self.isClockSet(.late, slot, of: index) else { return .history }
                 self.rebase(index, slot, from: slot.sourceTime &- Int64(clamping: delay))

@@ -102,11 +102,17 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
                 .sourceClockDrifts, .sourceNumbersMissing, .sourceRuleReturned, .drift,
             ]),
         RegressionSeed(seed: 24, states: [.modeBySensor, .reAlarm, .sourceNotLost]),
-        RegressionSeed(seed: 46, states: [.sourceNotLost, .reAlarm, .modeByOperator, .drift]),
+        RegressionSeed(seed: 46, states: [.reAlarm, .modeByOperator, .drift]),
         RegressionSeed(seed: 53, states: [.mustAcknowledgeFirst, .slowTick]),
         RegressionSeed(seed: 57, states: [.oneShotEnded, .reAlarm]),
         RegressionSeed(
             seed: 341, states: [.freshUnheardSinceStart],
             fault: "new rules gave a sensor that its source had made fresh a start's grace, too"),
+        RegressionSeed(
+            seed: 491, states: [.senderClockSet],
+            fault: "a reading dated to before it was sent blinded an event sensor for minutes"),
+        RegressionSeed(
+            seed: 1_794, states: [.senderClockSet],
+            fault: "one that waited began the run that tells that a clock was set, and spoilt it"),
     ]
 }
