@@ -291,17 +291,11 @@ extension AlarmEngine {
             let rule = self.ruleTable.rules[firstRule + offset]
             switch rule.kind {
             case .lowLow, .low, .high, .highHigh:
-                if isUnknown {
-                    self.settle(alarm, .error, at: time, cause: .lostWhileBeyondLimit)
-                } else if rule.isMet(value, isActive: self.alarms[alarm].isRaised),
-                    !isExclusive || !self.isReplaced(alarm, of: index, value)
-                {
-                    self.settle(alarm, .met, at: time, cause: .valueBeyondLimit)
-                } else if self.alarms[alarm].result != .notMet
-                    || self.alarms[alarm].pending != .none || self.alarms[alarm].isRaised
-                {
-                    self.settle(alarm, .notMet, at: time, cause: .valueWithinLimit)
+                // Who speaks for it speaks before it falls silent; high-high stands before high.
+                if isExclusive, case .low = rule.kind, let severe = self.alarm(.lowLow, of: index) {
+                    self.evaluate(severe, self.rule(of: severe), of: index, value, at: time)
                 }
+                self.evaluate(alarm, rule, of: index, value, at: time)
             case .unverifiable:
                 self.settleUnverifiable(
                     alarm, of: index, isMet: isUnknown || self.hasOwnError(index), at: time)
@@ -317,9 +311,38 @@ extension AlarmEngine {
         if self.sensors[index].isMode { self.modeChanged(index, at: time) }
     }
 
-    /// Whether a more severe limit speaks for this one (exclusive limits): it is raised and stays
-    /// so, or it is raised at this very reading.
-    private func isReplaced(_ alarm: Int, of index: Int, _ value: Double) -> Bool {
+    /// Compares the last live value with one limit; to do so twice is the same as once.
+    private mutating func evaluate(
+        _ alarm: Int, _ rule: AlarmRule, of index: Int, _ value: Double, at time: MonotonicInstant
+    ) {
+        guard !self.sensors[index].isUnknown else {
+            return self.settle(alarm, .error, at: time, cause: .lostWhileBeyondLimit)
+        }
+        if rule.isMet(value, isActive: self.alarms[alarm].isRaised),
+            self.replacement(of: alarm) == nil
+        {
+            self.settle(alarm, .met, at: time, cause: .valueBeyondLimit)
+        } else if self.alarms[alarm].result != .notMet || self.alarms[alarm].pending != .none
+            || self.alarms[alarm].isRaised
+        {
+            self.settle(alarm, .notMet, at: time, cause: .valueWithinLimit)
+        }
+    }
+
+    /// Whether the last value is beyond the limit of a raised alarm, or not back by its deadband.
+    func isBeyond(_ alarm: Int) -> Bool {
+        let value = self.value(of: Int(self.alarms[alarm].sensor))
+        return self.rule(of: alarm).isMet(value, isActive: true)
+    }
+
+    /// The alarm of a more severe limit of the same sensor that speaks for this one, where limits are
+    /// exclusive; nil if none does.
+    ///
+    /// It is raised and stays so, and people are told of it: one that is out of view speaks for
+    /// nobody, and this one returning would be all that they hear.
+    func replacement(of alarm: Int) -> Int? {
+        let index = Int(self.alarms[alarm].sensor)
+        guard self.conditions.isExclusive(index) else { return nil }
         let severe: AlarmKind
         switch self.rule(of: alarm).kind {
         case .high: severe = .highHigh
@@ -327,12 +350,13 @@ extension AlarmEngine {
         case .lowLow, .highHigh, .stale, .unverifiable, .rateOfChange, .flatLine, .deviation,
             .vote, .discrepancy, .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence,
             .window, .drift, .expression:
-            return false
+            return nil
         }
-        guard let other = self.alarm(severe, of: index) else { return false }
-        let isRaised = self.alarms[other].isRaised
-        let rule = self.rule(of: other)
-        return rule.isMet(value, isActive: isRaised) && (isRaised || rule.onDelayNanoseconds == 0)
+        guard let other = self.alarm(severe, of: index), self.alarms[other].isRaised,
+            self.alarms[other].machine.suppression.isEmpty,
+            self.rule(of: other).isMet(self.value(of: index), isActive: true)
+        else { return nil }
+        return other
     }
 
     /// The last live value as a number.

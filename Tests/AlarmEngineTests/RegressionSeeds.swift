@@ -13,6 +13,8 @@ enum RareState: String, CaseIterable, Sendable {
     case drift, slowTick
     /// The return of its source made a sensor fresh that had said nothing since a start.
     case freshUnheardSinceStart
+    /// An exclusive limit gave way to a more severe one.
+    case moreSevereLimit
 
     /// Whether a world has been there.
     func isReached(by world: World) -> Bool {
@@ -50,6 +52,8 @@ enum RareState: String, CaseIterable, Sendable {
             }
         case .drift: Self.isRaised(world, .drift, ofSource: false)
         case .slowTick: world.leavesTicks && world.timersPerTick == 1
+        case .moreSevereLimit:
+            world.decisions(.alarmReturned).contains { $0.cause == .moreSevereLimit }
         case .freshUnheardSinceStart: Self.isFreshUnheard(in: world)
         }
     }
@@ -114,5 +118,11 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
         RegressionSeed(
             seed: 1_794, states: [.senderClockSet],
             fault: "one that waited began the run that tells that a clock was set, and spoilt it"),
+        RegressionSeed(
+            seed: 1_448, states: [.moreSevereLimit, .reAlarm],
+            fault: "an exclusive limit that gave way was said to be back within"),
+        RegressionSeed(
+            seed: 1_674, states: [.moreSevereLimit, .sourceNotLost],
+            fault: "an exclusive limit that gave way was said to be back within"),
     ]
 }

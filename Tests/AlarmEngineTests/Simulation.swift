@@ -9,6 +9,8 @@ struct Simulation {
     var run: RandomWorld
     private(set) var checked = 0
     private var annunciated: Set<DecisionID> = []
+    /// The last decision about each alarm, by sensor and kind; of rules the last of its kind.
+    private var latest: [SensorIndex: [AlarmKind: Decision]] = [:]
     private var random: Random
 
     init(seed: UInt64) {
@@ -85,6 +87,7 @@ struct Simulation {
     private mutating func lookAtDecisions() {
         for outcome in self.world.outcomes[self.checked...] {
             let decision = outcome.decision
+            defer { self.note(decision) }
             if decision.kind == .alarmRaised {
                 self.annunciated.insert(decision.activation)
                 #expect(decision.suppression.isEmpty && decision.stateTo == .unacknowledged)
@@ -94,6 +97,10 @@ struct Simulation {
             else { continue }
             let value = Double(bitPattern: decision.valueBits)
             switch decision.alarm {
+            case .high where decision.cause == .moreSevereLimit:
+                self.lookAtReplacement(outcome, by: .highHigh)
+            case .low where decision.cause == .moreSevereLimit:
+                self.lookAtReplacement(outcome, by: .lowLow)
             case .high, .highHigh: #expect(value < decision.setpoint, "\(outcome.body)")
             case .low, .lowLow: #expect(value > decision.setpoint, "\(outcome.body)")
             case .stale:
@@ -112,6 +119,26 @@ struct Simulation {
             #expect(decision.quality != .bad, "\(outcome.body)")
         }
         self.checked = self.world.outcomes.count
+    }
+
+    private mutating func note(_ decision: Decision) {
+        // One that nothing came of may say anything of its alarm.
+        guard decision.kind != .commandRefused else { return }
+        self.latest[decision.sensor, default: [:]][decision.alarm] = decision
+    }
+
+    /// Exclusive limits (`limits.exclusive`): high returns on a value beyond it if high-high speaks
+    /// for it, raised and in view, and low likewise.
+    private func lookAtReplacement(_ outcome: Outcome, by kind: AlarmKind) {
+        let decision = outcome.decision
+        let path = self.world.path(of: decision.sensor)
+        let declaration = outcome.rules.declaration(for: path)
+        #expect(declaration.areLimitsExclusive, "\(outcome.body)")
+        #expect(decision.causeSensor == decision.sensor, "\(outcome.body)")
+        #expect(decision.causeAlarm == kind, "\(outcome.body)")
+        let severe = self.latest[decision.sensor]?[kind]
+        #expect(severe?.stateTo.isRaised == true, "\(outcome.body)")
+        #expect(severe?.suppression.isEmpty == true, "\(outcome.body)")
     }
 
     /// Promise 3 for rules: an alarm returns when its condition is known not to be met.
