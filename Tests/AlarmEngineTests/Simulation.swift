@@ -62,17 +62,24 @@ struct Simulation {
             guard live.supervision != .event else { continue }
             #expect(live.deadline >= now, "\(path) is silent and not stale at \(self.world.now)")
             // Written from the journal, not from the engine: somebody spoke.
-            guard live.freshness == .fresh, live.supervision == .periodic else { continue }
-            let longest =
-                live.deadlineNanoseconds
-                + min(live.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
+            guard live.freshness != .neverReceived, live.supervision == .periodic else { continue }
+            let isUnverified = live.freshness == .unverified
+            let deadline = live.deadlineNanoseconds
+            let lag = SystemLimits.ownLagExtensionMaxNanoseconds
+            // A start adds one grace, our own lag at most one deadline and 5 s.
+            let grace = isUnverified ? min(deadline, SystemLimits.restartGraceMaxNanoseconds) : 0
+            let longest = deadline + grace + min(deadline, lag)
             let isExcused = self.isAnyEntry(since: longest) { slot in
                 // New rules give a deadline from that moment.
                 slot.kind == .configuration
                     || slot.kind == .reading && slot.sensor == self.world.indexes[path]
                         && !slot.flags.contains(.historical)
             }
-            #expect(isExcused, "\(path) is fresh and nobody heard it at \(self.world.now)")
+            // Still late after the whole extension: not verified, and looked at again.
+            let isLate = isUnverified && self.isAnyEntry(since: 2 * lag) { $0.kind == .lagObserved }
+            #expect(
+                isExcused || isLate,
+                "\(path) is \(live.freshness) and nobody heard it at \(self.world.now)")
         }
     }
 
