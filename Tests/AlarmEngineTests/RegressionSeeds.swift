@@ -110,7 +110,7 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
         RegressionSeed(seed: 53, states: [.mustAcknowledgeFirst, .slowTick]),
         RegressionSeed(seed: 57, states: [.oneShotEnded, .reAlarm]),
         RegressionSeed(
-            seed: 341, states: [.freshUnheardSinceStart],
+            seed: 1_471, states: [.freshUnheardSinceStart],
             fault: "new rules gave a sensor that its source had made fresh a start's grace, too"),
         RegressionSeed(
             seed: 491, states: [.senderClockSet],
