@@ -32,14 +32,7 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
-        let source = self.placed(index, slot.source)
-        if source.rawValue != self.sensors[index].source.rawValue {
-            self.move(index, to: source)
-        }
-        self.noteArrival(slot.source, at: slot.arrival)
-        if source.rawValue != slot.source.rawValue {
-            self.noteArrival(source, at: slot.arrival)
-        }
+        self.noteArrival(of: index, through: slot.source, at: slot.arrival)
         let around = SensorState.Surroundings(
             wall: self.wall(of: slot.arrival).nanoseconds, established: self.established,
             bounds: self.sourceTimes)
@@ -311,7 +304,7 @@ extension AlarmEngine {
         }
         self.sensors[index].quiet =
             isAtRest ? QuietBand(above: band.least, below: band.most) : .none
-        if self.sensors[index].isMode { self.modeChanged(index, at: time) }
+        if self.sensors[index].isMode { self.modeChanged(index) }
     }
 
     /// Whether a more severe limit speaks for this one (exclusive limits): it is raised and stays
