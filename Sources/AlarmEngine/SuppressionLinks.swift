@@ -189,7 +189,7 @@ extension AlarmEngine {
 
     /// The oldest alarm of a group that people see, if it is older than `alarm`: of what is in
     /// view the first hides what came after it, never the other way round.
-    private func firstOut(of group: String, before alarm: Int) -> UInt32? {
+    func firstOut(of group: String, before alarm: Int) -> UInt32? {
         var oldest = self.alarms[alarm].isRaised ? self.activation(of: alarm) : nil
         var found: UInt32?
         for row in self.links.byGroup[group] ?? []
