@@ -68,8 +68,11 @@ final class LocalAcker: @unchecked Sendable {
     struct Behaviour: Sendable {
         /// Closes each connection when it has seen this many publishes on it; 0: never.
         var closesAfter = 0
-        /// Publishes of the last ones before the close that stay unacknowledged.
+        /// Publishes of the last ones before the close that stay unacknowledged; a sender that has
+        /// no more to send comes to the close, too.
         var withholds = 0
+        /// False: no publish is ever acknowledged.
+        var acknowledges = true
         /// Receive Maximum and server keep-alive of a v5 CONNACK; nil: none.
         var receiveMaximum: UInt16?
         var keepAliveSeconds: UInt16?
@@ -143,6 +146,7 @@ final class LocalAcker: @unchecked Sendable {
         var scratch = [UInt8](repeating: 0, count: 64 * 1_024)
         while !self.isStopping.load(ordering: .relaxed) {
             let count = unsafe clinux_fleet_wait(epoll, 10_000_000, &events, 256)
+            if count == 0 { self.closeWithholding() }
             for event in events.prefix(Int(count)) {
                 if event.tag == UInt64.max {
                     let socket = accept(self.listener.descriptor, nil, nil)
@@ -167,6 +171,15 @@ final class LocalAcker: @unchecked Sendable {
         close(self.listener.descriptor)
         close(epoll)
         self.hasEnded.store(true, ordering: .releasing)
+    }
+
+    /// Nobody sends: what was withheld before a close that does not come is never acknowledged.
+    private func closeWithholding() {
+        guard self.behaviour.closesAfter > 0 else { return }
+        for (socket, connection) in self.connections where connection.unacknowledged > 0 {
+            self.connections[socket] = nil
+            close(socket)
+        }
     }
 
     private func serve(_ socket: Int32, _ scratch: inout [UInt8]) {
@@ -272,8 +285,8 @@ final class LocalAcker: @unchecked Sendable {
         }
         if connection.version == 5 { index += 1 + Int(body[index]) }
         let closesAfter = self.behaviour.closesAfter
-        let isWithheld =
-            closesAfter > 0 && connection.seen > closesAfter - self.behaviour.withholds
+        let isLate = closesAfter > 0 && connection.seen > closesAfter - self.behaviour.withholds
+        let isWithheld = isLate || !self.behaviour.acknowledges
         if isAcknowledged, !isWithheld {
             let bytes = [UInt8(identifier >> 8), UInt8(truncatingIfNeeded: identifier)]
             if connection.version == 5, self.behaviour.reason != 0 {

@@ -141,8 +141,7 @@ import Testing
     @Test func `the server's Receive Maximum is obeyed`() throws {
         var behaviour = LocalAcker.Behaviour()
         behaviour.receiveMaximum = 3
-        behaviour.closesAfter = 1_000_000
-        behaviour.withholds = 1_000_000
+        behaviour.acknowledges = false
         let acker = try #require(LocalAcker(behaviour))
         defer { acker.stop() }
         var settings = Self.settings(acker.port)
