@@ -126,7 +126,13 @@ extension AlarmEngine {
         case .onDelay:
             let isUnverifiable = self.rule(of: alarm).kind == .unverifiable
             self.raise(alarm, at: due, cause: isUnverifiable ? .notVerifiable : .onDelayElapsed)
-        case .offDelay: self.clear(alarm, at: due, cause: .offDelayElapsed)
+        case .offDelay:
+            // The more severe alarm that spoke for it may have gone out of view since the reading.
+            if self.isBeyond(alarm), self.replacement(of: alarm) == nil {
+                self.settle(alarm, .met, at: due, cause: .valueBeyondLimit)
+            } else {
+                self.clear(alarm, at: due, cause: .offDelayElapsed)
+            }
         case .none: break
         }
     }

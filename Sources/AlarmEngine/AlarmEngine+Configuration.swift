@@ -118,6 +118,12 @@ extension AlarmEngine {
             // Its silence was not judged until now.
             self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, time)
         }
+        // What other rules gave ends with them; of a grace there is what these would have given.
+        let isWaitedFor = self.sensors[index].hasRestartGrace || self.sensors[index].hasLagGrace
+        let graceMax = min(
+            declaration.deadlineNanoseconds, SystemLimits.restartGraceMaxNanoseconds)
+        self.sensors[index].graceNanoseconds =
+            isWaitedFor ? min(self.sensors[index].graceNanoseconds, graceMax) : 0
         // A deadline that is past by the new rule passes now, not before the rule was made.
         let late = time.nanosecondsSince(self.sensors[index].deadline)
         self.sensors[index].graceNanoseconds &+= late

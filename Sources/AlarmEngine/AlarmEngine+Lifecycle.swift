@@ -49,6 +49,11 @@ extension AlarmEngine {
         guard self.alarms[alarm].isRaised else { return }
         let from = self.alarms[alarm].machine.state
         let detail = self.detail(of: alarm)
+        var cause = cause
+        if self.isBeyond(alarm), let severe = self.replacement(of: alarm) {
+            cause = .moreSevereLimit
+            self.details[detail].causeRow = UInt32(severe)
+        }
         let wasAnnunciated = self.details[detail].isAnnunciated
         var kind = self.rule(of: alarm).machineClass
         if !wasAnnunciated { kind.isAutoAcknowledged = true }

@@ -113,10 +113,13 @@ extension AlarmEngine {
     private mutating func isClockSet(
         _ kind: SuspectRun.Kind, _ slot: Slot, of index: Int
     ) -> Bool {
+        let deadline = self.sensors[index].deadlineNanoseconds
+        // One that waited with us may be dated to before it was sent. It says nothing of the pace,
+        // and a run that it began would end with a doubt, and begin again.
+        guard self.established.nanosecondsSince(slot.arrival) <= deadline / 2 else { return false }
         self.sensors[index].isSuspect = true
         return self.sensorDetails[index].suspects.isClockSet(
-            kind, sourceTime: slot.sourceTime, at: slot.arrival,
-            deadline: self.sensors[index].deadlineNanoseconds)
+            kind, sourceTime: slot.sourceTime, at: slot.arrival, deadline: deadline)
     }
 
     /// Ends a run that put the sender's clock in doubt; nil: of any kind.
@@ -160,7 +163,7 @@ extension AlarmEngine {
         if wall != 0 {
             let (offset, isOver) = wall.subtractingReportingOverflow(slot.sourceTime)
             let delay = self.sensors[index].clock.delay(
-                offset: isOver ? .max : offset, at: slot.arrival)
+                offset: isOver ? .max : offset, at: slot.arrival, waited: waited)
             if delay > deadline / 2 {
                 guard self.isClockSet(.late, slot, of: index) else { return .history }
                 self.rebase(index, slot, from: slot.sourceTime &- Int64(clamping: delay))
@@ -281,17 +284,11 @@ extension AlarmEngine {
             let rule = self.ruleTable.rules[firstRule + offset]
             switch rule.kind {
             case .lowLow, .low, .high, .highHigh:
-                if isUnknown {
-                    self.settle(alarm, .error, at: time, cause: .lostWhileBeyondLimit)
-                } else if rule.isMet(value, isActive: self.alarms[alarm].isRaised),
-                    !isExclusive || !self.isReplaced(alarm, of: index, value)
-                {
-                    self.settle(alarm, .met, at: time, cause: .valueBeyondLimit)
-                } else if self.alarms[alarm].result != .notMet
-                    || self.alarms[alarm].pending != .none || self.alarms[alarm].isRaised
-                {
-                    self.settle(alarm, .notMet, at: time, cause: .valueWithinLimit)
+                // Who speaks for it speaks before it falls silent; high-high stands before high.
+                if isExclusive, case .low = rule.kind, let severe = self.alarm(.lowLow, of: index) {
+                    self.evaluate(severe, self.rule(of: severe), of: index, value, at: time)
                 }
+                self.evaluate(alarm, rule, of: index, value, at: time)
             case .unverifiable:
                 self.settleUnverifiable(
                     alarm, of: index, isMet: isUnknown || self.hasOwnError(index), at: time)
@@ -307,9 +304,38 @@ extension AlarmEngine {
         if self.sensors[index].isMode { self.modeChanged(index) }
     }
 
-    /// Whether a more severe limit speaks for this one (exclusive limits): it is raised and stays
-    /// so, or it is raised at this very reading.
-    private func isReplaced(_ alarm: Int, of index: Int, _ value: Double) -> Bool {
+    /// Compares the last live value with one limit; to do so twice is the same as once.
+    private mutating func evaluate(
+        _ alarm: Int, _ rule: AlarmRule, of index: Int, _ value: Double, at time: MonotonicInstant
+    ) {
+        guard !self.sensors[index].isUnknown else {
+            return self.settle(alarm, .error, at: time, cause: .lostWhileBeyondLimit)
+        }
+        if rule.isMet(value, isActive: self.alarms[alarm].isRaised),
+            self.replacement(of: alarm) == nil
+        {
+            self.settle(alarm, .met, at: time, cause: .valueBeyondLimit)
+        } else if self.alarms[alarm].result != .notMet || self.alarms[alarm].pending != .none
+            || self.alarms[alarm].isRaised
+        {
+            self.settle(alarm, .notMet, at: time, cause: .valueWithinLimit)
+        }
+    }
+
+    /// Whether the last value is beyond the limit of a raised alarm, or not back by its deadband.
+    func isBeyond(_ alarm: Int) -> Bool {
+        let value = self.value(of: Int(self.alarms[alarm].sensor))
+        return self.rule(of: alarm).isMet(value, isActive: true)
+    }
+
+    /// The alarm of a more severe limit of the same sensor that speaks for this one, where limits are
+    /// exclusive; nil if none does.
+    ///
+    /// It is raised and stays so, and people are told of it: one that is out of view speaks for
+    /// nobody, and this one returning would be all that they hear.
+    func replacement(of alarm: Int) -> Int? {
+        let index = Int(self.alarms[alarm].sensor)
+        guard self.conditions.isExclusive(index) else { return nil }
         let severe: AlarmKind
         switch self.rule(of: alarm).kind {
         case .high: severe = .highHigh
@@ -317,12 +343,13 @@ extension AlarmEngine {
         case .lowLow, .highHigh, .stale, .unverifiable, .rateOfChange, .flatLine, .deviation,
             .vote, .discrepancy, .offNormal, .badQuality, .clockSkew, .clockDrift, .sequence,
             .window, .drift, .expression:
-            return false
+            return nil
         }
-        guard let other = self.alarm(severe, of: index) else { return false }
-        let isRaised = self.alarms[other].isRaised
-        let rule = self.rule(of: other)
-        return rule.isMet(value, isActive: isRaised) && (isRaised || rule.onDelayNanoseconds == 0)
+        guard let other = self.alarm(severe, of: index), self.alarms[other].isRaised,
+            self.alarms[other].machine.suppression.isEmpty,
+            self.rule(of: other).isMet(self.value(of: index), isActive: true)
+        else { return nil }
+        return other
     }
 
     /// The last live value as a number.

@@ -129,6 +129,9 @@ extension AlarmEngine {
     private mutating func revive(_ index: Int, at time: MonotonicInstant) {
         self.sensors[index].freshness = .fresh
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, time)
+        // A start gave it time to be heard of, and it was. Kept, it would stand behind a deadline of
+        // readings, too, once new rules give the sensor one.
+        self.sensors[index].graceNanoseconds = 0
         self.wheel.arm(
             self.sensorDetails[index].timer, due: self.extendedDeadline(of: self.sensors[index]))
         if let alarm = self.alarm(.stale, of: index) {

@@ -107,6 +107,9 @@ package struct Decision: Sendable, BitwiseCopyable {
         // Causes of a rule's alarm.
         case conditionMet = 40
         case conditionNotMet = 41
+        /// The value is beyond the limit still, and a more severe one speaks for it (exclusive
+        /// limits).
+        case moreSevereLimit = 42
         case mustAcknowledgeFirst = 25
         case conditionStillMet = 26
         case nothingToReset = 27

@@ -19,13 +19,22 @@ struct SenderClock: BitwiseCopyable {
     private var minimumAt = MonotonicInstant.zero
 
     /// Notes an offset and returns the delay over the smallest one, 0 or more.
-    mutating func delay(offset: Int64, at time: MonotonicInstant) -> UInt64 {
+    ///
+    /// A reading that `waited` with us may be dated to before it was sent: what piles up behind a
+    /// pause has the instant at which that began. Taken at its word, it would make every reading
+    /// after it seem late; so it lowers the minimum no further than if it had come just now.
+    mutating func delay(
+        offset: Int64, at time: MonotonicInstant, waited: UInt64
+    ) -> UInt64 {
         let drift = Int64(clamping: time.nanosecondsSince(self.minimumAt) / Self.driftDivisor)
         let (risen, isOver) = self.minimum.addingReportingOverflow(drift)
         let smallest = isOver ? Int64.max : risen
         guard offset > smallest else {
-            self.minimum = offset
-            self.minimumAt = time
+            let (latest, isBeyond) = offset.addingReportingOverflow(Int64(clamping: waited))
+            if !isBeyond, latest <= smallest {
+                self.minimum = latest
+                self.minimumAt = time
+            }
             return 0
         }
         let (delay, isWide) = offset.subtractingReportingOverflow(smallest)

@@ -90,7 +90,9 @@ extension SensorState {
         guard around.wall != 0 else { return true }
         let (offset, isOver) = around.wall.subtractingReportingOverflow(slot.sourceTime)
         // A delay that is too long leaves the clock as it was.
-        return self.clock.delay(offset: isOver ? .max : offset, at: slot.arrival)
-            <= self.deadlineNanoseconds / 2
+        let delay = self.clock.delay(
+            offset: isOver ? .max : offset, at: slot.arrival,
+            waited: around.established.nanosecondsSince(slot.arrival))
+        return delay <= self.deadlineNanoseconds / 2
     }
 }

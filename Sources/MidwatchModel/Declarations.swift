@@ -96,7 +96,7 @@ package struct SensorDeclaration: Equatable, Sendable {
     package var low: LimitSetting?
     package var high: LimitSetting?
     package var highHigh: LimitSetting?
-    /// A higher limit that is raised takes the place of the lower one.
+    /// A more severe limit that is raised and in view takes the place of the lesser one.
     package var areLimitsExclusive = false
     /// Limits that hold instead of the four above while the sensor's area is in their mode.
     package var limitSets: [LimitSet] = []

@@ -214,6 +214,35 @@ import Testing
         #expect(world.decisions(.alarmRaised, .stale).map(\.time) == [World.instant(due)])
     }
 
+    @Test func `rules that are taken back at once leave nothing of what they gave`() {
+        let world = self.world(
+            [.make(self.path, deadline: 60)], then: [.make(self.path, deadline: 5)])
+        world.read(self.path, 1)
+        world.pass(to: 40)
+        self.reconfigure(world)
+        // Before anybody looked: the shorter deadline was past, and was given until now.
+        world.configure(World.revision(1))
+        world.advance(to: 59.9)
+        #expect(world.freshness(self.path) == .fresh)
+        world.advance(to: 60)
+        #expect(world.freshness(self.path) == .stale)
+        world.verifyReplay()
+    }
+
+    @Test func `the grace of a start is as long as the new rules make it`() {
+        let world = self.world(
+            [.make(self.path, deadline: 30)], then: [.make(self.path, deadline: 5)])
+        world.read(self.path, 1)
+        world.advance(to: 2)
+        world.start()
+        self.reconfigure(world)
+        world.advance(to: 9.9)
+        #expect(world.freshness(self.path) == .unverified)
+        world.advance(to: 10)
+        #expect(world.freshness(self.path) == .stale)
+        world.verifyReplay()
+    }
+
     @Test func `a shorter and a longer deadline count from the last reading`() {
         let world = self.world(
             [.make(self.path, deadline: 60), .make("b", deadline: 20)],

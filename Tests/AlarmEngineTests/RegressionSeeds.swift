@@ -11,6 +11,10 @@ enum RareState: String, CaseIterable, Sendable {
     case senderClockSet, monitorLate, acknowledgedTooLate, mustAcknowledgeFirst
     case sourceClockOff, sourceClockDrifts, sourceNumbersMissing, sourceRuleReturned
     case drift, slowTick
+    /// The return of its source made a sensor fresh that had said nothing since a start.
+    case freshUnheardSinceStart
+    /// An exclusive limit gave way to a more severe one.
+    case moreSevereLimit
 
     /// Whether a world has been there.
     func isReached(by world: World) -> Bool {
@@ -48,6 +52,18 @@ enum RareState: String, CaseIterable, Sendable {
             }
         case .drift: Self.isRaised(world, .drift, ofSource: false)
         case .slowTick: world.leavesTicks && world.timersPerTick == 1
+        case .moreSevereLimit:
+            world.decisions(.alarmReturned).contains { $0.cause == .moreSevereLimit }
+        case .freshUnheardSinceStart: Self.isFreshUnheard(in: world)
+        }
+    }
+
+    private static func isFreshUnheard(in world: World) -> Bool {
+        var start = MonotonicInstant.zero
+        return world.decisions.contains { decision in
+            if decision.kind == .runStarted, decision.amount > 1 { start = decision.time }
+            return decision.kind == .alarmReturned && decision.alarm == .stale
+                && decision.lastArrival != .zero && decision.lastArrival < start
         }
     }
 
@@ -90,7 +106,7 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
                 .sourceClockDrifts, .sourceNumbersMissing, .sourceRuleReturned, .drift,
             ]),
         RegressionSeed(seed: 24, states: [.modeBySensor, .reAlarm, .sourceNotLost]),
-        RegressionSeed(seed: 46, states: [.sourceNotLost, .reAlarm, .modeByOperator, .drift]),
+        RegressionSeed(seed: 46, states: [.reAlarm, .modeByOperator, .drift]),
         RegressionSeed(seed: 53, states: [.mustAcknowledgeFirst, .slowTick]),
         RegressionSeed(seed: 57, states: [.oneShotEnded, .reAlarm]),
         RegressionSeed(
@@ -99,5 +115,20 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
         RegressionSeed(
             seed: 1_066, states: [.latchedAndReset, .monitorLate],
             fault: "proof of life through another source left a sensor behind a lost one"),
+        RegressionSeed(
+            seed: 21, states: [.freshUnheardSinceStart, .modeBySensor],
+            fault: "new rules gave a sensor that its source had made fresh a start's grace, too"),
+        RegressionSeed(
+            seed: 491, states: [.senderClockSet],
+            fault: "a reading dated to before it was sent blinded an event sensor for minutes"),
+        RegressionSeed(
+            seed: 1_794, states: [.senderClockSet],
+            fault: "one that waited began the run that tells that a clock was set, and spoilt it"),
+        RegressionSeed(
+            seed: 1_448, states: [.moreSevereLimit, .reAlarm],
+            fault: "an exclusive limit that gave way was said to be back within"),
+        RegressionSeed(
+            seed: 1_674, states: [.moreSevereLimit, .sourceNotLost],
+            fault: "an exclusive limit that gave way was said to be back within"),
     ]
 }

@@ -9,6 +9,8 @@ struct Simulation {
     var run: RandomWorld
     private(set) var checked = 0
     private var annunciated: Set<DecisionID> = []
+    /// The last decision about each alarm, by sensor and kind; of rules the last of its kind.
+    private var latest: [SensorIndex: [AlarmKind: Decision]] = [:]
     private var random: Random
 
     init(seed: UInt64) {
@@ -60,17 +62,24 @@ struct Simulation {
             guard live.supervision != .event else { continue }
             #expect(live.deadline >= now, "\(path) is silent and not stale at \(self.world.now)")
             // Written from the journal, not from the engine: somebody spoke.
-            guard live.freshness == .fresh, live.supervision == .periodic else { continue }
-            let longest =
-                live.deadlineNanoseconds
-                + min(live.deadlineNanoseconds, SystemLimits.ownLagExtensionMaxNanoseconds)
+            guard live.freshness != .neverReceived, live.supervision == .periodic else { continue }
+            let isUnverified = live.freshness == .unverified
+            let deadline = live.deadlineNanoseconds
+            let lag = SystemLimits.ownLagExtensionMaxNanoseconds
+            // A start adds one grace, our own lag at most one deadline and 5 s.
+            let grace = isUnverified ? min(deadline, SystemLimits.restartGraceMaxNanoseconds) : 0
+            let longest = deadline + grace + min(deadline, lag)
             let isExcused = self.isAnyEntry(since: longest) { slot in
                 // New rules give a deadline from that moment.
                 slot.kind == .configuration
                     || slot.kind == .reading && slot.sensor == self.world.indexes[path]
                         && !slot.flags.contains(.historical)
             }
-            #expect(isExcused, "\(path) is fresh and nobody heard it at \(self.world.now)")
+            // Still late after the whole extension: not verified, and looked at again.
+            let isLate = isUnverified && self.isAnyEntry(since: 2 * lag) { $0.kind == .lagObserved }
+            #expect(
+                isExcused || isLate,
+                "\(path) is \(live.freshness) and nobody heard it at \(self.world.now)")
         }
     }
 
@@ -85,6 +94,7 @@ struct Simulation {
     private mutating func lookAtDecisions() {
         for outcome in self.world.outcomes[self.checked...] {
             let decision = outcome.decision
+            defer { self.note(decision) }
             if decision.kind == .alarmRaised {
                 self.annunciated.insert(decision.activation)
                 #expect(decision.suppression.isEmpty && decision.stateTo == .unacknowledged)
@@ -94,6 +104,10 @@ struct Simulation {
             else { continue }
             let value = Double(bitPattern: decision.valueBits)
             switch decision.alarm {
+            case .high where decision.cause == .moreSevereLimit:
+                self.lookAtReplacement(outcome, by: .highHigh)
+            case .low where decision.cause == .moreSevereLimit:
+                self.lookAtReplacement(outcome, by: .lowLow)
             case .high, .highHigh: #expect(value < decision.setpoint, "\(outcome.body)")
             case .low, .lowLow: #expect(value > decision.setpoint, "\(outcome.body)")
             case .stale:
@@ -112,6 +126,26 @@ struct Simulation {
             #expect(decision.quality != .bad, "\(outcome.body)")
         }
         self.checked = self.world.outcomes.count
+    }
+
+    private mutating func note(_ decision: Decision) {
+        // One that nothing came of may say anything of its alarm.
+        guard decision.kind != .commandRefused else { return }
+        self.latest[decision.sensor, default: [:]][decision.alarm] = decision
+    }
+
+    /// Exclusive limits (`limits.exclusive`): high returns on a value beyond it if high-high speaks
+    /// for it, raised and in view, and low likewise.
+    private func lookAtReplacement(_ outcome: Outcome, by kind: AlarmKind) {
+        let decision = outcome.decision
+        let path = self.world.path(of: decision.sensor)
+        let declaration = outcome.rules.declaration(for: path)
+        #expect(declaration.areLimitsExclusive, "\(outcome.body)")
+        #expect(decision.causeSensor == decision.sensor, "\(outcome.body)")
+        #expect(decision.causeAlarm == kind, "\(outcome.body)")
+        let severe = self.latest[decision.sensor]?[kind]
+        #expect(severe?.stateTo.isRaised == true, "\(outcome.body)")
+        #expect(severe?.suppression.isEmpty == true, "\(outcome.body)")
     }
 
     /// Promise 3 for rules: an alarm returns when its condition is known not to be met.

@@ -115,6 +115,64 @@ import Testing
         #expect(world.decisions(.sourceClockRebased).map(\.time) == [World.instant(400)])
     }
 
+    // What piles up behind a pause arrived when that began: before it was sent, some of it.
+    @Test(arguments: [SupervisionMode.periodic, .event])
+    func `a reading dated to before it was sent makes no later one late`(
+        supervision: SupervisionMode
+    ) {
+        let world = World([
+            .make(self.path, deadline: 10, high: .at(100, .high), supervision: supervision)
+        ])
+        world.registerSource("gateway")
+        // Its clock is a minute behind: what is in the future has no source time that counts.
+        for second in 1...10 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) - 60)
+        }
+        world.advance(to: 19)
+        world.anchor()
+        world.read(self.path, 1, World.Facts(sourceTime: 18.9 - 60, arrival: 11))
+        for second in 20...30 {
+            world.advance(to: Double(second))
+            world.read(self.path, second == 30 ? 500 : 1, sourceTime: Double(second) - 60)
+        }
+        #expect(world.counts.notLive == 0)
+        #expect(world.freshness(self.path) == .fresh)
+        #expect(world.decisions(.alarmRaised).map(\.alarm) == [.high])
+        #expect(world.decisions(.alarmRaised).map(\.time) == [World.instant(30)])
+        world.verifyReplay()
+    }
+
+    @Test func `what waited hides no lateness of what comes after it`() {
+        let world = self.world()
+        // The first reading that ever came: it sets a standard, of which 8 s are in doubt.
+        world.advance(to: 9)
+        world.anchor()
+        world.read(self.path, 1, World.Facts(sourceTime: 1, arrival: 1))
+        world.advance(to: 10)
+        world.read(self.path, 1, sourceTime: 10)
+        world.advance(to: 17)
+        world.read(self.path, 500, sourceTime: 11.9)
+        #expect(world.counts.notLive == 1)
+        #expect(world.state(.high, self.path) == .normal)
+    }
+
+    @Test func `a clock that was set is followed after five minutes, whatever waited first`() {
+        let world = self.world()
+        world.advance(to: 1)
+        world.read(self.path, 1, sourceTime: 1)
+        // The device slept for 99 seconds, and its clock for 60 of them; we were paused as it woke.
+        world.advance(to: 99)
+        world.anchor()
+        world.read(self.path, 1, World.Facts(sourceTime: 38.5, arrival: 92))
+        for second in 100...500 {
+            world.advance(to: Double(second))
+            world.read(self.path, 1, sourceTime: Double(second) - 60)
+        }
+        #expect(world.decisions(.sourceClockRebased).map(\.time) == [World.instant(400)])
+        #expect(world.freshness(self.path) == .fresh)
+    }
+
     @Test func `a same-tick reading raises, and neither refreshes nor clears`() {
         let world = self.world()
         world.advance(to: 1)

@@ -336,4 +336,49 @@ import Testing
         world.advance(to: 1_002)
         #expect(world.freshness("alarm-button") == .fresh)
     }
+
+    @Test func `the return of a source leaves nothing of the grace that a start gave`() {
+        var door = SensorDeclaration.make("door", deadline: 10, supervision: .exception)
+        door.trustsSource = true
+        let world = World([door])
+        let source = world.supervise("gateway")
+        world.read("door", 1, World.Facts(source: source))
+        world.advance(to: 2)
+        world.start()
+        world.evidence(.keepAliveTimeout, of: source)
+        world.advance(to: 3)
+        #expect(world.freshness("door") == .stale)
+        world.evidence(.connected, of: source)
+        world.advance(to: 4)
+        #expect(world.freshness("door") == .fresh)
+        world.advance(to: 12.9)
+        #expect(world.freshness("door") == .fresh)
+        // One deadline behind the sign of life, not that and a grace.
+        world.advance(to: 13)
+        #expect(world.freshness("door") == .stale)
+        world.verifyReplay()
+    }
+
+    @Test func `a sensor that its source made fresh has one deadline when new rules give it one`() {
+        let later = RuleBook(
+            revision: World.revision(2),
+            declarations: [.make("alarm-button", deadline: 5, supervision: .periodic)])
+        let world = World(
+            [.make("alarm-button", deadline: 60, supervision: .event)], books: [later])
+        let source = world.supervise("gateway")
+        world.read("alarm-button", 0, World.Facts(source: source))
+        world.advance(to: 1)
+        world.start()
+        world.evidence(.keepAliveTimeout, of: source)
+        world.advance(to: 2)
+        world.evidence(.connected, of: source)
+        world.advance(to: 3)
+        #expect(world.freshness("alarm-button") == .fresh)
+        world.configure(later.revision)
+        world.advance(to: 7.9)
+        #expect(world.freshness("alarm-button") == .fresh)
+        world.advance(to: 8)
+        #expect(world.freshness("alarm-button") == .stale)
+        world.verifyReplay()
+    }
 }

@@ -16,6 +16,8 @@ struct JournalEntry {
 struct Outcome {
     var decision: Decision
     var body: String
+    /// The rules that it was taken by.
+    var rules: RuleBook
 }
 
 /// An engine in virtual time, driven as the daemon drives it, with the journal it was fed.
@@ -125,7 +127,8 @@ final class World {
         self.engine.takeDecisions { taken.append($0) }
         for decision in taken {
             let body = String(decoding: self.engine.ledgerBody(of: decision), as: UTF8.self)
-            self.outcomes.append(Outcome(decision: decision, body: body))
+            self.outcomes.append(
+                Outcome(decision: decision, body: body, rules: self.engine.ruleBook))
         }
     }
 

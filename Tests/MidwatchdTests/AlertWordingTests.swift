@@ -115,6 +115,16 @@ import Testing
         #expect(alert?["summary"]?.string?.hasPrefix("ENDED: ") == true)
     }
 
+    @Test func `an exclusive limit that gave way did not return to normal`() throws {
+        let alert = try self.alert(
+            "alarmReturned", cause: "moreSevereLimit", sensor: "a/b", alarm: "high",
+            more: #","to":"normal","causedBy":"a/b:highHigh""#)
+        let message = try #require(alert?["message"]?.string)
+        #expect(
+            message == "a/b: a more severe alarm takes the place of the high one, value 70")
+        #expect(alert?["summary"]?.string?.hasPrefix("REPLACED: ") == true)
+    }
+
     @Test(arguments: [
         "alarmRaisedSuppressed", "alarmSuppressed", "alarmUnsuppressed", "alarmShelved",
         "alarmUnshelved", "alarmOutOfService", "alarmInService", "alarmCommented",

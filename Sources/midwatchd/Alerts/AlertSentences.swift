@@ -18,6 +18,10 @@ struct AlertSentences: Sendable {
         self.record.json["cause"]?.string == Decision.Cause.ruleRemoved.word
     }
 
+    private var isReplaced: Bool {
+        self.record.json["cause"]?.string == Decision.Cause.moreSevereLimit.word
+    }
+
     // MARK: One line
 
     /// What happened: `CO, section 3: 104 ppm, 4 ppm above the high-high limit of 100 ppm`.
@@ -29,6 +33,10 @@ struct AlertSentences: Sendable {
             if self.isRuleRemoved {
                 return "\(name): the \(self.alarmName) alarm has no rule any more in the "
                     + "configuration and is not judged" + self.back(", last value ")
+            }
+            if self.isReplaced {
+                return "\(name): a more severe alarm takes the place of the \(self.alarmName) one"
+                    + self.back(", value ")
             }
             if self.isSilence { return "\(name): heard again" + self.back(", ") }
             return "\(name): returned to normal" + self.back(", ")
@@ -53,7 +61,8 @@ struct AlertSentences: Sendable {
         var text: String
         switch self.record.kind {
         case "alarmReturned", AlertRecord.quietReturn:
-            text = (self.isRuleRemoved ? "ENDED: " : "RETURNED: ") + self.message
+            let word = self.isRuleRemoved ? "ENDED" : self.isReplaced ? "REPLACED" : "RETURNED"
+            text = "\(word): \(self.message)"
         case "alarmAcknowledged": text = "ACKNOWLEDGED: \(self.message)"
         default: text = "\(self.record.priority.word.uppercased()): \(self.message)"
         }

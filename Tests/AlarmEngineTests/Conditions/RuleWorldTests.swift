@@ -312,6 +312,77 @@ import Testing
         world.send("a", -25, at: 9)
         #expect(
             Self.history(world).suffix(2) == ["a:high alarmReturned", "a:lowLow alarmRaised"])
+        let returned = world.decisions(.alarmReturned)
+        #expect(
+            returned.map(\.cause) == [.moreSevereLimit, .valueWithinLimit, .valueWithinLimit])
+        #expect(returned.first?.causeAlarm == .highHigh)
+        #expect(returned.first?.causeSensor == world.indexes["a"])
+        world.verifyReplay()
+    }
+
+    @Test func `the more severe of two exclusive limits speaks before the other falls silent`() {
+        var sensor = Self.sensor("a")
+        sensor.areLimitsExclusive = true
+        sensor.low = LimitSetting(setpoint: -10, offDelayNanoseconds: seconds(5))
+        sensor.lowLow = LimitSetting(setpoint: -20)
+        let world = World([sensor], rules: [])
+        world.send("a", -15, at: 0)
+        world.send("a", -25, at: 1)
+        world.advance(to: 6)
+        #expect(
+            Self.history(world) == [
+                "a:low alarmRaised", "a:lowLow alarmRaised", "a:low alarmReturned",
+            ])
+        #expect(world.decisions(.alarmReturned).map(\.cause) == [.moreSevereLimit])
+        world.send("a", -30, at: 7)
+        // Back from both at once: each says so.
+        world.send("a", -15, at: 8)
+        world.send("a", 0, at: 9)
+        world.advance(to: 14)
+        #expect(
+            world.decisions(.alarmReturned, .low).map(\.cause) == [
+                .moreSevereLimit, .offDelayElapsed,
+            ])
+        world.verifyReplay()
+    }
+
+    // (on the way: shelved before it is raised, while high steps aside, once high is gone)
+    @Test(arguments: [1, 6, 9])
+    func `an exclusive limit gives way to nobody who is out of view`(shelvedAt: Int) {
+        var sensor = Self.sensor("a")
+        sensor.areLimitsExclusive = true
+        sensor.high = LimitSetting(setpoint: 10, offDelayNanoseconds: seconds(3))
+        sensor.highHigh = LimitSetting(setpoint: 20)
+        let world = World([sensor], rules: [])
+        for second in 0...20 {
+            world.send("a", second < 5 ? 15 : 25, at: Double(second))
+            if second == shelvedAt { world.command(.shelve, "a", .highHigh, seconds: 600) }
+        }
+        #expect(world.state(.highHigh, "a")?.isRaised == true)
+        #expect(world.alarm(.highHigh, "a")?.suppression == .shelved)
+        #expect(world.state(.high, "a")?.isRaised == true)
+        #expect(world.decisions(.alarmReturned).count == (shelvedAt == 9 ? 1 : 0))
+        #expect(world.annunciations(.high).count == (shelvedAt == 9 ? 2 : 1))
+        world.command(.unshelve, "a", .highHigh)
+        world.send("a", 25, at: 21)
+        world.advance(to: 30)
+        #expect(world.decisions(.alarmReturned).last?.cause == .moreSevereLimit)
+        world.verifyReplay()
+    }
+
+    @Test func `an off-delay does not end for one who went out of view while it ran`() {
+        var sensor = Self.sensor("a")
+        sensor.areLimitsExclusive = true
+        sensor.high = LimitSetting(setpoint: 10, offDelayNanoseconds: seconds(3))
+        sensor.highHigh = LimitSetting(setpoint: 20)
+        let world = World([sensor], rules: [])
+        world.send("a", 15, at: 0)
+        world.send("a", 25, at: 1)
+        world.command(.shelve, "a", .highHigh, seconds: 600)
+        // No reading comes in between: what is known of the value is that it is beyond.
+        world.advance(to: 4.5)
+        #expect(world.state(.high, "a") == .unacknowledged)
+        #expect(world.decisions(.alarmReturned).isEmpty)
         world.verifyReplay()
     }
 
