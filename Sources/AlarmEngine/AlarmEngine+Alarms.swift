@@ -89,14 +89,14 @@ extension AlarmEngine {
         self.details[detail].heldSince = time
         self.details[detail].heldSinceWall = self.wall(of: time).nanoseconds
         // What is not known suppresses nothing.
-        self.suppressorChanged(alarm, at: time)
+        self.suppressorChanged(alarm)
     }
 
     private mutating func endHold(_ alarm: Int, at time: MonotonicInstant) {
         guard let detail = self.knownDetail(of: alarm), self.details[detail].heldSince != .zero
         else { return }
         self.details[detail].heldSince = .zero
-        self.suppressorChanged(alarm, at: time)
+        self.suppressorChanged(alarm)
     }
 
     /// A timer of the alarm ended: delay, wait for the source, shelving, or re-alarm.
@@ -152,7 +152,7 @@ extension AlarmEngine {
             self.sensors[index].graceNanoseconds &+= self.lagUntil.nanosecondsSince(deadline)
             self.wheel.arm(self.sensorDetails[index].timer, due: self.lagUntil)
             self.doubtRules(index, at: due)
-            if self.sensors[index].isMode { self.modeChanged(index, at: due) }
+            if self.sensors[index].isMode { self.modeChanged(index) }
             return
         }
         self.sensors[index].freshness = .stale
@@ -171,7 +171,7 @@ extension AlarmEngine {
             }
         }
         self.loseRules(index, at: due)
-        if self.sensors[index].isMode { self.modeChanged(index, at: due) }
+        if self.sensors[index].isMode { self.modeChanged(index) }
     }
 
     /// "Cannot verify" on a silent sensor: the stale alarm says it, unless it is less urgent than

@@ -21,9 +21,7 @@ extension AlarmEngine {
         } else {
             self.bindAll(at: time)
         }
-        for detail in 0..<self.details.count where self.details[detail].row != AlarmRow.noDetail {
-            self.suppressionChanged(Int(self.details[detail].row), at: time)
-        }
+        self.unsettleAll()
         self.judgeNewRules(at: time)
         self.evaluateComposites(at: time)
         self.decide(Decision(.configurationApplied, cause: .operatorCommand, time: time))
@@ -42,9 +40,21 @@ extension AlarmEngine {
         self.rebindRules()
         self.relinkSources(at: time)
         self.giveTimersToConditions()
-        for index in 0..<self.sensors.count { self.rebind(index, at: time) }
-        self.compactRules()
+        self.rebind(0..<self.sensors.count, at: time) { $0.compactRules() }
+    }
+
+    /// Binds sensors to the rules that hold for them now; all rows are in their places, and
+    /// `tidy` is done, before anything is judged by them.
+    mutating func rebind(
+        _ indexes: some Sequence<Int>, at time: MonotonicInstant,
+        tidy: (inout Self) -> Void = { _ in }
+    ) {
+        var changed: [Int] = []
+        for index in indexes where self.rebindRows(of: index, at: time) { changed.append(index) }
+        self.followMovedRows()
+        tidy(&self)
         self.rebuildLinks()
+        for index in changed { self.judgeRebound(index, at: time) }
     }
 
     /// Leaves the rules that no sensor has any more.
@@ -57,7 +67,8 @@ extension AlarmEngine {
         }
     }
 
-    mutating func rebind(_ index: Int, at time: MonotonicInstant) {
+    /// - Returns: Whether the sensor has other rules than before.
+    private mutating func rebindRows(of index: Int, at time: MonotonicInstant) -> Bool {
         let (declaration, number) = self.rules.numberedDeclaration(for: self.names[index])
         self.sensors[index].isDeclared = number >= 0
         self.sensors[index].isIndependent = declaration.isIndependent
@@ -68,12 +79,16 @@ extension AlarmEngine {
         guard
             wanted.first != self.sensorDetails[index].firstRule
                 || wanted.count != self.sensorDetails[index].alarmCount
-        else { return }
+        else { return false }
         for alarm in self.alarmRange(of: index)
         where !self.ruleTable.holds(self.rule(of: alarm), in: wanted) {
             self.withdraw(alarm, at: time)
         }
         self.replaceAlarms(of: index, by: wanted, at: time)
+        return true
+    }
+
+    private mutating func judgeRebound(_ index: Int, at time: MonotonicInstant) {
         // What is known of the value is compared with the new limits at once.
         if self.sensors[index].freshness == .fresh { self.evaluate(index, at: time) }
         // What the new rules blind may be more urgent than what the old ones did.
@@ -123,6 +138,7 @@ extension AlarmEngine {
             if from.isRaised { self.counters.alarmsReturned &+= 1 }
             let detail = self.detail(of: alarm)
             self.alarms[alarm].machine = AlarmMachine()
+            self.followMovedRow(of: detail)
             self.record(
                 self.details[detail].isAnnunciated ? .alarmReturned : .alarmReturnedSuppressed,
                 alarm, from: from, at: time, cause: .ruleRemoved)
@@ -135,8 +151,11 @@ extension AlarmEngine {
         of index: Int, by wanted: RuleTable.Run, at time: MonotonicInstant
     ) {
         let range = self.alarmRange(of: index)
-        let old = range.map { (rule: self.rule(of: $0), row: self.alarms[$0]) }
-        for alarm in range { self.alarms[alarm] = AlarmRow(sensor: UInt32(index)) }
+        let old = range.map { (rule: self.rule(of: $0), row: self.alarms[$0], place: $0) }
+        for alarm in range {
+            self.alarms[alarm] = AlarmRow(sensor: UInt32(index))
+            self.movedRows[UInt32(alarm)] = AlarmRow.noDetail
+        }
         if wanted.count > self.sensorDetails[index].alarmRows {
             // Room for every kind, so that a sensor moves once at most.
             self.addRows(max(Int(wanted.count), AlarmKind.allCases.count), to: index)
@@ -145,9 +164,9 @@ extension AlarmEngine {
         self.sensorDetails[index].alarmCount = wanted.count
         for alarm in self.alarmRange(of: index) {
             let rule = self.rule(of: alarm)
-            guard let before = old.first(where: { $0.rule.isSameAlarm(as: rule) })?.row else {
-                continue
-            }
+            guard let (_, before, place) = old.first(where: { $0.rule.isSameAlarm(as: rule) })
+            else { continue }
+            self.movedRows[UInt32(place)] = UInt32(alarm)
             self.alarms[alarm] = before
             guard let detail = self.knownDetail(of: alarm) else { continue }
             self.details[detail].row = UInt32(alarm)
@@ -159,6 +178,19 @@ extension AlarmEngine {
             }
             self.rearm(detail)
         }
+    }
+
+    /// Alarms that are explained by others go on to name them.
+    private mutating func followMovedRows() {
+        if !self.movedRows.isEmpty {
+            for detail in 0..<self.details.count { self.followMovedRow(of: detail) }
+        }
+        self.movedRows = [:]
+    }
+
+    private mutating func followMovedRow(of detail: Int) {
+        guard let row = self.movedRows[self.details[detail].causeRow] else { return }
+        self.details[detail].causeRow = row
     }
 
     /// Gives a sensor a new run of `count` vacant rows at the end of the alarm table.

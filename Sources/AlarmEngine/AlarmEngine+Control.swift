@@ -122,7 +122,7 @@ extension AlarmEngine {
             }
             // The lag of the last run may have put the timer behind this deadline.
             self.armSensor(index)
-            if self.sensors[index].isMode { self.modeChanged(index, at: slot.arrival) }
+            if self.sensors[index].isMode { self.modeChanged(index) }
         }
         // Not before all of them are in doubt: a rule must not see half of a restart.
         for index in 0..<self.sensors.count where self.sensors[index].freshness == .unverified {

@@ -214,9 +214,7 @@ extension AlarmEngine {
                 + (now.isEmpty ? "there is no such area" : "it is in mode \(now)")
         case .firstOut(let group):
             result.reason = "while another alarm of the group \(group) is raised first: "
-            let first = (self.links.byGroup[group] ?? []).first {
-                Int($0) != alarm && self.isInView(Int($0))
-            }
+            let first = self.firstOut(of: group, before: alarm)
             result.isInForce = first != nil
             result.cause = first.map { self.alarmID(of: Int($0)) } ?? ""
             result.reason += first == nil ? "no other one is" : "\(result.cause) is"

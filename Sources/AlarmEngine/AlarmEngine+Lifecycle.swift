@@ -27,7 +27,7 @@ extension AlarmEngine {
             self.record(.alarmRaisedSuppressed, alarm, from: from, at: time, cause: cause)
         }
         self.rearm(detail)
-        self.suppressorChanged(alarm, at: time)
+        self.suppressorChanged(alarm)
     }
 
     /// Tells people of an activation: the first time, again, or when nothing keeps it back any more.
@@ -73,7 +73,7 @@ extension AlarmEngine {
             self.unshelve(alarm, at: time, cause: .oneShotEnded)
         }
         self.rearm(detail)
-        self.suppressorChanged(alarm, at: time)
+        self.suppressorChanged(alarm)
     }
 
     /// An acknowledged alarm whose condition lasts speaks again.
@@ -103,7 +103,7 @@ extension AlarmEngine {
         case .record: self.record(kind, alarm, from: from, at: time, cause: cause)
         case .none, .refused, .raiseSilently: return false
         }
-        self.suppressorChanged(alarm, at: time)
+        self.suppressorChanged(alarm)
         return true
     }
 

@@ -32,14 +32,7 @@ extension AlarmEngine {
         } else {
             self.counters.evaluated &+= 1
         }
-        let source = self.placed(index, slot.source)
-        if source.rawValue != self.sensors[index].source.rawValue {
-            self.move(index, to: source)
-        }
-        self.noteArrival(slot.source, at: slot.arrival)
-        if source.rawValue != slot.source.rawValue {
-            self.noteArrival(source, at: slot.arrival)
-        }
+        self.noteArrival(of: index, through: slot.source, at: slot.arrival)
         let around = SensorState.Surroundings(
             wall: self.wall(of: slot.arrival).nanoseconds, established: self.established,
             bounds: self.sourceTimes)
@@ -308,7 +301,7 @@ extension AlarmEngine {
         }
         self.sensors[index].quiet =
             isAtRest ? QuietBand(above: band.least, below: band.most) : .none
-        if self.sensors[index].isMode { self.modeChanged(index, at: time) }
+        if self.sensors[index].isMode { self.modeChanged(index) }
     }
 
     /// Compares the last live value with one limit; to do so twice is the same as once.

@@ -9,6 +9,19 @@ internal import MidwatchModel
 extension AlarmEngine {
     // MARK: - What arrives
 
+    /// A sensor was heard through `source`: it is behind that one now, if the configuration does
+    /// not put it elsewhere, and neither is lost.
+    @inline(__always)
+    mutating func noteArrival(
+        of index: Int, through source: SourceIndex, at time: MonotonicInstant
+    ) {
+        // (Raw values: `==` of another module's type is a call.)
+        let place = self.placed(index, source)
+        if place.rawValue != self.sensors[index].source.rawValue { self.move(index, to: place) }
+        self.noteArrival(source, at: time)
+        if place.rawValue != source.rawValue { self.noteArrival(place, at: time) }
+    }
+
     /// A reading came through a source, live or not: the source and all it is behind are there.
     ///
     /// A source that still delivers is not lost however many of its sensors are silent: to find it
@@ -79,10 +92,9 @@ extension AlarmEngine {
                 self.counters.unknownSensors &+= 1
                 return
             }
-            self.noteArrival(slot.source, at: slot.arrival)
-            let source = self.placed(Int(slot.sensor.rawValue), slot.source)
-            if source != slot.source { self.noteArrival(source, at: slot.arrival) }
-            self.takeEvidence(of: Int(slot.sensor.rawValue), at: slot.arrival)
+            let index = Int(slot.sensor.rawValue)
+            self.noteArrival(of: index, through: slot.source, at: slot.arrival)
+            self.takeEvidence(of: index, at: slot.arrival)
         case .alive, .connected: self.noteArrival(slot.source, at: slot.arrival)
         // An orderly end of a session: the deadlines of its sensors go on.
         case .disconnected: break

@@ -96,6 +96,7 @@ extension AlarmEngine {
         case .alarm(let detail): self.fireAlarm(detail: detail, due: due)
         case .condition(let bound): self.fireCondition(bound, at: due)
         }
+        self.settleSuppressions(at: due)
         return true
     }
 

@@ -53,7 +53,11 @@ package struct AlarmEngine: ~Copyable, Sendable {
     let book: @Sendable (_ revision: String) -> RuleBook?
     var ruleTable = RuleTable()
     var links = SuppressionLinks()
-    var suppressionDepth = 0
+    /// Raised alarms (details) whose suppression is to be judged again; empty between records.
+    var unsettled: Set<UInt32> = []
+    /// Where rows of alarms went (row → row, `AlarmRow.noDetail` for none); empty but while sensors
+    /// are bound to other rules.
+    var movedRows: [UInt32: UInt32] = [:]
     /// Sources that are lost.
     var lostCount = 0
     /// Of each sensor the source that its declaration puts it behind, `own` for none; empty if no
@@ -168,13 +172,18 @@ package struct AlarmEngine: ~Copyable, Sendable {
         self.position = Position(epoch: self.epoch, n: n)
         self.ordinal = 0
         guard slot.kindRaw != SlotKind.reading.rawValue else {
-            return self.applyReading(slot, n: n)
+            self.applyReading(slot, n: n)
+            if !self.unsettled.isEmpty { self.settleSuppressions(at: slot.arrival) }
+            return
         }
         switch slot.kind {
         case .tick: self.advance(to: slot.arrival, most: slot.aux == 0 ? .max : slot.aux)
         case .registerSensor, .registerSource, .command, .configuration, .sessionBegin,
             .continuation:
-            if let record = self.assembler.push(slot, n: n) { self.applyControl(record) }
+            if let record = self.assembler.push(slot, n: n) {
+                self.applyControl(record)
+                self.settleSuppressions(at: record.head.arrival)
+            }
         case .start: self.applyStart(slot)
         case .stop: self.applyStop(slot)
         case .clockAnchor:
@@ -189,6 +198,7 @@ package struct AlarmEngine: ~Copyable, Sendable {
         case .padding, .empty, .reading: break
         case nil: self.counters.unknownRecords &+= 1
         }
+        self.settleSuppressions(at: slot.arrival)
     }
 
     /// Whether a tick at `now` would do anything.

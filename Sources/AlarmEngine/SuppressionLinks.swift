@@ -7,16 +7,13 @@ internal import MidwatchModel
 /// Looked at when an alarm is raised or returns, or a mode changes; never per reading of an ordinary
 /// sensor. Not part of a checkpoint: it is made again of the rules.
 struct SuppressionLinks: Sendable {
-    /// Alarms (rows) that look at the alarms of a path, at the value of a path, at the mode of an
-    /// area, or at a group.
+    /// Alarms (rows) that look at the alarms of a path, at the value of a path, or at a group.
     private(set) var byAlarmPath: [String: [UInt32]] = [:]
     private(set) var byModePath: [String: [UInt32]] = [:]
-    private(set) var byArea: [String: [UInt32]] = [:]
     private(set) var byGroup: [String: [UInt32]] = [:]
 
     var isEmpty: Bool {
-        self.byAlarmPath.isEmpty && self.byModePath.isEmpty && self.byArea.isEmpty
-            && self.byGroup.isEmpty
+        self.byAlarmPath.isEmpty && self.byModePath.isEmpty && self.byGroup.isEmpty
     }
 
     mutating func add(_ rules: [SuppressionRule], of row: UInt32) {
@@ -25,7 +22,8 @@ struct SuppressionLinks: Sendable {
             case .alarm(let path, _), .ruleAlarm(let path, _):
                 self.byAlarmPath[path, default: []].append(row)
             case .mode(let path, _): self.byModePath[path, default: []].append(row)
-            case .areaMode(let area, _): self.byArea[area, default: []].append(row)
+            // All are judged again when an area changes its mode.
+            case .areaMode: break
             case .firstOut(let group): self.byGroup[group, default: []].append(row)
             }
         }
@@ -34,7 +32,7 @@ struct SuppressionLinks: Sendable {
 
 extension AlarmEngine {
     /// Rules that suppress each other in a circle are followed this far.
-    private static let suppressionDepthMax = 8
+    private static let settlingRoundsMax = 8
 
     /// Makes the links again; the rows of alarms changed.
     mutating func rebuildLinks() {
@@ -64,49 +62,74 @@ extension AlarmEngine {
 
     /// An alarm was raised, returned, became unknown, or went out of view: what it suppresses is
     /// judged again.
-    mutating func suppressorChanged(_ alarm: Int, at time: MonotonicInstant) {
-        guard !self.links.isEmpty, self.suppressionDepth < Self.suppressionDepthMax else { return }
-        self.suppressionDepth += 1
+    mutating func suppressorChanged(_ alarm: Int) {
+        guard !self.links.isEmpty else { return }
         let path = self.names[Int(self.alarms[alarm].sensor)]
-        for row in self.links.byAlarmPath[path] ?? [] where Int(row) != alarm {
-            self.suppressionChanged(Int(row), at: time)
-        }
+        for row in self.links.byAlarmPath[path] ?? [] { self.unsettle(row) }
         let list = self.ruleTable.suppressions[Int(self.rule(of: alarm).suppressions)]
         for case .firstOut(let group) in list {
-            for row in self.links.byGroup[group] ?? [] where Int(row) != alarm {
-                self.suppressionChanged(Int(row), at: time)
-            }
+            for row in self.links.byGroup[group] ?? [] { self.unsettle(row) }
         }
-        self.suppressionDepth -= 1
     }
 
     /// The value or the freshness of a mode changed.
-    mutating func modeChanged(_ index: Int, at time: MonotonicInstant) {
-        for row in self.links.byModePath[self.names[index]] ?? [] {
-            self.suppressionChanged(Int(row), at: time)
+    mutating func modeChanged(_ index: Int) {
+        for row in self.links.byModePath[self.names[index]] ?? [] { self.unsettle(row) }
+    }
+
+    /// Rules, or the mode of an area, changed: all suppressions are judged again.
+    mutating func unsettleAll() {
+        for detail in 0..<self.details.count where self.details[detail].row != AlarmRow.noDetail {
+            self.unsettle(self.details[detail].row)
         }
     }
 
-    /// People put an area into another mode.
-    mutating func areaChanged(_ area: String, at time: MonotonicInstant) {
-        for row in self.links.byArea[area] ?? [] { self.suppressionChanged(Int(row), at: time) }
+    private mutating func unsettle(_ row: UInt32) {
+        guard self.alarms[Int(row)].isRaised, let detail = self.knownDetail(of: Int(row)) else {
+            return
+        }
+        self.unsettled.insert(UInt32(detail))
+    }
+
+    /// Judges what changed in a record, or by a timer, when the rest of it is done: alarms that
+    /// change together are not shown and hidden by turns.
+    ///
+    /// The oldest first, so that it is the one that is shown. Rules may suppress each other in a
+    /// circle that has no rest; after some rounds alarms are only brought into view.
+    mutating func settleSuppressions(at time: MonotonicInstant) {
+        var rounds = 0
+        while !self.unsettled.isEmpty {
+            let round = self.unsettled.filter { self.details[Int($0)].row != AlarmRow.noDetail }
+                .sorted { self.details[Int($0)].activation < self.details[Int($1)].activation }
+            self.unsettled.removeAll(keepingCapacity: true)
+            for detail in round {
+                self.judgeSuppression(
+                    raised: Int(self.details[Int(detail)].row), at: time,
+                    hides: rounds < Self.settlingRoundsMax)
+            }
+            rounds += 1
+        }
     }
 
     /// Judges the suppression rules of a raised alarm again, and records what changed.
-    mutating func suppressionChanged(_ alarm: Int, at time: MonotonicInstant) {
+    ///
+    /// Without `hides` what is in view stays so.
+    private mutating func judgeSuppression(
+        raised alarm: Int, at time: MonotonicInstant, hides: Bool
+    ) {
         guard self.alarms[alarm].isRaised else { return }
         let causeRow = self.suppressingRow(of: alarm)
-        let isSuppressed = causeRow != nil
-        let known = self.knownDetail(of: alarm)
-        let was = known.map { self.details[$0].design.contains(.rule) } ?? false
-        if was, let causeRow, let known { self.details[known].causeRow = causeRow }
-        guard was != isSuppressed else { return }
         let detail = self.detail(of: alarm)
         if let causeRow {
+            guard !self.details[detail].design.contains(.rule) else {
+                self.details[detail].causeRow = causeRow
+                return
+            }
+            guard hides else { return }
             self.details[detail].design.insert(.rule)
             self.details[detail].causeRow = causeRow
             self.overlay(alarm, .suppressed, .alarmSuppressed, at: time, cause: .suppressionRule)
-        } else {
+        } else if self.details[detail].design.contains(.rule) {
             self.details[detail].design.remove(.rule)
             guard self.details[detail].design.isEmpty else { return }
             self.details[detail].causeRow = AlarmRow.noDetail
@@ -157,11 +180,31 @@ extension AlarmEngine {
                 guard self.isArea(area, in: mode) else { continue }
                 return AlarmRow.noDetail
             case .firstOut(let group):
-                for row in self.links.byGroup[group] ?? []
-                where Int(row) != alarm && self.isInView(Int(row)) { return row }
+                guard let row = self.firstOut(of: group, before: alarm) else { continue }
+                return row
             }
         }
         return nil
+    }
+
+    /// The oldest alarm of a group that people see, if it is older than `alarm`: of what is in
+    /// view the first hides what came after it, never the other way round.
+    func firstOut(of group: String, before alarm: Int) -> UInt32? {
+        var oldest = self.alarms[alarm].isRaised ? self.activation(of: alarm) : nil
+        var found: UInt32?
+        for row in self.links.byGroup[group] ?? []
+        where Int(row) != alarm && self.isInView(Int(row)) {
+            guard let activation = self.activation(of: Int(row)),
+                oldest.map({ activation < $0 }) ?? true
+            else { continue }
+            oldest = activation
+            found = row
+        }
+        return found
+    }
+
+    private func activation(of alarm: Int) -> DecisionID? {
+        self.knownDetail(of: alarm).map { self.details[$0].activation }
     }
 
     func isInView(_ row: Int) -> Bool {

@@ -33,7 +33,7 @@ package enum SuppressionRule: Hashable, Sendable {
     case mode(path: String, value: Int64)
     /// While people have put an area, whose mode no sensor says, into this mode.
     case areaMode(area: String, mode: String)
-    /// While another alarm of the group is raised: only the first of them is annunciated.
+    /// While an older alarm of the group is raised and known to be met: the first is annunciated.
     case firstOut(group: String)
 }
 

@@ -265,6 +265,64 @@ import Testing
         #expect(world.annunciations(.high).count == 2)
     }
 
+    @Test func `in a first-out group nobody hides what came first, and the oldest is the next`() {
+        var limit = LimitSetting.at(100, .high)
+        limit.handling.suppressions = [.firstOut(group: "trip")]
+        let world = World(["a", "b", "c"].map { .make($0, deadline: 100_000, high: limit) })
+        for name in ["b", "c", "a"] { world.read(name, 200) }
+        world.read("b", .nan)
+        // What is not verified hides nobody, but people go on to see it.
+        #expect(
+            world.annunciations(.high).map(\.sensor) == [world.indexes["b"], world.indexes["c"]])
+        #expect(world.alarm(.high, "b")?.suppression == [])
+        #expect(world.alarm(.high, "a")?.causeSensor == world.indexes["c"])
+        world.read("b", 200)
+        #expect(world.alarm(.high, "b")?.suppression == [])
+        #expect(world.alarm(.high, "c")?.suppression == .suppressedByDesign)
+        #expect(world.alarm(.high, "a")?.causeSensor == world.indexes["b"])
+        #expect(world.annunciations(.high).count == 2)
+    }
+
+    @Test func `alarms that change together are shown and hidden once`() {
+        let names = (0..<20).map { "p/\($0)" }
+        var rule = RuleDeclaration(
+            name: "far", sensors: ["p/+"],
+            condition: .deviation(
+                reference: "level", setpoint: 0, above: 5, below: nil, deadband: 0))
+        rule.handling.suppressions = [.firstOut(group: "trip")]
+        let world = World(
+            (names + ["level"]).map { .make($0, deadline: 100_000) }, rules: [rule])
+        world.read("level", 0)
+        for name in names { world.read(name, 20) }
+        func told() -> Int { world.annunciations(.deviation).count }
+        #expect(told() == 1)
+        let before = world.outcomes.count
+        world.read("level", .nan)
+        // None of them is known now: each is shown, in one step.
+        #expect(told() == names.count)
+        #expect(world.decisions(.alarmSuppressed).isEmpty)
+        world.read("level", 0)
+        #expect(told() == names.count)
+        #expect(world.decisions(.alarmSuppressed).count == names.count - 1)
+        #expect(world.outcomes.count - before < 4 * names.count)
+        world.verifyReplay()
+    }
+
+    @Test func `alarms that suppress each other in a circle come to rest, and none is forgotten`() {
+        let names = ["a", "b", "c"]
+        let world = World(
+            names.indices.map { index in
+                var limit = LimitSetting.at(100, .high)
+                limit.handling.suppressions = [.alarm(path: names[(index + 1) % 3], kind: .high)]
+                return .make(names[index], deadline: 100_000, high: limit)
+            })
+        for name in names { world.read(name, 200) }
+        let seen = names.filter { world.alarm(.high, $0)?.suppression == [] }
+        #expect(!seen.isEmpty)
+        #expect(world.outcomes.count < 100)
+        world.verifyReplay()
+    }
+
     @Test func `alarms that suppress each other never silence both`() {
         func limit(_ other: String) -> LimitSetting {
             var limit = LimitSetting.at(100, .high)

@@ -74,6 +74,27 @@ import Testing
         world.verifyReplay()
     }
 
+    @Test
+    func `a sensor that is heard of through another source is not behind a lost one any more`() {
+        let world = World(
+            [.make("a", deadline: 60, supervision: .exception), .make("b", deadline: 60)])
+        let one = world.supervise("one")
+        let two = world.registerSource("two")
+        for name in ["a", "b"] { world.read(name, 1, World.Facts(source: one)) }
+        world.advance(to: 5)
+        world.evidence(.closedAbnormally, of: one)
+        world.advance(to: 6)
+        #expect(world.freshness("a") == .stale)
+        world.evidence(.alive, of: two, sensor: "a")
+        // Looked at or not: its deadline is its own.
+        _ = world.touch { $0.needsTick(at: World.instant(59)) }
+        world.advance(to: 65.9)
+        #expect(world.freshness("a") == .fresh)
+        world.advance(to: 66.1)
+        #expect(world.freshness("a") == .stale)
+        world.verifyReplay()
+    }
+
     @Test func `a sensor that comes behind a lost source falls silent with it`() {
         var behind = SensorDeclaration.make("a", deadline: 60)
         behind.behind = "bus"

@@ -110,6 +110,12 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
         RegressionSeed(seed: 53, states: [.mustAcknowledgeFirst, .slowTick]),
         RegressionSeed(seed: 57, states: [.oneShotEnded, .reAlarm]),
         RegressionSeed(
+            seed: 302, states: [.suppressedByRule, .modeBySensor],
+            fault: "an alarm that was kept back named no cause after a mode moved its rows"),
+        RegressionSeed(
+            seed: 1_066, states: [.latchedAndReset, .monitorLate],
+            fault: "proof of life through another source left a sensor behind a lost one"),
+        RegressionSeed(
             seed: 1_471, states: [.freshUnheardSinceStart],
             fault: "new rules gave a sensor that its source had made fresh a start's grace, too"),
         RegressionSeed(

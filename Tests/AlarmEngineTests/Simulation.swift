@@ -154,6 +154,9 @@ struct Simulation {
     private func watchReturns() {
         self.world.observer = { [unowned world = self.run.world] slot, outcomes in
             guard slot.kind == .reading else { return }
+            let told = outcomes.filter { $0.decision.kind == .alarmRaised }
+                .map { $0.decision.activation }
+            #expect(Set(told).count == told.count, "told twice of one reading: \(outcomes)")
             for outcome in outcomes
             where outcome.decision.kind == .alarmReturned
                 || outcome.decision.kind == .alarmReturnedSuppressed

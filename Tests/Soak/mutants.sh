@@ -27,8 +27,10 @@ mutants=(
     "EngineTables.swift|return min(self.deadlineNanoseconds, promised|return max(self.deadlineNanoseconds, promised|a promise makes a deadline longer"
     "Conditions/AlarmEngine+Rules.swift|if case .raising = weight, case .notMet = result { return }|_ = weight|a reading that may raise only ends an alarm"
     "AlarmMachine.swift|guard self.suppression.isEmpty, self.state.isRaised else { return .record }|guard self.suppression.isEmpty, self.state == .unacknowledged else { return .record }|an acknowledged alarm comes out of shelving in silence"
-    "Conditions/AlarmEngine+Modes.swift|self.areaChanged(area.name, at: time)|_ = area|a mode that people left goes on suppressing"
+    "Conditions/AlarmEngine+Modes.swift|self.unsettleAll()|_ = area|a mode that people left goes on suppressing"
     "SourceMembers.swift|self.places\[place\].firstMember = member.next|_ = member|a sensor that went elsewhere is lost with the source it left"
+    "AlarmEngine+Configuration.swift|self.details\[detail\].causeRow = row|_ = row|an alarm whose place changed is not named as the cause of others any more"
+    "SuppressionLinks.swift|activation < \$0|activation != \$0|of a first-out group a later alarm hides an earlier one"
     "Conditions/WindowStatistics.swift|return covered >= self.windowNanoseconds / 5 \* 4|return covered > self.windowNanoseconds / 5 * 4|exactly four fifths cover no window"
 )
 

@@ -93,15 +93,13 @@ extension AlarmEngine {
         decision.name = self.nameNumber(area.name)
         decision.amount = Int64(mode)
         self.decide(decision)
-        for index in 0..<self.sensors.count where area.holds(self.names[index]) {
-            guard !self.rules.declaration(for: self.names[index]).limitSets.isEmpty else {
-                continue
-            }
-            self.rebind(index, at: time)
-            self.conditions.queueDependents(of: index)
+        let members = (0..<self.sensors.count).filter {
+            area.holds(self.names[$0])
+                && !self.rules.declaration(for: self.names[$0]).limitSets.isEmpty
         }
-        self.rebuildLinks()
-        self.areaChanged(area.name, at: time)
+        self.rebind(members, at: time)
+        for index in members { self.conditions.queueDependents(of: index) }
+        self.unsettleAll()
         self.drainRules(at: time)
     }
 

@@ -102,6 +102,36 @@ import Testing
         world.verifyReplay()
     }
 
+    @Test func `what an alarm of another mode hides names it in every mode, and speaks without it`()
+    {
+        var cause = SensorDeclaration(pattern: "w/a", deadlineNanoseconds: seconds(1_000))
+        cause.high = LimitSetting(setpoint: 50)
+        // More alarms than before: those of the sensor get other places.
+        var night = LimitSet(mode: "night")
+        night.high = LimitSetting(setpoint: 40)
+        night.highHigh = LimitSetting(setpoint: 90)
+        night.low = LimitSetting(setpoint: 5)
+        night.lowLow = LimitSetting(setpoint: 1)
+        cause.limitSets = [night, LimitSet(mode: "closed")]
+        var high = LimitSetting.at(50, .high)
+        high.handling.suppressions = [.alarm(path: "w/a", kind: .high)]
+        let area = AreaDeclaration(
+            name: "west", sensors: ["w/#"], modes: ["day", "night", "closed"])
+        let world = World(
+            [cause, .make("e/a", deadline: 1_000, high: high)], rules: [], areas: [area])
+        world.send("w/a", 60, at: 1)
+        world.send("e/a", 60, at: 2)
+        for mode in ["night", "day"] {
+            #expect(Self.set(world, mode)?.kind == .areaModeChanged)
+            #expect(world.alarm(.high, "e/a")?.suppression == .suppressedByDesign)
+            #expect(world.alarm(.high, "e/a")?.causeSensor == world.indexes["w/a"])
+        }
+        #expect(world.annunciations(.high, of: "e/a").isEmpty)
+        #expect(Self.set(world, "closed")?.kind == .areaModeChanged)
+        #expect(world.annunciations(.high, of: "e/a").count == 1)
+        world.verifyReplay()
+    }
+
     @Test func `a mode that a sensor says suppresses nothing by the name of its area`() {
         var high = LimitSetting.at(50, .high)
         high.handling.suppressions = [.areaMode(area: "west", mode: "closed")]

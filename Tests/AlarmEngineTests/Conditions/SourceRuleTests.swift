@@ -45,6 +45,35 @@ import Testing
         world.engine.conditionView(rule: name, path: Self.gateway)?.result
     }
 
+    @Test func `what a lost source explains names it when new rules give the source more alarms`() {
+        let sensors = (0..<4).map { SensorDeclaration.make("plant/\($0)", deadline: 60) }
+        let gateway = SensorDeclaration.make(Self.gateway, deadline: 60)
+        let more = ["one", "two", "three"].map { name in
+            var rule = Self.skew()
+            rule.name = name
+            return rule
+        }
+        let next = RuleBook(
+            revision: World.revision(2), declarations: sensors + [gateway], rules: more)
+        let world = World(
+            RuleBook(revision: World.revision(1), declarations: sensors + [gateway]),
+            books: [next])
+        let source = world.supervise("gateway")
+        for index in 0..<4 { self.read(world, "plant/\(index)", source, behind: nil) }
+        world.advance(to: 5)
+        world.evidence(.closedAbnormally, of: source)
+        world.advance(to: 6)
+        for revision in [1, 2] {
+            world.configure(World.revision(UInt8(revision)))
+            for index in 0..<4 {
+                let alarm = world.alarm(.stale, "plant/\(index)")
+                #expect(alarm?.suppression == .suppressedByDesign)
+                #expect(alarm?.causeSensor == world.indexes[Self.gateway])
+            }
+        }
+        world.verifyReplay()
+    }
+
     @Test func `a gateway whose clock is off is one alarm that names it and what is behind it`() {
         let (world, source) = self.plant(500, rules: [Self.skew()])
         for round in 0..<3 {
