@@ -108,7 +108,12 @@ extension AlarmEngine {
         self.epoch = UInt32(truncatingIfNeeded: slot.aux)
         self.position.epoch = self.epoch
         self.assembler = ControlAssembler()
-        for index in 0..<self.sensors.count where self.sensors[index].freshness != .stale {
+        for index in 0..<self.sensors.count {
+            guard self.sensors[index].freshness != .stale else {
+                // When its source is back what it said last is not verified either.
+                self.sensors[index].hasRestartGrace = true
+                continue
+            }
             if self.sensors[index].freshness == .fresh {
                 self.sensors[index].freshness = .unverified
             }

@@ -126,8 +126,11 @@ extension AlarmEngine {
     }
 
     /// A silent sensor counts as fresh again without a reading: its last value holds.
+    ///
+    /// One of before a start does not: the sensor is not verified, and nothing returns by it.
     private mutating func revive(_ index: Int, at time: MonotonicInstant) {
-        self.sensors[index].freshness = .fresh
+        let isVerified = !self.sensors[index].hasRestartGrace
+        self.sensors[index].freshness = isVerified ? .fresh : .unverified
         self.sensors[index].deadlineBase = max(self.sensors[index].deadlineBase, time)
         // A start gave it time to be heard of, and it was. Kept, it would stand behind a deadline of
         // readings, too, once new rules give the sensor one.
@@ -137,8 +140,12 @@ extension AlarmEngine {
         if let alarm = self.alarm(.stale, of: index) {
             self.settle(alarm, .notMet, at: time, cause: .readingArrived)
         }
-        self.evaluate(index, at: time)
-        self.reviveRules(index, at: time)
+        if isVerified {
+            self.evaluate(index, at: time)
+            self.reviveRules(index, at: time)
+        } else {
+            self.doubtRules(index, at: time)
+        }
         self.releaseSilence(of: index, at: time)
     }
 

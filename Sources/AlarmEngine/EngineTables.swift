@@ -51,7 +51,7 @@ struct SensorState: BitwiseCopyable {
     var supervision = SupervisionMode.periodic
     var isDeclared = false
     var isRetired = false
-    /// The grace of a restart was given.
+    /// The grace of a restart was given, and no live reading was seen since.
     var hasRestartGrace = false
     /// The time that our own lag gives beyond its extension was given.
     var hasLagGrace = false

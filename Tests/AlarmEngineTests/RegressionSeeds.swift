@@ -11,7 +11,7 @@ enum RareState: String, CaseIterable, Sendable {
     case senderClockSet, monitorLate, acknowledgedTooLate, mustAcknowledgeFirst
     case sourceClockOff, sourceClockDrifts, sourceNumbersMissing, sourceRuleReturned
     case drift, slowTick
-    /// The return of its source made a sensor fresh that had said nothing since a start.
+    /// The source of a sensor came back that had said nothing since a start.
     case freshUnheardSinceStart
     /// An exclusive limit gave way to a more severe one.
     case moreSevereLimit
@@ -118,6 +118,9 @@ struct RegressionSeed: Sendable, CustomStringConvertible {
         RegressionSeed(
             seed: 1_471, states: [.freshUnheardSinceStart],
             fault: "new rules gave a sensor that its source had made fresh a start's grace, too"),
+        RegressionSeed(
+            seed: 331, states: [.freshUnheardSinceStart],
+            fault: "rules knew nothing of a sensor whose source was back and that was not heard"),
         RegressionSeed(
             seed: 491, states: [.senderClockSet],
             fault: "a reading dated to before it was sent blinded an event sensor for minutes"),

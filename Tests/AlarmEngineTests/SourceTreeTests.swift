@@ -350,16 +350,16 @@ import Testing
         #expect(world.freshness("door") == .stale)
         world.evidence(.connected, of: source)
         world.advance(to: 4)
-        #expect(world.freshness("door") == .fresh)
+        #expect(world.freshness("door") == .unverified)
         world.advance(to: 12.9)
-        #expect(world.freshness("door") == .fresh)
+        #expect(world.freshness("door") == .unverified)
         // One deadline behind the sign of life, not that and a grace.
         world.advance(to: 13)
         #expect(world.freshness("door") == .stale)
         world.verifyReplay()
     }
 
-    @Test func `a sensor that its source made fresh has one deadline when new rules give it one`() {
+    @Test func `a sensor whose source is back has one deadline when new rules give it one`() {
         let later = RuleBook(
             revision: World.revision(2),
             declarations: [.make("alarm-button", deadline: 5, supervision: .periodic)])
@@ -373,12 +373,46 @@ import Testing
         world.advance(to: 2)
         world.evidence(.connected, of: source)
         world.advance(to: 3)
-        #expect(world.freshness("alarm-button") == .fresh)
+        #expect(world.freshness("alarm-button") == .unverified)
         world.configure(later.revision)
         world.advance(to: 7.9)
-        #expect(world.freshness("alarm-button") == .fresh)
+        #expect(world.freshness("alarm-button") == .unverified)
         world.advance(to: 8)
         #expect(world.freshness("alarm-button") == .stale)
+        world.verifyReplay()
+    }
+
+    @Test(arguments: [false, true])
+    func `what an event sensor said before a start is not verified by its source`(
+        isLostBefore: Bool
+    ) {
+        let world = World([
+            .make(
+                "alarm-button", deadline: 60, high: .at(1, off: 5, .critical), supervision: .event)
+        ])
+        let source = world.supervise("gateway")
+        world.read("alarm-button", 1, World.Facts(source: source))
+        world.advance(to: 1)
+        world.read("alarm-button", 0, World.Facts(source: source))
+        if isLostBefore {
+            world.evidence(.keepAliveTimeout, of: source)
+            world.advance(to: 2)
+        }
+        world.start()
+        if !isLostBefore {
+            world.evidence(.keepAliveTimeout, of: source)
+            world.advance(to: 3)
+        }
+        #expect(world.freshness("alarm-button") == .stale)
+        world.evidence(.connected, of: source)
+        world.advance(to: 100)
+        #expect(world.freshness("alarm-button") == .unverified)
+        #expect(world.state(.stale, "alarm-button")?.isRaised == false)
+        #expect(world.state(.high, "alarm-button") == .unacknowledged)
+        world.read("alarm-button", 0, World.Facts(source: source))
+        world.advance(to: 106)
+        #expect(world.freshness("alarm-button") == .fresh)
+        #expect(world.state(.high, "alarm-button")?.isRaised == false)
         world.verifyReplay()
     }
 }
