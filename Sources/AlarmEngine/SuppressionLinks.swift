@@ -85,9 +85,9 @@ extension AlarmEngine {
     }
 
     private mutating func unsettle(_ row: UInt32) {
-        guard self.alarms[Int(row)].isRaised, let detail = self.knownDetail(of: Int(row)) else {
-            return
-        }
+        guard self.alarms[Int(row)].isRaised, let detail = self.knownDetail(of: Int(row)),
+            self.rule(of: Int(row)).suppressions != 0 || self.details[detail].design.contains(.rule)
+        else { return }
         self.unsettled.insert(UInt32(detail))
     }
 

@@ -13,8 +13,7 @@ import Synchronization
 ///
 /// A thread of its own reads, beside the start, which never waits for it. It reads forward through
 /// the last `recordCountMax` records and gives up after `nanosecondsMax`: what it read by then lacks
-/// the newest readings, and is not shown. What was not reached says
-/// `notReached`.
+/// the newest readings, and is not shown. What was not reached says `notReached`.
 ///
 /// Beside the last readings of every sensor it keeps those that stood before the alarms that are
 /// told again, or told to others, after the start.
